@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differentiable lens blur: image + circle of confusion -> blurred image."""
