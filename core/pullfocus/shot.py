@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shot: the record of a piece of footage that every stage passes on."""
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["LAST_LAYER", "FrameSource", "Shot"]
+
+LAST_LAYER = "bg"
+"""Name of the last layer: complete, behind every matte; the only one when there is no matte."""
+
+
+class FrameSource(Protocol):
+    """A stack of frames on disk, read lazily and in bounded memory."""
+
+    def read(self, index: int) -> np.ndarray:
+        """Read one frame.
+
+        Args:
+            index: 0..T-1, the position in ``Shot.frames``, not the frame number.
+
+        Returns:
+            float32: (H, W, 3) light in the shot's working space, scene-linear, premultiplied over
+            black; or (H, W): a matte in 0..1, or a circle of confusion as radius in plate px.
+
+        Raises:
+            PullfocusError: the frame is missing, damaged, or holds NaN or Inf.
+        """
+        ...
+
+    def describe(self) -> str:
+        """One line for messages."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Hash of paths, sizes, times and the settings that shape what read() returns."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """Footage and its mattes, checked: every frame has the same size and mattes cover all."""
+
+    name: str
+    """Short name, from the plate's file name."""
+    frames: tuple[int, ...]
+    """Frame numbers as on disk, rising, not always contiguous."""
+    width: int
+    """Display window, px."""
+    height: int
+    """Display window, px."""
+    rate: Fraction
+    """Frames a second."""
+    pixel_aspect: float
+    """Width of a pixel over its height. The solve happens in pixels whatever it is."""
+    colorspace: str
+    """Working space of everything returned: "lin_rec709_srgb", "ACEScg", "scene_linear", ..."""
+    plate: FrameSource
+    mattes: tuple[tuple[str, FrameSource], ...] = ()
+    """(layer name, source), front to back; empty: one layer."""
+    coc: FrameSource | None = None
+    """Given circle of confusion, radius in px, when there is one."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, a line each, to be shown to the user."""
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The mattes' names front to back, then the complete last layer."""
+        return (*(name for name, _ in self.mattes), LAST_LAYER)
+
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the pixels; the name and the notes do not count."""
+        parts = [
+            ",".join(map(str, self.frames)),
+            f"{self.width}x{self.height} {self.pixel_aspect!r} {self.rate} {self.colorspace}",
+            self.plate.fingerprint(),
+            *(f"{name}={source.fingerprint()}" for name, source in self.mattes),
+            f"coc={self.coc.fingerprint() if self.coc is not None else None}",
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
