@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the native kernel with ninja, once per machine and source text.
+"""Builds native kernels with ninja, once per machine and source text.
+
+Sources are compiled once per instruction set, with ``ISA`` and ``LANES`` defined; which one runs
+is chosen at run time, so a library built on one machine serves another.
 
 The cache key hashes sources, flags and compiler version. A build runs in a private folder and its
 library is renamed into place when done: a killed build leaves nothing that a later one waits for,
@@ -16,16 +19,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from cuda_lensblur.errors import BuildError
 
-__all__ = ["cache_folder", "find_compiler", "load_library"]
+__all__ = ["build_library", "cache_folder", "find_compiler", "load_library", "native_isa"]
 
-_SOURCES = Path(__file__).parent / "kernels"
+_KERNELS = Path(__file__).parent / "kernels"
 _FLAGS = "-std=c++17 -O3 -fPIC -fopenmp -fno-math-errno -ffp-contract=fast -Wall"
 _X86 = platform.machine().lower() in {"x86_64", "amd64"}
-# One object per instruction set; bindings.cpp chooses at run time.
 _VARIANTS = {"generic": "-DISA=generic -DLANES=4"} | (
     {
         "avx2": "-DISA=avx2 -DLANES=8 -mavx2 -mfma",
@@ -54,16 +57,18 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "pullfocus"
 
 
-def _key(compiler: str) -> str:
+def _key(compiler: str, sources: Sequence[Path]) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, check=False
     ).stdout
     parts = [version, _FLAGS, repr(_VARIANTS), platform.machine(), sys.platform]
-    parts += [p.read_text() for p in sorted(_SOURCES.glob("*.[hc]*")) if p.suffix != ".cu"]
+    for source in sources:
+        parts += [source.name, source.read_text()]
+        parts += [header.read_text() for header in sorted(source.parent.glob("*.h"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
-def _ninja_file(compiler: str) -> str:
+def _ninja_file(compiler: str, per_isa: Sequence[Path], once: Sequence[Path]) -> str:
     lines = [
         f"cxx = {compiler}",
         f"flags = {_FLAGS}",
@@ -73,12 +78,20 @@ def _ninja_file(compiler: str) -> str:
         "rule link",
         "  command = $cxx -shared -fopenmp $in -o $out",
     ]
-    for name, isa in _VARIANTS.items():
-        lines += [f"build {name}.o: compile {_SOURCES / 'scatter_cpu.cpp'}", f"  isa = {isa}"]
-    lines.append(f"build bindings.o: compile {_SOURCES / 'bindings.cpp'}")
-    objects = " ".join(f"{name}.o" for name in _VARIANTS)
-    lines += [f"build lensblur.so: link {objects} bindings.o", ""]
+    objects = []
+    for source in per_isa:
+        for name, isa in _VARIANTS.items():
+            objects.append(f"{source.stem}-{name}.o")
+            lines += [f"build {objects[-1]}: compile {_escape(source)}", f"  isa = {isa}"]
+    for source in once:
+        objects.append(f"{source.stem}.o")
+        lines.append(f"build {objects[-1]}: compile {_escape(source)}")
+    lines += [f"build library.so: link {' '.join(objects)}", ""]
     return "\n".join(lines)
+
+
+def _escape(path: Path) -> str:
+    return str(path).replace("$", "$$").replace(" ", "$ ").replace(":", "$:")
 
 
 def _sweep(cache: Path) -> None:
@@ -92,26 +105,33 @@ def _ninja() -> str:
     return str(beside) if beside.exists() else "ninja"
 
 
-def _build(compiler: str, target: Path) -> None:
+def _build(compiler: str, target: Path, per_isa: Sequence[Path], once: Sequence[Path]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     folder = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
-    (folder / "build.ninja").write_text(_ninja_file(compiler))
+    (folder / "build.ninja").write_text(_ninja_file(compiler, per_isa, once))
     try:
-        run = subprocess.run([_ninja(), "-C", str(folder)], capture_output=True, text=True)
+        run = subprocess.run(
+            [_ninja(), "-C", str(folder)], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError as error:
         raise BuildError("ninja was not found; install it with `pip install ninja`") from error
     if run.returncode != 0:
         log = target.with_suffix(".log")
         log.write_text(run.stdout + run.stderr)
-        raise BuildError(f"building the lens-blur kernel failed; the compiler's words are in {log}")
-    os.replace(folder / "lensblur.so", target)  # noqa: PTH105 - atomic on every platform
+        raise BuildError(f"building {target.name} failed; the compiler's words are in {log}")
+    os.replace(folder / "library.so", target)  # noqa: PTH105 - atomic on every platform
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache
-def load_library() -> ctypes.CDLL:
-    """Build the CPU kernel if this machine has none yet, and load it.
+def build_library(name: str, per_isa: tuple[Path, ...], once: tuple[Path, ...] = ()) -> ctypes.CDLL:
+    """Build a native library if this machine has none of these sources yet, and load it.
+
+    Args:
+        name: how its file in the cache begins.
+        per_isa: sources compiled once per instruction set.
+        once: sources compiled for the plain machine.
 
     Raises:
         BuildError: no compiler, no ninja, a cache that cannot be written, or a failed build.
@@ -119,13 +139,26 @@ def load_library() -> ctypes.CDLL:
     compiler = find_compiler()
     if compiler is None:
         raise BuildError("no C++ compiler was found ($CXX, c++, g++, clang++)")
-    target = cache_folder() / f"lensblur-{_key(compiler)}.so"
+    target = cache_folder() / f"{name}-{_key(compiler, (*per_isa, *once))}.so"
     try:
         if not target.exists():
-            _build(compiler, target)
+            _build(compiler, target, per_isa, once)
         return ctypes.CDLL(str(target))
     except OSError as error:
-        raise BuildError(f"the lens-blur kernel cannot be kept at {target}: {error}") from error
+        raise BuildError(f"native kernels cannot be kept at {target}: {error}") from error
+
+
+def load_library() -> ctypes.CDLL:
+    """Return the CPU lens-blur kernel, built on first use; raises `BuildError`."""
+    return build_library("lensblur", (_KERNELS / "scatter_cpu.cpp",), (_KERNELS / "bindings.cpp",))
+
+
+@functools.cache
+def native_isa() -> str:
+    """Return the instruction set that native kernels run with on this CPU; raises `BuildError`."""
+    library = load_library()
+    library.lensblur_isa.restype = ctypes.c_char_p
+    return library.lensblur_isa().decode()
 
 
 if __name__ == "__main__":

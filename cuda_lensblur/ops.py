@@ -13,7 +13,7 @@ import math
 import torch
 
 from cuda_lensblur import reference
-from cuda_lensblur.build import load_library
+from cuda_lensblur.build import load_library, native_isa
 from cuda_lensblur.errors import BuildError, LensBlurError
 from cuda_lensblur.table import NODE_STEP_PX, WeightTable, weight_table
 
@@ -27,20 +27,17 @@ _BEST_ISA = -1
 def _native() -> ctypes.CDLL | None:
     """Return the native kernel, or None after saying once why the reference runs instead."""
     try:
-        library = load_library()
+        return load_library()
     except BuildError as error:
         _log.warning("lens blur runs on the plain-torch reference (slow): %s", error)
         return None
-    library.lensblur_isa.restype = ctypes.c_char_p
-    return library
 
 
 def kernel_info() -> str:
     """Return one line that says which CPU kernel is bound."""
-    library = _native()
-    if library is None:
+    if _native() is None:
         return "plain-torch reference (no native kernel)"
-    return f"native CPU kernel, {library.lensblur_isa().decode()}"
+    return f"native CPU kernel, {native_isa()}"
 
 
 def _table_for(max_radius_px: float, beta: float, calibrated: bool) -> WeightTable:
@@ -175,9 +172,7 @@ torch.library.register_autograd(
 
 def _check(image: torch.Tensor, radius: torch.Tensor, beta: float) -> None:
     if image.dim() not in (3, 4):
-        raise LensBlurError(
-            f"image: expected (C, H, W) or (B, C, H, W), got {tuple(image.shape)}"
-        )
+        raise LensBlurError(f"image: expected (C, H, W) or (B, C, H, W), got {tuple(image.shape)}")
     expected = (*image.shape[:-3], *image.shape[-2:])
     if tuple(radius.shape) != expected:
         raise LensBlurError(
