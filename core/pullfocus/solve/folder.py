@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The solve folder: what it was made from, who works on it, and its log.
+
+`settings.json` holds the command's inputs (as given, absolute, and relative to the folder), the
+shot they opened and the solve settings, so that a resume can tell whether it is the same solve and
+a bake can open the shot without being told again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pullfocus import __version__
+from pullfocus.errors import MatteError, PlateError, PullfocusError, SolveError
+from pullfocus.solve.checkpoint import write_json
+from pullfocus.solve.inputs import OPTIONS, PATHS, ShotInputs
+
+if TYPE_CHECKING:
+    from pullfocus.shot import Shot
+
+__all__ = [
+    "check_same_solve",
+    "locked",
+    "read_settings",
+    "relocate",
+    "reopen_shot",
+    "settings_record",
+]
+
+FORMAT = 1
+
+
+def settings_record(
+    folder: Path,
+    shot: Shot,
+    inputs: ShotInputs | None,
+    settings: Any,
+    *,
+    minutes: float | None,
+) -> dict[str, Any]:
+    """What settings.json says: JSON-able, equal for equal solves."""
+    record = {
+        "format": FORMAT,
+        "pullfocus": __version__,
+        "inputs": None if inputs is None else inputs.record(folder),
+        "shot": {
+            "name": shot.name,
+            "frames": list(shot.frames),
+            "width": shot.width,
+            "height": shot.height,
+            "rate": str(shot.rate),
+            "pixel_aspect": shot.pixel_aspect,
+            "colorspace": shot.colorspace,
+            "layers": list(shot.layer_names),
+            "fingerprint": shot.fingerprint(),
+        },
+        "settings": dataclasses.asdict(settings),
+        "minutes": minutes,
+    }
+    return json.loads(json.dumps(record))  # tuples become lists, as they will be when read back
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Read settings.json of a solve folder.
+
+    Raises:
+        SolveError: the folder is missing or is not a solve folder.
+    """
+    path = folder / "settings.json"
+    if not folder.exists():
+        raise SolveError(f"expected a solve folder at {folder}, found nothing there")
+    if not path.is_file():
+        raise SolveError(f"expected a solve folder with settings.json, got {folder}")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SolveError(f"cannot read {path}: {error}") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise SolveError(f"expected settings of format {FORMAT} in {path}, got another")
+    return record
+
+
+def check_same_solve(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Check that a command continues the solve in `folder`; steps and minutes may differ.
+
+    Raises:
+        SolveError: naming what differs.
+    """
+    differences = [
+        f"{name} was {_show(before)}, is {_show(after)}"
+        for name, before, after in _differences(old, new)
+    ]
+    if not differences:
+        return
+    more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+    raise SolveError(
+        f"{folder} holds another solve: {'; '.join(differences[:3])}{more}; "
+        "choose another --out, or start over with --restart"
+    )
+
+
+def reopen_shot(folder: Path) -> Shot:
+    """Open the shot that a solve folder was made from.
+
+    Paths are tried where they were, then where they lie relative to the folder.
+
+    Raises:
+        PullfocusError: the footage moved, or it is no longer the same frames at the same size.
+    """
+    record = read_settings(folder)
+    inputs = record["inputs"]
+    if inputs is None:
+        raise SolveError(f"{folder} does not say which footage it was made from")
+    absolute = ShotInputs.from_record(inputs)
+    try:
+        shot = absolute.open()
+    except (PlateError, MatteError) as error:
+        beside = ShotInputs.from_record(inputs, base=folder)
+        try:
+            shot = beside.open()
+        except PullfocusError:
+            raise type(error)(
+                f"{error}; if the footage moved, say where it is now with --plate and --matte"
+            ) from error
+    _check_same_footage(folder, record, shot)
+    return shot
+
+
+def relocate(
+    folder: Path, *, plate: str | None = None, mattes: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Write down that the footage of a solve lies elsewhere now.
+
+    Raises:
+        PullfocusError: what lies there does not open, or differs in frames or size.
+    """
+    record = read_settings(folder)
+    if record["inputs"] is None:
+        raise SolveError(f"{folder} does not say which footage it was made from")
+    old = ShotInputs.from_record(record["inputs"])
+    moved = dict(mattes)
+    unknown = sorted(set(moved) - {name for name, _ in old.mattes})
+    if unknown:
+        known = ", ".join(name for name, _ in old.mattes) or "none"
+        raise SolveError(f"expected a matte of {folder} ({known}), got {', '.join(unknown)}")
+    new = dataclasses.replace(
+        old,
+        plate=plate or old.plate,
+        mattes=tuple((name, moved.get(name, path)) for name, path in old.mattes),
+    )
+    shot = new.open()
+    _check_same_footage(folder, record, shot)
+    record["inputs"] = new.record(folder)
+    record["shot"]["fingerprint"] = shot.fingerprint()
+    write_json(folder / "settings.json", record)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; the system lets go even after a kill -9.
+
+    Raises:
+        SolveError: another process works on the folder.
+    """
+    try:
+        import fcntl
+    except ImportError:  # no such lock on Windows: two runs on one folder are not caught there
+        yield
+        return
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise SolveError(f"cannot write in {folder}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.pread(handle, 32, 0).decode(errors="replace").strip()
+            raise SolveError(
+                f"another pullfocus (process {owner or 'unknown'}) is working on {folder}"
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        for stale in folder.glob(".tmp*"):  # left by a kill in the middle of a write
+            stale.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    before, after = _comparable(old), _comparable(new)
+    for name in sorted(before.keys() | after.keys(), key=lambda n: (n.startswith("contents"), n)):
+        if before.get(name) != after.get(name):
+            yield name, before.get(name), after.get(name)
+
+
+def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a record under the names of their options; steps left out."""
+    facts: dict[str, Any] = {}
+    inputs = record["inputs"]
+    if inputs is not None:
+        for key in PATHS:
+            facts[key] = None if inputs[key] is None else inputs[key]["absolute"]
+        facts["mattes"] = [f"{name}={where['absolute']}" for name, where in inputs["mattes"]]
+        facts |= {key: inputs[key] for key in OPTIONS}
+    shot = record["shot"]
+    facts["size"] = f"{shot['width']}x{shot['height']}"
+    facts["number of frames"] = len(shot["frames"])
+    facts["contents of the footage"] = shot["fingerprint"][:12]
+    facts |= {key: value for key, value in record["settings"].items() if key != "steps"}
+    return facts
+
+
+def _check_same_footage(folder: Path, record: Mapping[str, Any], shot: Shot) -> None:
+    was = record["shot"]
+    before = (was["width"], was["height"], len(was["frames"]))
+    now = (shot.width, shot.height, len(shot.frames))
+    if before != now:
+        raise PlateError(
+            "expected {}x{} with {} frames, as solved in {}, got {}x{} with {} frames in {}".format(
+                *before, folder, *now, shot.plate.describe()
+            )
+        )
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "not given" if value is None else str(value)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user named to open a shot, so that a resume and a bake can open it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pullfocus.errors import PlateError
+
+if TYPE_CHECKING:
+    from pullfocus.shot import Shot
+
+__all__ = ["OPTIONS", "PATHS", "ShotInputs"]
+
+PATHS = ("plate", "coc")
+OPTIONS = ("frames", "colorspace", "working_space", "rate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotInputs:
+    """What the user named on the command line to open a shot; paths and patterns as given."""
+
+    plate: str
+    mattes: tuple[tuple[str, str], ...] = ()
+    """(layer name, path), front to back."""
+    coc: str | None = None
+    frames: str | None = None
+    colorspace: str | None = None
+    working_space: str | None = None
+    rate: str | None = None
+    """Frames per second, "24" or "24000/1001"."""
+
+    def open(self) -> Shot:
+        """Open the shot.
+
+        Raises:
+            PullfocusError: anything is missing, unreadable or inconsistent.
+        """
+        from pullfocus.plate.footage import open_shot
+
+        return open_shot(
+            self.plate,
+            mattes=self.mattes,
+            coc=self.coc,
+            frames=self.frames,
+            colorspace=self.colorspace,
+            working_space=self.working_space,
+            rate=_rate(self.rate),
+        )
+
+    def record(self, folder: Path) -> dict[str, Any]:
+        """JSON-able; paths as given, absolute, and relative to `folder`."""
+
+        def where(path: str | None) -> dict[str, str] | None:
+            if path is None:
+                return None
+            absolute = os.path.abspath(path)  # noqa: PTH100 (keeps patterns such as #### and links)
+            relative = os.path.relpath(absolute, folder.absolute())
+            return {"given": path, "absolute": absolute, "relative": relative}
+
+        return {
+            **{key: where(getattr(self, key)) for key in PATHS},
+            "mattes": [[name, where(path)] for name, path in self.mattes],
+            **{key: getattr(self, key) for key in OPTIONS},
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], *, base: Path | None = None) -> ShotInputs:
+        """The inputs of a record, absolute, or as they lie relative to the folder `base`."""
+
+        def path(where: Mapping[str, str] | None) -> str | None:
+            if where is None:
+                return None
+            if base is None:
+                return where["absolute"]
+            return os.path.normpath(base.absolute() / where["relative"])
+
+        return cls(
+            plate=path(record["plate"]) or "",
+            mattes=tuple((name, path(where) or "") for name, where in record["mattes"]),
+            coc=path(record["coc"]),
+            **{key: record[key] for key in OPTIONS},
+        )
+
+
+def _rate(text: str | None) -> Fraction | None:
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise PlateError(f"expected --rate such as 24 or 24000/1001, got {text!r}") from error
+    if rate <= 0:
+        raise PlateError(f"expected --rate above 0 frames per second, got {text!r}")
+    return rate

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much memory a solve will take, is free, and was taken."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pullfocus.shot import Shot
+
+__all__ = ["free_memory_mb", "memory_estimate_mb", "memory_line", "peak_memory_mb"]
+
+
+def memory_estimate_mb(shot: Shot) -> float:
+    """A rough upper estimate of the memory that solving `shot` takes, in MB."""
+    pixels = shot.width * shot.height
+    layers = len(shot.layer_names)
+    libraries = 450
+    footage = pixels * len(shot.frames) * (3 * 4 + 4 * layers)
+    one_step = pixels * layers * 1200  # a frame, its layers and everything autograd keeps of them
+    atlases = pixels * 3 * layers * 4 * 4 * 4  # 4 floats, Adam's two moments, the gradient
+    return libraries + (footage + one_step + atlases) / 1e6
+
+
+def memory_line(shot: Shot) -> str:
+    """One line for the user before the work starts."""
+    needed = memory_estimate_mb(shot)
+    free = free_memory_mb()
+    size = f"{len(shot.frames)} frames of {shot.width}x{shot.height}"
+    text = f"{size}, {len(shot.layer_names)} layers: about {needed / 1000:.1f} GB of memory"
+    if free is not None:
+        text += f", {free / 1000:.1f} GB are free"
+        if needed > free:
+            text += ": too little, expect swapping or choose fewer --frames"
+    return text
+
+
+def free_memory_mb() -> float | None:
+    """Memory that programs may still take, in MB; None where the system does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(fields["MemAvailable"].split()[0]) / 1000 if "MemAvailable" in fields else None
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held, in MB; NaN where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

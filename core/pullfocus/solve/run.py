@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a solve in its folder: observe, step, checkpoint, resume, stop when told.
+
+A kill at any moment loses at most the steps since the last checkpoint; the same command goes on
+from there and, where the solver is deterministic, reaches bit for bit the same end.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pullfocus import __version__
+from pullfocus.errors import SolveError
+from pullfocus.progress import Progress
+from pullfocus.solve import checkpoint
+from pullfocus.solve.folder import (
+    check_same_solve,
+    locked,
+    read_settings,
+    reopen_shot,
+    settings_record,
+)
+from pullfocus.solve.inputs import ShotInputs
+from pullfocus.solve.log import SolveLog, repair_log
+from pullfocus.solve.memory import memory_line, peak_memory_mb
+from pullfocus.solve.signals import Stopped, StopSignals
+
+if TYPE_CHECKING:
+    import torch
+
+    from pullfocus.shot import Shot
+
+__all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
+
+_PLAN_STEPS = range(4, 26)  # --minutes: time these many steps, then plan the rest
+_PREVIEW_SHARE = 0.03  # of the run time
+
+
+class SolverLike(Protocol):
+    """What a run needs of a solver; `pullfocus.solve.solver.Solver` is the one users get."""
+
+    step_index: int
+    total_steps: int
+
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def model(self) -> Any: ...
+    def step(self) -> Any: ...
+    def plan(self, *, steps: int) -> None: ...
+    def state(self) -> dict[str, torch.Tensor]: ...
+    def load_state(self, tensors: dict[str, torch.Tensor]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolveOutcome:
+    """How a run ended."""
+
+    folder: Path
+    step: int
+    total_steps: int
+    finished: bool
+    """The solve is complete; otherwise `stop_signal` says what stopped it."""
+    stop_signal: int | None
+    seconds: float
+    """Time spent on this solve, over all its runs."""
+    psnr_reblur: float
+    """Mean over the last steps, dB; NaN where no step was made."""
+    peak_memory_mb: float
+
+
+def run_solve(
+    shot: Shot,
+    out: Path,
+    settings: Any,
+    *,
+    inputs: ShotInputs | None = None,
+    device: str = "cpu",
+    minutes: float | None = None,
+    restart: bool = False,
+    progress: Progress | None = None,
+    make_solver: Callable[..., SolverLike] | None = None,
+    observe: Callable[..., Any] | None = None,
+    checkpoint_s: float = 20.0,
+) -> SolveOutcome:
+    """Solve `shot` in the folder `out`, or go on with the solve that is there.
+
+    Args:
+        shot: the shot, opened.
+        out: the solve folder; made if missing.
+        settings: SolveSettings (a frozen dataclass with `steps`).
+        inputs: what the user named to open the shot; without it a bake cannot reopen the shot.
+        device: "cpu" or "cuda".
+        minutes: spend about this long instead of `settings.steps` steps.
+        restart: discard the solve that is in `out`; only once the new one has observed its shot.
+        progress: told about stages, steps and notes.
+        make_solver: `make_solver(observed, settings, device=...)`; the real Solver by default.
+        observe: `observe(shot, cache_dir, settings, report=...)`; the real one by default.
+        checkpoint_s: seconds between checkpoints.
+
+    Returns:
+        How it ended; a stop by SIGINT or SIGTERM is an outcome, with everything saved.
+
+    Raises:
+        SolveError: the folder holds another solve, is in use, or the solve cannot go on; what was
+            saved before stays.
+    """
+    progress = progress or Progress()
+    _check_folder(out)
+    record = settings_record(out, shot, inputs, settings, minutes=minutes)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out), StopSignals(progress) as stop:
+        run = _Run(out, record, minutes, progress, stop, checkpoint_s)
+        meta = run.find_earlier(restart=restart)
+        if meta is not None and run.is_done(meta, settings.steps):
+            progress.note(f"{out} is already solved: {meta['step']} steps")
+            return run.outcome_from(meta)
+        for note in shot.notes:
+            progress.note(note)
+        progress.note(memory_line(shot))
+        try:
+            observed = (observe or _observe)(
+                shot, out / "observe", settings, report=stop.watch(progress.stage)
+            )
+            stop.check()
+            if restart:
+                run.discard_earlier()
+            solver = (make_solver or _make_solver)(observed, settings, device=device)
+            stop.check()
+        except Stopped as stopped:
+            return run.outcome_from(meta or {}, stop_signal=stopped.signum)
+        # Until now nothing of an earlier solve was touched.
+        checkpoint.write_json(out / "settings.json", record)
+        return run.loop(solver, observed, meta, settings.steps)
+
+
+class _Run:
+    """One run of a solve: the clock, and the files of its folder."""
+
+    def __init__(
+        self,
+        out: Path,
+        record: Mapping[str, Any],
+        minutes: float | None,
+        progress: Progress,
+        stop: StopSignals,
+        checkpoint_s: float,
+    ) -> None:
+        self.out = out
+        self.record = record
+        self.minutes = minutes
+        self.progress = progress
+        self.stop = stop
+        self.checkpoint_s = checkpoint_s
+        self.started = time.monotonic()
+        self.spent_before = 0.0  # seconds of earlier runs
+        self.spent_on_preview = 0.0
+        self.psnr = math.nan
+        self.planned = minutes is None  # whether the number of steps is settled
+
+    @property
+    def seconds(self) -> float:
+        return self.spent_before + time.monotonic() - self.started
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return self.out / "checkpoint.safetensors"
+
+    def find_earlier(self, *, restart: bool) -> dict[str, Any] | None:
+        """The facts of the checkpoint to go on from, if there is one."""
+        if restart or not (self.out / "settings.json").exists():
+            return None
+        check_same_solve(self.out, read_settings(self.out), self.record)
+        if not self.checkpoint_path.exists():
+            return None
+        meta = checkpoint.load_meta(self.checkpoint_path)
+        self.spent_before = meta["seconds"]
+        self.psnr = meta["psnr_reblur"] if meta["psnr_reblur"] is not None else math.nan
+        return meta
+
+    def is_done(self, meta: Mapping[str, Any], steps: int) -> bool:
+        """Whether the checkpoint ends what this command asks for."""
+        if self.minutes is None:
+            if meta["minutes"] is None and meta["finished"] and steps == meta["steps_asked"]:
+                return True
+            if steps < meta["step"]:
+                raise SolveError(
+                    f"{self.out} has done {meta['step']} steps, {steps} were asked for; ask for "
+                    "more, or start over with --restart"
+                )
+            return bool(meta["finished"]) and steps == meta["step"]
+        if meta["finished"] and self.minutes == meta["minutes"]:
+            return True
+        if self.minutes * 60 <= meta["seconds"]:
+            raise SolveError(
+                f"{self.out} has used {meta['seconds'] / 60:.1f} minutes, {self.minutes:g} were "
+                "asked for; ask for more, or start over with --restart"
+            )
+        return False
+
+    def discard_earlier(self) -> None:
+        """Remove the solve that --restart replaces; the observe cache is keyed by its inputs."""
+        # The settings go first: a folder without them is a new solve, whatever else lies there.
+        for name in ("settings.json", "checkpoint.safetensors", "log.jsonl", "preview.png"):
+            (self.out / name).unlink(missing_ok=True)
+
+    def loop(
+        self, solver: SolverLike, observed: Any, meta: dict[str, Any] | None, steps: int
+    ) -> SolveOutcome:
+        """Step until the solver has finished, the minutes are over, or a signal says stop."""
+        if meta is not None:
+            self._resume(solver, meta, steps)
+        repair_log(self.out / "log.jsonl", last_step=solver.step_index)
+        last_save = time.monotonic()
+        first = solver.step_index
+        clock = _StepClock()
+        finished = solver.finished
+        with SolveLog(self.out / "log.jsonl") as log:
+            while not finished and self.stop.signum is None:
+                report = clock.time(solver.step)
+                self._check(report)
+                self._follow(report.psnr_reblur)
+                log.write(report, self.seconds)
+                if not self.planned:
+                    self._plan(solver, clock, solver.step_index - first)
+                finished = solver.finished or self._out_of_time()
+                self._tell(solver, report, clock)
+                if not finished and time.monotonic() - last_save >= self.checkpoint_s:
+                    log.sync()
+                    self._save(solver, steps, finished=False)
+                    last_save = time.monotonic()
+                    self._refresh_preview(solver, observed)
+            if self.stop.signum is not None:
+                self.progress.note(f"stopping: saving step {solver.step_index} in {self.out}")
+            log.sync()
+            self._save(solver, steps, finished=finished)
+        if finished:
+            self._write_preview(solver, observed)
+        return SolveOutcome(
+            folder=self.out,
+            step=solver.step_index,
+            total_steps=solver.total_steps,
+            finished=finished,
+            stop_signal=None if finished else self.stop.signum,
+            seconds=self.seconds,
+            psnr_reblur=self.psnr,
+            peak_memory_mb=peak_memory_mb(),
+        )
+
+    def outcome_from(
+        self, meta: Mapping[str, Any], *, stop_signal: int | None = None
+    ) -> SolveOutcome:
+        return SolveOutcome(
+            folder=self.out,
+            step=meta.get("step", 0),
+            total_steps=meta.get("total_steps", 0),
+            finished=bool(meta.get("finished", False)) and stop_signal is None,
+            stop_signal=stop_signal,
+            seconds=self.seconds,
+            psnr_reblur=self.psnr,
+            peak_memory_mb=peak_memory_mb(),
+        )
+
+    def _resume(self, solver: SolverLike, meta: dict[str, Any], steps: int) -> None:
+        """Load the checkpoint and, where it still holds, its plan."""
+        tensors, meta = checkpoint.load(self.checkpoint_path)
+        solver.load_state(tensors)
+        total = steps
+        if self.minutes is not None:
+            self.planned = self.minutes == meta["minutes"] and meta["planned"]
+            total = meta["total_steps"]
+        if solver.total_steps != total:
+            solver.plan(steps=total)
+        self.progress.note(f"going on from step {solver.step_index} of {total}")
+
+    def _plan(self, solver: SolverLike, clock: _StepClock, done: int) -> None:
+        """Turn the minutes into a number of steps once a few steps have been timed."""
+        left = (self.minutes or 0.0) * 60 - self.seconds
+        enough = clock.total_s > 0.1 * left or done >= _PLAN_STEPS.stop - 1
+        if done < _PLAN_STEPS.start or not enough:
+            return
+        reserve = min(2.0, 0.05 * left)  # for the last checkpoint and preview
+        more = max(1, int((left - reserve) / clock.step_s))
+        solver.plan(steps=solver.step_index + more)
+        self.planned = True
+        self.progress.note(
+            f"{solver.total_steps} steps fit into {self.minutes:g} minutes "
+            f"({clock.step_s:.2f} s a step)"
+        )
+
+    def _out_of_time(self) -> bool:
+        # A plan that was a little short of time may end; one that was far off is cut.
+        return self.minutes is not None and self.seconds > 1.1 * self.minutes * 60
+
+    def _check(self, report: Any) -> None:
+        figures = {"loss": report.loss, **report.terms}
+        broken = [name for name, value in figures.items() if not math.isfinite(value)]
+        if broken:
+            raise SolveError(
+                f"the solve diverged at step {report.step} ({', '.join(broken)} is not a number); "
+                f"{self.out} keeps the last checkpoint"
+            )
+
+    def _follow(self, psnr: float) -> None:
+        # A step sees one frame, and frames differ by several dB: show a running mean.
+        if math.isfinite(psnr):
+            self.psnr = psnr if math.isnan(self.psnr) else 0.95 * self.psnr + 0.05 * psnr
+
+    def _tell(self, solver: SolverLike, report: Any, clock: _StepClock) -> None:
+        left = solver.total_steps - solver.step_index
+        eta_s = left * clock.step_s
+        if self.minutes is not None:
+            eta_s = min(eta_s, max(0.0, self.minutes * 60 - self.seconds))
+        self.progress.step(
+            solver.step_index,
+            solver.total_steps,
+            eta_s=eta_s,
+            psnr=self.psnr,
+            loss=report.loss,
+        )
+
+    def _save(self, solver: SolverLike, steps: int, *, finished: bool) -> None:
+        checkpoint.save(
+            self.checkpoint_path,
+            solver.state(),
+            {
+                "pullfocus": __version__,
+                "step": solver.step_index,
+                "total_steps": solver.total_steps,
+                "steps_asked": steps,
+                "minutes": self.minutes,
+                "planned": self.planned,
+                "finished": finished,
+                "seconds": self.seconds,
+                "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
+            },
+        )
+
+    def _refresh_preview(self, solver: SolverLike, observed: Any) -> None:
+        """Refresh the preview if pictures have cost little of the time so far."""
+        elapsed = time.monotonic() - self.started
+        if self.spent_on_preview <= _PREVIEW_SHARE * elapsed:
+            self._write_preview(solver, observed)
+
+    def _write_preview(self, solver: SolverLike, observed: Any) -> None:
+        from pullfocus.solve.preview import write_preview
+
+        began = time.monotonic()
+        path = self.out / "preview.png"
+        write_preview(path, solver.model, observed)
+        self.spent_on_preview += time.monotonic() - began
+        self.progress.preview(str(path))
+
+
+class _StepClock:
+    """Seconds a step, as a running mean that forgets the slow first ones."""
+
+    def __init__(self) -> None:
+        self.total_s = 0.0
+        self.step_s = math.nan
+        self._count = 0
+
+    def time(self, step: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        result = step()
+        took = max(time.monotonic() - began, 1e-6)
+        self.total_s += took
+        self._count += 1
+        # The first two steps build kernels and fill caches.
+        if self._count <= 2 or math.isnan(self.step_s):
+            self.step_s = took
+        else:
+            rate = max(0.05, 1 / (self._count - 1))
+            self.step_s += rate * (took - self.step_s)
+        return result
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse to write into something that is not a solve folder."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise SolveError(f"expected a folder for --out, got the file {out}")
+    if (out / "settings.json").exists():
+        return
+    ours = {"observe", ".lock", "checkpoint.safetensors", "log.jsonl", "preview.png"}
+    foreign = sorted(p.name for p in out.iterdir() if p.name not in ours and p.name[:4] != ".tmp")
+    if foreign:
+        raise SolveError(
+            f"expected a solve folder or an empty one for --out, got {out} with {foreign[0]} in it"
+        )
+
+
+def _observe(
+    shot: Shot, cache: Path, settings: Any, *, report: Callable[[str, float], None]
+) -> Any:
+    from pullfocus.observe.observe import observe
+
+    return observe(shot, cache, getattr(settings, "observe", None), report=report)
+
+
+def _make_solver(observed: Any, settings: Any, *, device: str) -> SolverLike:
+    from pullfocus.solve.solver import Solver
+
+    return Solver(observed, settings, device=device)
