@@ -150,7 +150,7 @@ class Solver:
         loss.backward()
         self._adam.step()
         self.step_index += 1
-        value = float(loss)
+        value = loss.item()
         return StepReport(self.step_index, {"l1": value}, value, 20.0 + self.step_index)
 
     def state(self) -> dict[str, torch.Tensor]:

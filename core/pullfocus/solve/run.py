@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pullfocus import __version__
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
 
-_PLAN_STEPS = range(4, 26)  # --minutes: time these many steps, then plan the rest
+_FINE_COST = 3.5  # a step at full resolution against one at half
 _PREVIEW_SHARE = 0.03  # of the run time
 
 
@@ -161,7 +163,8 @@ class _Run:
         self.spent_before = 0.0  # seconds of earlier runs
         self.spent_on_preview = 0.0
         self.psnr = math.nan
-        self.planned = minutes is None  # whether the number of steps is settled
+        self.coarse_share: float = record["settings"].get("coarse_share", 0.0)
+        self.plans = 0 if minutes is not None else 2  # 2: the number of steps is settled
 
     @property
     def seconds(self) -> float:
@@ -226,7 +229,7 @@ class _Run:
                 self._check(report)
                 self._follow(report.psnr_reblur)
                 log.write(report, self.seconds)
-                if not self.planned:
+                if self.plans < 2:
                     self._plan(solver, clock, solver.step_index - first)
                 finished = solver.finished or self._out_of_time()
                 self._tell(solver, report, clock)
@@ -272,26 +275,47 @@ class _Run:
         solver.load_state(tensors)
         total = steps
         if self.minutes is not None:
-            self.planned = self.minutes == meta["minutes"] and meta["planned"]
+            # Other minutes than before: time a few steps, then plan anew.
+            self.plans = meta["plans"] if self.minutes == meta["minutes"] else 0
             total = meta["total_steps"]
         if solver.total_steps != total:
             solver.plan(steps=total)
         self.progress.note(f"going on from step {solver.step_index} of {total}")
 
     def _plan(self, solver: SolverLike, clock: _StepClock, done: int) -> None:
-        """Turn the minutes into a number of steps once a few steps have been timed."""
-        left = (self.minutes or 0.0) * 60 - self.seconds
-        enough = clock.total_s > 0.1 * left or done >= _PLAN_STEPS.stop - 1
-        if done < _PLAN_STEPS.start or not enough:
+        """Turn the minutes into a number of steps, once a few steps of a kind have been timed.
+
+        Coarse steps come first and are cheaper, so a first plan guesses the cost of the fine ones
+        and a second one, when they have been timed, puts it right.
+        """
+        left_s = (self.minutes or 0.0) * 60 - self.seconds
+        if self.plans == 0:
+            due = done >= 25 or (done >= 4 and clock.total_s > 0.1 * left_s)
+        else:
+            due = solver.step_index >= self._coarse_steps(solver) + 12
+        if not due:
             return
-        reserve = min(2.0, 0.05 * left)  # for the last checkpoint and preview
-        more = max(1, int((left - reserve) / clock.step_s))
-        solver.plan(steps=solver.step_index + more)
-        self.planned = True
-        self.progress.note(
-            f"{solver.total_steps} steps fit into {self.minutes:g} minutes "
-            f"({clock.step_s:.2f} s a step)"
-        )
+        left_s -= min(2.0, 0.05 * left_s)  # for the last checkpoint and preview
+        if self.plans == 0:
+            share = self.coarse_share
+            cost = clock.step_s * (share + (1 - share) * (_FINE_COST if share else 1.0))
+            total = solver.step_index + int(left_s / cost)
+        else:
+            total = solver.step_index + int(left_s / clock.step_s)
+        solver.plan(steps=max(total, solver.step_index + 1))
+        self.plans = 1 if solver.step_index < self._coarse_steps(solver) else 2
+        self.progress.note(f"{solver.total_steps} steps fit into {self.minutes:g} minutes")
+
+    def _coarse_steps(self, solver: SolverLike) -> int:
+        return round(self.coarse_share * solver.total_steps)
+
+    def _left_s(self, solver: SolverLike, clock: _StepClock) -> float:
+        coarse = max(0, self._coarse_steps(solver) - solver.step_index)
+        fine = solver.total_steps - solver.step_index - coarse
+        left_s = clock.step_s * (coarse + fine * (_FINE_COST if coarse else 1.0))
+        if self.minutes is None:
+            return left_s
+        return min(left_s, max(0.0, self.minutes * 60 - self.seconds))
 
     def _out_of_time(self) -> bool:
         # A plan that was a little short of time may end; one that was far off is cut.
@@ -312,14 +336,10 @@ class _Run:
             self.psnr = psnr if math.isnan(self.psnr) else 0.95 * self.psnr + 0.05 * psnr
 
     def _tell(self, solver: SolverLike, report: Any, clock: _StepClock) -> None:
-        left = solver.total_steps - solver.step_index
-        eta_s = left * clock.step_s
-        if self.minutes is not None:
-            eta_s = min(eta_s, max(0.0, self.minutes * 60 - self.seconds))
         self.progress.step(
             solver.step_index,
             solver.total_steps,
-            eta_s=eta_s,
+            eta_s=self._left_s(solver, clock),
             psnr=self.psnr,
             loss=report.loss,
         )
@@ -334,7 +354,7 @@ class _Run:
                 "total_steps": solver.total_steps,
                 "steps_asked": steps,
                 "minutes": self.minutes,
-                "planned": self.planned,
+                "plans": self.plans,
                 "finished": finished,
                 "seconds": self.seconds,
                 "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
@@ -358,25 +378,22 @@ class _Run:
 
 
 class _StepClock:
-    """Seconds a step, as a running mean that forgets the slow first ones."""
+    """Seconds a step: the median of the last few, so that one hiccup does not count."""
 
     def __init__(self) -> None:
         self.total_s = 0.0
-        self.step_s = math.nan
-        self._count = 0
+        self._last: deque[float] = deque(maxlen=9)
+
+    @property
+    def step_s(self) -> float:
+        return median(self._last)
 
     def time(self, step: Callable[[], Any]) -> Any:
         began = time.monotonic()
         result = step()
         took = max(time.monotonic() - began, 1e-6)
         self.total_s += took
-        self._count += 1
-        # The first two steps build kernels and fill caches.
-        if self._count <= 2 or math.isnan(self.step_s):
-            self.step_s = took
-        else:
-            rate = max(0.05, 1 / (self._count - 1))
-            self.step_s += rate * (took - self.step_s)
+        self._last.append(took)
         return result
 
 
