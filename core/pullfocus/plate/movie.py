@@ -130,7 +130,9 @@ class MovieReel:
         if self._turns % 2:
             self.pixel_aspect = 1 / self.pixel_aspect
         if self._turns % 4:
-            notes.append(f"{what}: turned by {frame.rotation % 360} degrees, as the file asks")
+            notes.append(
+                f"{what}: turned {-frame.rotation % 360} degrees clockwise, as the file asks"
+            )
         if frame.interlaced_frame:
             notes.append(f"{what}: interlaced; the two fields of a frame are not separated")
         # Containers round times to their own clock (1 ms in Matroska): 2 units are no variation.
