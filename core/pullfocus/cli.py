@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -338,8 +339,7 @@ def _usage(error: Exception) -> str:
 
 def _wants_json(arguments: list[str]) -> bool:
     """Whether the arguments ask for JSON, even where they cannot be parsed."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(pair == ("--progress", "json") or pair[0] == "--progress=json" for pair in pairs)
+    return "--progress=json" in arguments or ("--progress", "json") in pairwise(arguments)
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ class PlainProgress(Progress):
         self._stream = stream
         self._interval_s = interval_s
         self._stage = ""
+        self._preview = ""
         self._last = -math.inf
 
     def stage(self, name: str, fraction: float) -> None:
@@ -78,9 +79,9 @@ class PlainProgress(Progress):
         self._say(f"note: {text}")
 
     def preview(self, path: str) -> None:
-        if self._stage != "preview":  # said once: the path never changes
+        if path != self._preview:  # said once: it is the same file again and again
             self._say(f"preview: {path}")
-            self._stage = "preview"
+            self._preview = path
 
     def done(self, text: str, **facts: Any) -> None:
         _write(sys.stdout, text + "\n")
@@ -92,8 +93,7 @@ class PlainProgress(Progress):
         now = time.monotonic()
         if name == self._stage and not last and now - self._last < self._interval_s:
             return False
-        if self._stage != "preview":
-            self._stage = name
+        self._stage = name
         self._last = now
         return True
 

@@ -202,7 +202,7 @@ def test_minutes_become_a_plan(tmp_path):
     took = time.monotonic() - began
     assert outcome.finished
     assert 1.0 < took < 3.5
-    assert 60 < outcome.step < 200
+    assert 15 < outcome.step < 200  # 0.01 s a step and what a busy machine adds
     # the same command has nothing left to do; more minutes go on; fewer are refused
     assert solve(out, minutes=2 / 60, delay_s=0.01).step == outcome.step
     assert solve(out, minutes=3 / 60, delay_s=0.01).step > outcome.step

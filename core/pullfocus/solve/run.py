@@ -275,9 +275,14 @@ class _Run:
         solver.load_state(tensors)
         total = steps
         if self.minutes is not None:
-            # Other minutes than before: time a few steps, then plan anew.
-            self.plans = meta["plans"] if self.minutes == meta["minutes"] else 0
             total = meta["total_steps"]
+            self.plans = meta["plans"]
+            if self.minutes != meta["minutes"]:
+                # At the pace so far; the second plan, timed in this run, puts it right.
+                left_s = self.minutes * 60 - self.seconds
+                pace_s = meta["seconds"] / max(1, meta["step"])
+                total = meta["step"] + max(1, int(left_s / pace_s))
+                self.plans = 1
         if solver.total_steps != total:
             solver.plan(steps=total)
         self.progress.note(f"going on from step {solver.step_index} of {total}")
@@ -292,7 +297,7 @@ class _Run:
         if self.plans == 0:
             due = done >= 25 or (done >= 4 and clock.total_s > 0.1 * left_s)
         else:
-            due = solver.step_index >= self._coarse_steps(solver) + 12
+            due = done >= 9 and solver.step_index >= self._coarse_steps(solver) + 9
         if not due:
             return
         left_s -= min(2.0, 0.05 * left_s)  # for the last checkpoint and preview
