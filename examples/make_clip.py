@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make a small misfocused clip with its truth: a market street, a focus pull, somebody in front.
+
+Everything is drawn by this file from a seed, so the result may be shipped anywhere (CC0).
+The lens is its own, written without pullfocus: hard discs on a supersampled, scene-linear,
+layered picture with overscan. A solve that wins here has not merely inverted itself.
+
+    python examples/make_clip.py --out market --width 256 --height 144 --frames 24 --seed 7
+
+| file | what |
+|---|---|
+| plate.####.png | the misfocused footage, 8-bit sRGB, slight sensor noise |
+| sharp.####.png | the same without blur and noise |
+| clean.####.png | the sharp background alone (--compact: black where alpha is 0) |
+| alpha.####.png | coverage of the subject in the sharp frame |
+| matte.####.png | with --matte-grow: a hard matte, grown by so many pixels, as a rough roto |
+| truth.####.exr | half: coc.X of what is seen, cocfg.X (0 outside the subject), cocbg.X: signed |
+|  | radius in px, near negative; flow.X flow.Y in px to the next frame, x right, y down |
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from clip_scene import (
+    SUPERSAMPLING,
+    Scene,
+    blur_constant,
+    blur_rows,
+    cutout_px,
+    grid,
+    motion,
+    render_background,
+    render_subject,
+    shrink,
+)
+from market_paint import Cutout, paint_jar, paint_street, paint_walker, to_display, to_linear
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def save_png(path: Path, display: np.ndarray) -> None:
+    """0..1 display-encoded RGB or grey as 8-bit."""
+    values = np.round(np.clip(display, 0, 1) * 255).astype(np.uint8)
+    bgr = values[..., ::-1] if values.ndim == 3 else values
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS]
+    if not cv2.imwrite(str(path), np.ascontiguousarray(bgr), options):
+        raise OSError(f"cannot write {path}")
+
+
+def save_truth(path: Path, planes: dict[str, np.ndarray]) -> None:
+    """Named half-float channels in one EXR."""
+    import OpenImageIO as oiio
+
+    data = np.stack(list(planes.values()), -1).astype(np.float16)
+    spec = oiio.ImageSpec(data.shape[1], data.shape[0], data.shape[2], "half")
+    spec.channelnames = tuple(planes)
+    spec.attribute("compression", "zip")
+    output = oiio.ImageOutput.create(str(path))
+    if output is None or not output.open(str(path), spec) or not output.write_image(data):
+        raise OSError(f"cannot write {path}: {oiio.geterror()}")
+    output.close()
+
+
+def make_clip(
+    out: Path,
+    *,
+    width: int = 256,
+    height: int = 144,
+    frames: int = 24,
+    seed: int = 7,
+    subject: str = "flat",
+    max_radius: float | None = None,
+    matte_grow: int | None = None,
+    compact: bool = False,
+) -> None:
+    """Write the whole clip into `out`. `max_radius` in px; by default 2 % of the width."""
+    out.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    street = paint_street(rng)
+    mips = [to_linear(street)]
+    while len(mips) < 5:
+        mips.append(cv2.resize(mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    radius = 0.02 * width if max_radius is None else max_radius
+    scene = Scene(width, height, frames, radius, subject == "turning", seed)
+    cutout = paint_jar(rng) if subject == "turning" else paint_walker(rng)
+    # Texels about as large as samples, or minification would alias.
+    factor = cutout_px(scene, frames / 2) / cutout.scale
+    if factor < 1:
+        rows = round(cutout.rgba.shape[0] * factor)
+        columns = round(cutout.rgba.shape[1] * factor)
+        if cutout.radius is not None:
+            old, new = len(cutout.radius), rows
+            cutout.radius = np.interp(np.linspace(0, old - 1, new), np.arange(old), cutout.radius)
+        cutout.rgba = cv2.resize(cutout.rgba, (columns, rows), interpolation=cv2.INTER_AREA)
+        cutout.scale *= factor
+    # Floor nearer than the subject blurs more than `max_radius`.
+    margin = int(np.ceil(radius * 1.6)) + 3
+    for frame in range(frames):
+        write_frame(out, scene, cutout, mips, frame, margin, matte_grow, compact)
+
+
+def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int,
+                margin: int, matte_grow: int | None, compact: bool) -> None:  # fmt: skip
+    """Render frame `frame` (from 0) and write its files (numbered from 1)."""
+    background = render_background(scene, mips, frame, margin)
+    subject = render_subject(scene, cutout, frame, margin)
+    disparity, _ = scene.background_rows(grid(scene, margin)[0], frame)
+    subject_coc = float(scene.coc(frame, scene.subject_pose(frame)[1]))
+    spread = blur_rows(background, scene.coc(frame, disparity) * SUPERSAMPLING)
+    front = blur_constant(subject, abs(subject_coc) * SUPERSAMPLING)
+    plate = shrink(front[..., :3] + (1 - front[..., 3:]) * spread, margin)
+    sharp = shrink(subject[..., :3] + (1 - subject[..., 3:]) * background, margin)
+    clean = shrink(background, margin)
+    # As it will be read back, so that the truth's outline is that of the alpha frames.
+    alpha = np.round(shrink(subject[..., 3:], margin)[..., 0] * 255) / 255
+
+    noise = np.random.default_rng((scene.seed, frame)).standard_normal(plate.shape)
+    plate = plate + noise * np.sqrt(4e-6 * np.maximum(plate, 0) + 4e-8)
+
+    in_front = alpha > 0.5
+    rows = np.arange(scene.height) + 0.5
+    seen_disparity, _ = scene.background_rows(rows, frame)
+    far = np.repeat(scene.coc(frame, seen_disparity)[:, None], scene.width, 1)
+    flow = motion(scene, cutout, frame, in_front)
+    name = f"{frame + 1:04d}"
+    save_png(out / f"plate.{name}.png", to_display(plate))
+    save_png(out / f"sharp.{name}.png", to_display(sharp))
+    hidden = alpha[..., None] > 0
+    save_png(out / f"clean.{name}.png", to_display(clean) * (hidden if compact else 1))
+    save_png(out / f"alpha.{name}.png", alpha)
+    if matte_grow is not None:
+        size = 2 * matte_grow + 1
+        brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+        save_png(out / f"matte.{name}.png", cv2.dilate(in_front.astype(np.float32), brush))
+    save_truth(
+        out / f"truth.{name}.exr",
+        {
+            "coc.X": np.where(in_front, subject_coc, far),
+            "cocfg.X": np.where(alpha > 0, subject_coc, 0.0),
+            "cocbg.X": far,
+            "flow.X": flow[..., 0],
+            "flow.Y": flow[..., 1],
+        },
+    )
+
+
+def main() -> None:
+    """Read the command line, write the clip."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder to write into")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--height", type=int, default=144)
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--subject",
+        choices=("flat", "turning"),
+        default="flat",
+        help="flat: a cut-out walks; turning: a painted jar turns, its texture slides",
+    )
+    parser.add_argument("--max-radius", type=float, help="largest COC radius in px (2%% of width)")
+    parser.add_argument("--matte-grow", type=int, metavar="PX", help="also write rough mattes")
+    parser.add_argument(
+        "--compact",
+        action="store_true",
+        help="smaller files: clean frames hold only what the subject hides, black elsewhere"
+        " (there sharp is the same)",
+    )
+    options = vars(parser.parse_args())
+    make_clip(options.pop("out"), **options)
+
+
+if __name__ == "__main__":
+    main()
