@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of one frame of passes against its truth."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pullfocus.errors import PassesError
+from pullfocus.evaluate.metrics import coc_rmse, matte_error, ms_ssim, psnr, ssim, tpsnr
+from pullfocus.evaluate.truth import TruthFrame
+
+__all__ = ["FIGURES", "Figure", "PassFrame", "pass_frame", "score_frame"]
+
+
+class Figure(NamedTuple):
+    """What a column holds."""
+
+    name: str
+    title: str
+    unit: str
+    better: int
+    """1: more is better; -1: less is."""
+    plate: str = ""
+    """Name of the plate's own figure to compare with."""
+
+
+FIGURES = (
+    Figure("plate_psnr", "plate PSNR", "dB", 1),
+    Figure("psnr", "sharp PSNR", "dB", 1, "plate_psnr"),
+    Figure("plate_ssim", "plate SSIM", "", 1),
+    Figure("ssim", "sharp SSIM", "", 1, "plate_ssim"),
+    Figure("plate_ms_ssim", "plate MS-SSIM", "", 1),
+    Figure("ms_ssim", "sharp MS-SSIM", "", 1, "plate_ms_ssim"),
+    Figure("plate_tpsnr", "plate tPSNR", "dB", 1),
+    Figure("tpsnr", "sharp tPSNR", "dB", 1, "plate_tpsnr"),
+    Figure("coc_radius", "COC RMSE, seen (radius)", "px", -1),
+    Figure("coc_diameter", "COC RMSE, seen (diameter)", "px", -1),
+    Figure("coc_subject_radius", "COC RMSE, subject (radius)", "px", -1),
+    Figure("coc_subject_diameter", "COC RMSE, subject (diameter)", "px", -1),
+    Figure("coc_background_radius", "COC RMSE, background (radius)", "px", -1),
+    Figure("coc_background_diameter", "COC RMSE, background (diameter)", "px", -1),
+    Figure("matte_mae", "matte error (mean abs.)", "", -1),
+    Figure("matte_iou", "matte IoU at .5", "", 1),
+    Figure("clean_behind_psnr", "clean plate PSNR, behind subject", "dB", 1),
+    Figure("clean_psnr", "clean plate PSNR, whole frame", "dB", 1),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassFrame:
+    """What is measured of one frame of passes. Pictures are display-encoded float (H, W, 3)."""
+
+    beauty: np.ndarray
+    background: np.ndarray
+    """The last, complete layer."""
+    matte: np.ndarray | None
+    """The first layer's; None where there is one layer only."""
+    coc: np.ndarray
+    """Radius in px of what is seen."""
+    coc_subject: np.ndarray | None
+    coc_background: np.ndarray
+    coc_signed: bool
+
+
+def score_frame(
+    result: PassFrame,
+    truth: TruthFrame,
+    *,
+    before: tuple[PassFrame, TruthFrame] | None = None,
+) -> dict[str, float]:
+    """Every figure that the truth and the passes allow, by the names in `FIGURES`.
+
+    `before` is the frame just before, for tPSNR.
+
+    Raises:
+        PassesError: the passes have another size than the truth.
+    """
+    if result.beauty.shape != truth.sharp.shape:
+        height, width = truth.sharp.shape[:2]
+        raise PassesError(
+            f"expected passes of {width}x{height} px like the truth, got"
+            f" {result.beauty.shape[1]}x{result.beauty.shape[0]} in frame {truth.number}"
+        )
+    scores = {
+        "plate_psnr": psnr(truth.plate, truth.sharp),
+        "psnr": psnr(result.beauty, truth.sharp),
+        "plate_ssim": ssim(truth.plate, truth.sharp),
+        "ssim": ssim(result.beauty, truth.sharp),
+        "plate_ms_ssim": ms_ssim(truth.plate, truth.sharp),
+        "ms_ssim": ms_ssim(result.beauty, truth.sharp),
+    }
+    if before is not None:
+        old_result, old_truth = before
+        scores["plate_tpsnr"] = tpsnr(old_truth.plate, truth.plate, old_truth.sharp, truth.sharp)
+        scores["tpsnr"] = tpsnr(old_result.beauty, result.beauty, old_truth.sharp, truth.sharp)
+    inside = None if truth.alpha is None else truth.alpha > 0.5
+    pairs = (
+        ("coc", result.coc, truth.coc, None),
+        ("coc_subject", result.coc_subject, truth.coc_subject, inside),
+        ("coc_background", result.coc_background, truth.coc_background, None),
+    )
+    for name, radius, true_radius, where in pairs:
+        if radius is None or true_radius is None or (name == "coc_subject" and where is None):
+            continue
+        error = coc_rmse(radius, true_radius, signed=result.coc_signed, where=where)
+        scores[f"{name}_radius"] = error.radius_px
+        scores[f"{name}_diameter"] = error.diameter_px
+    if result.matte is not None and truth.alpha is not None:
+        matte = matte_error(result.matte, truth.alpha)
+        scores["matte_mae"], scores["matte_iou"] = matte.mae, matte.iou
+    # With one layer there is nothing behind it to compare.
+    if result.matte is not None and truth.clean is not None:
+        if inside is not None:
+            scores["clean_behind_psnr"] = psnr(result.background, truth.clean, where=inside)
+        scores["clean_psnr"] = psnr(result.background, truth.clean)
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
+
+
+def pass_frame(
+    channels: Mapping[str, np.ndarray],
+    layer_names: tuple[str, ...],
+    *,
+    coc_signed: bool,
+    where: str,
+) -> PassFrame:
+    """Take what is measured out of a frame's channels, by name; colour as it is stored.
+
+    Raises:
+        PassesError: a channel is missing.
+    """
+
+    def take(*names: str) -> np.ndarray:
+        for name in names:
+            if name not in channels:
+                raise PassesError(f"expected the channel {name}, got none in {where}")
+        stack = [channels[name] for name in names]
+        return np.stack(stack, -1) if len(stack) > 1 else stack[0]
+
+    first, last = layer_names[0], layer_names[-1]
+    alone = len(layer_names) == 1
+    return PassFrame(
+        beauty=take("R", "G", "B"),
+        background=take(f"{last}.R", f"{last}.G", f"{last}.B"),
+        matte=None if alone else take("alpha.A"),
+        coc=take("coc.X"),
+        coc_subject=None if alone else take(f"{first}_coc.X"),
+        coc_background=take(f"{last}_coc.X"),
+        coc_signed=coc_signed,
+    )
