@@ -40,19 +40,29 @@ def memory_line(shot: Shot) -> str:
 
 def free_memory_mb() -> float | None:
     """Memory that programs may still take, in MB; None where the system does not say."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return None
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return int(fields["MemAvailable"].split()[0]) / 1000 if "MemAvailable" in fields else None
+    kilobytes = _proc_field(Path("/proc/meminfo"), "MemAvailable")
+    return None if kilobytes is None else kilobytes / 1000
 
 
 def peak_memory_mb() -> float:
     """The most memory this process has held, in MB; NaN where the system does not say."""
+    # Linux counts what the parent held before it started us into ru_maxrss, but not into VmHWM.
+    kilobytes = _proc_field(Path("/proc/self/status"), "VmHWM")
+    if kilobytes is not None:
+        return kilobytes / 1000
     try:
         import resource
     except ImportError:  # Windows
         return math.nan
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+def _proc_field(path: Path, name: str) -> int | None:
+    """A figure in kB of a file under /proc; None where there is none."""
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(fields[name].split()[0]) if name in fields else None

@@ -304,11 +304,11 @@ class _Run:
         if self.plans == 0:
             share = self.coarse_share
             cost = clock.step_s * (share + (1 - share) * (_FINE_COST if share else 1.0))
-            total = solver.step_index + int(left_s / cost)
+            self.plans = 1 if share else 2
         else:
-            total = solver.step_index + int(left_s / clock.step_s)
-        solver.plan(steps=max(total, solver.step_index + 1))
-        self.plans = 1 if solver.step_index < self._coarse_steps(solver) else 2
+            cost = clock.step_s
+            self.plans = 2
+        solver.plan(steps=solver.step_index + max(1, int(left_s / cost)))
         self.progress.note(f"{solver.total_steps} steps fit into {self.minutes:g} minutes")
 
     def _coarse_steps(self, solver: SolverLike) -> int:

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Circle of confusion of one layer: a smooth radius field per frame."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from pullfocus.model.grid import Box
+from pullfocus.model.spline import spline_basis
+
+__all__ = ["CocLattice"]
+
+
+class CocLattice(nn.Module):
+    """Radius in plate px, through softplus of a B-spline lattice for every frame."""
+
+    def __init__(
+        self,
+        *,
+        frames: int,
+        width: int,
+        height: int,
+        cells: tuple[int, int],
+        overscan_px: float,
+        start_px: float,
+    ) -> None:
+        super().__init__()
+        self.span_x = (-overscan_px, width - 1 + overscan_px)
+        self.span_y = (-overscan_px, height - 1 + overscan_px)
+        self.cells = cells
+        raw = math.log(math.expm1(start_px))
+        self.lattice = nn.Parameter(torch.full((frames, cells[0] + 3, cells[1] + 3), raw))
+
+    def forward(self, t: int, box: Box) -> torch.Tensor:
+        """Return the radius in plate px at the pixel centres of ``box``, (h, w), >= 0."""
+        device = self.lattice.device
+        down = spline_basis(box.rows(device), *self.span_y, self.cells[0])
+        across = spline_basis(box.columns(device), *self.span_x, self.cells[1])
+        return softplus(down @ self.lattice[t] @ across.T)
+
+    def largest(self, t: int) -> float:
+        """Return a bound on the radius anywhere in frame ``t``, plate px."""
+        return float(softplus(self.lattice.detach()[t].max()))
+
+    def roughness(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean squared change of the raw lattice in space, and in time."""
+        g = self.lattice
+        space = g.diff(dim=1).square().mean() + g.diff(dim=2).square().mean()
+        time = g.diff(dim=0).square().mean() if len(g) > 1 else g.new_zeros(())
+        return space, time

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How layers form a frame: sharp, and blurred by the lens.
+
+Sharp is Eq. 1 of the paper, an over-composite. The paper then blurs the flat composite with one
+COC map (Eq. 3), which bleeds across silhouettes; here every layer is blurred with its own COC, with
+its matte, before the composite. The last layer is complete and divided by its own weight.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch.nn.functional import pad
+
+from cuda_lensblur import scatter_blur
+from pullfocus.model.grid import Box
+
+__all__ = ["LayerFrame", "LensSettings", "reblur", "sharp"]
+
+
+@dataclass(frozen=True)
+class LensSettings:
+    """The lens's disc; see ``cuda_lensblur.scatter_blur``."""
+
+    beta: float = 2.0
+    """Thickness of the soap-bubble rim, Eq. 2."""
+
+
+@dataclass(frozen=True)
+class LayerFrame:
+    """One layer in one frame."""
+
+    name: str
+    box: Box
+    """Where the tensors lie; the last layer covers the frame and its overscan."""
+    colour: torch.Tensor
+    """(3, h, w), scene-linear, not premultiplied."""
+    alpha: torch.Tensor
+    """(1, h, w), 0..1; 1 for the last layer."""
+    texel: torch.Tensor
+    """(2, h, w), x and y in the atlas, texel centres at whole numbers."""
+    radius_px: torch.Tensor
+    """(h, w), circle-of-confusion radius in px of the box's level."""
+
+    def with_radius(self, radius_px: torch.Tensor) -> "LayerFrame":
+        """Return the layer with another circle of confusion."""
+        return replace(self, radius_px=radius_px)
+
+
+def _placed(image: torch.Tensor, box: Box, frame: Box) -> torch.Tensor:
+    """Cut ``image`` (C, h, w) at ``box`` to ``frame``, zero where it has nothing."""
+    seen = box.intersection(frame)
+    rows, columns = seen.inside(box)
+    y, x = seen.inside(frame)
+    border = (x.start, frame.width - x.stop, y.start, frame.height - y.stop)
+    return pad(image[:, rows, columns], border)
+
+
+def _over(layers: list[LayerFrame], stacks: list[torch.Tensor], frame: Box) -> torch.Tensor:
+    """Composite premultiplied (colour, alpha) stacks over the last layer's colour."""
+    rows, columns = frame.inside(layers[-1].box)
+    out = stacks[-1][:3, rows, columns]
+    for layer, stack in zip(reversed(layers[:-1]), reversed(stacks[:-1]), strict=True):
+        if (
+            stack.numel()
+            and layer.box.intersection(frame).width * layer.box.intersection(frame).height
+        ):
+            placed = _placed(stack, layer.box, frame)
+            out = placed[:3] + (1 - placed[3:]) * out
+    return out
+
+
+def sharp(layers: list[LayerFrame], frame: Box) -> torch.Tensor:
+    """Return the sharp composite on ``frame``, (3, h, w) scene-linear (Eq. 1)."""
+    stacks = [torch.cat([layer.colour * layer.alpha, layer.alpha]) for layer in layers]
+    return _over(layers, stacks, frame)
+
+
+def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Tensor:
+    """Return the frame as the lens shows it, (3, h, w) scene-linear.
+
+    Layers should reach past ``frame`` by their largest radius, so that light from outside is there.
+    """
+    stacks = []
+    for layer in layers:
+        stack = torch.cat([layer.colour * layer.alpha, layer.alpha])
+        stacks.append(
+            scatter_blur(stack, layer.radius_px, beta=lens.beta) if stack.numel() else stack
+        )
+    last = stacks[-1]
+    stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
+    return _over(layers, stacks, frame)

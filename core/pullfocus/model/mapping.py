@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a pixel of a frame to a place in the layer's atlas: a homography bent by a lattice.
+
+The paper maps with MLPs (section 3.1). A homography per frame is measured, and a cubic B-spline
+lattice in (t, y, x) carries what it misses: a few thousand numbers, each with local reach.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from pullfocus.model.grid import Box
+from pullfocus.model.spline import spline_basis
+
+__all__ = ["LatticeMapping"]
+
+_SHAKE_CELLS = 2
+
+
+def _ridge_inverse(basis: torch.Tensor) -> torch.Tensor:
+    """Return the least-squares solver of a spline basis, (controls, positions), lightly bent."""
+    b = basis.double()
+    bend = torch.eye(b.shape[1], dtype=torch.float64).diff(n=2, dim=0)
+    if len(bend) == 0:
+        return torch.linalg.pinv(b)
+    return torch.linalg.solve(b.T @ b + 0.02 * bend.T @ bend + 1e-6 * torch.eye(b.shape[1]), b.T)
+
+
+def _along_axes(matrices: list[torch.Tensor], field: torch.Tensor) -> torch.Tensor:
+    """Apply one matrix along time, one down and one across to (T, 2, h, w)."""
+    time, down, across = matrices
+    return torch.einsum("kt,tcji->kcji", time, down @ field @ across.T)
+
+
+class LatticeMapping(nn.Module):
+    """Map plate pixels of frame t to atlas texels."""
+
+    to_atlas: torch.Tensor
+
+    def __init__(
+        self,
+        to_atlas: torch.Tensor,  # [T, 3, 3] plate px of a frame -> atlas texels
+        *,
+        width: int,
+        height: int,
+        cells: tuple[int, int],  # lattice intervals down, across
+        frames_per_knot: float,
+        overscan_px: float,
+    ) -> None:
+        super().__init__()
+        frames = len(to_atlas)
+        self.register_buffer("to_atlas", to_atlas.float())
+        self.span_x = (-overscan_px, width - 1 + overscan_px)
+        self.span_y = (-overscan_px, height - 1 + overscan_px)
+        self.cells = cells
+        knots = max(1, math.ceil((frames - 1) / frames_per_knot))
+        time = torch.arange(frames, dtype=torch.float32)
+        self.register_buffer(
+            "time_basis", spline_basis(time, 0, max(1, frames - 1), knots), persistent=False
+        )
+        # displacement in plate px, before the homography
+        self.lattice = nn.Parameter(torch.zeros(knots + 3, 2, cells[0] + 3, cells[1] + 3))
+        # the same per frame, coarse: what a shaking camera does between two knots
+        self.shake = nn.Parameter(torch.zeros(frames, 2, _SHAKE_CELLS + 3, _SHAKE_CELLS + 3))
+
+    @torch.no_grad()
+    def fit(self, displacement: torch.Tensor, width: int, height: int) -> None:
+        """Set the lattice to the nearest it can get to a measured displacement.
+
+        Args:
+            displacement: (T, h, w, 2) plate px, on a grid that spans the frame evenly.
+            width: of the plate, px.
+            height: of the plate, px.
+        """
+        frames, rows, columns = displacement.shape[:3]
+        x = (torch.arange(columns) + 0.5) * width / columns - 0.5
+        y = (torch.arange(rows) + 0.5) * height / rows - 0.5
+        field = displacement.permute(0, 3, 1, 2).double()
+        time = self.time_basis.cpu()
+        for cells, parameter, basis in (
+            (self.cells, self.lattice, time),
+            ((_SHAKE_CELLS, _SHAKE_CELLS), self.shake, torch.eye(frames)),
+        ):
+            down = spline_basis(y, *self.span_y, cells[0])
+            across = spline_basis(x, *self.span_x, cells[1])
+            solvers = [_ridge_inverse(b) for b in (basis, down, across)]
+            values = _along_axes(solvers, field)
+            parameter.copy_(values.float())
+            field = field - _along_axes([b.double() for b in (basis, down, across)], values)
+
+    def displacement(self, t: int, box: Box) -> torch.Tensor:
+        """Return what the lattice adds in frame ``t``, (2, h, w) plate px."""
+        now = torch.einsum("k,kcyx->cyx", self.time_basis[t], self.lattice)
+        device = self.lattice.device
+        down = spline_basis(box.rows(device), *self.span_y, self.cells[0])
+        across = spline_basis(box.columns(device), *self.span_x, self.cells[1])
+        bent = down @ now @ across.T
+        down = spline_basis(box.rows(device), *self.span_y, _SHAKE_CELLS)
+        across = spline_basis(box.columns(device), *self.span_x, _SHAKE_CELLS)
+        return bent + down @ self.shake[t] @ across.T
+
+    def forward(self, t: int, box: Box) -> torch.Tensor:
+        """Return atlas texel coordinates (x, y) of the pixel centres of ``box``, (2, h, w)."""
+        moved = self.displacement(t, box)
+        device = self.lattice.device
+        x = moved[0] + box.columns(device)
+        y = moved[1] + box.rows(device)[:, None]
+        m = self.to_atlas[t]
+        w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+        return torch.stack(
+            [
+                (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / w,
+                (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / w,
+            ]
+        )
+
+    def roughness(self) -> torch.Tensor:
+        """Return the mean squared bend of the lattice in space and time, px^2 (rigidity term)."""
+        g = self.lattice
+        terms = [g.diff(n=2, dim=d).square().mean() for d in (2, 3)]
+        if g.shape[0] > 2:
+            terms.append(g.diff(n=2, dim=0).square().mean())
+        return torch.stack(terms).sum()

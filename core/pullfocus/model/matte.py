@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's matte: the given one, corrected by what all frames say.
+
+The correction rides in the atlas (a fourth channel of the texture), so evidence from every frame
+gathers in one place; a small lattice per frame takes what is left.
+"""
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from pullfocus.model.grid import Box
+from pullfocus.model.spline import spline_basis
+from pullfocus.observe.observed import Observed
+
+__all__ = ["LayerMatte", "matte_from_logit"]
+
+_SLACK = 0.02  # the sigmoid is stretched by this much, so that 0 and 1 are reached exactly
+
+
+class _SoftClamp(torch.autograd.Function):
+    """Clamp to 0..1; outside, let through only the gradients that lead back in."""
+
+    @staticmethod
+    def forward(ctx, x):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x)
+        return x.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        (x,) = ctx.saved_tensors
+        stuck = ((x < 0) & (grad > 0)) | ((x > 1) & (grad < 0))
+        return torch.where(stuck, torch.zeros_like(grad), grad)
+
+
+def matte_from_logit(z: torch.Tensor) -> torch.Tensor:
+    """Return the matte in 0..1 (both ends exact) for logits of any shape."""
+    return _SoftClamp.apply(torch.sigmoid(z) * (1 + 2 * _SLACK) - _SLACK)
+
+
+def _logit(matte: np.ndarray) -> torch.Tensor:
+    p = torch.from_numpy((matte + _SLACK) / (1 + 2 * _SLACK)).clamp(1e-4, 1 - 1e-4)
+    return torch.logit(p)
+
+
+class LayerMatte(nn.Module):
+    """Matte of one layer but the last; starts as exactly the given one."""
+
+    def __init__(
+        self,
+        observed: Observed,
+        layer: int,
+        *,
+        cells: tuple[int, int],
+        growth_px: float,
+    ) -> None:
+        super().__init__()
+        self.observed = observed
+        self.layer = layer
+        self.growth_px = growth_px
+        self.cells = cells
+        frames = len(observed.frames)
+        self.residual = nn.Parameter(torch.zeros(frames, cells[0] + 3, cells[1] + 3))
+
+    def bounds(self, t: int, level: int) -> Box:
+        """Return the box that the matte, grown by what the solve may add, stays within."""
+        matte = self.observed.matte(self.layer, t, level)
+        height, width = matte.shape
+        columns = np.flatnonzero(matte.max(0) > 0)
+        rows = np.flatnonzero(matte.max(1) > 0)
+        if len(columns) == 0:
+            return Box(0, 0, 0, 0, level)
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        grown = Box(left, top, right - left, bottom - top, level).grown(
+            max(1, round(self.growth_px / 2**level))
+        )
+        # a subject cut by the frame's edge goes on outside; one that is clear of it does not
+        frame = Box(0, 0, width, height, level)
+        return grown.intersection(frame.grown(grown.width + grown.height))
+
+    def given(self, t: int, box: Box) -> torch.Tensor:
+        """Return the given matte as logits on ``box``, (h, w); it goes on past the frame's edge."""
+        matte = self.observed.matte(self.layer, t, box.level)
+        height, width = matte.shape
+        rows = np.arange(box.top, box.top + box.height).clip(0, height - 1)
+        columns = np.arange(box.left, box.left + box.width).clip(0, width - 1)
+        return _logit(matte[np.ix_(rows, columns)]).to(self.residual.device)
+
+    def forward(self, t: int, box: Box, offset: torch.Tensor) -> torch.Tensor:
+        """Return the matte on ``box``, (h, w), 0..1.
+
+        Args:
+            t: frame index.
+            box: where.
+            offset: (h, w), the atlas's matte channel looked up there.
+        """
+        device = self.residual.device
+        observed = self.observed
+        down = spline_basis(box.rows(device), 0, observed.height - 1, self.cells[0])
+        across = spline_basis(box.columns(device), 0, observed.width - 1, self.cells[1])
+        residual = down @ self.residual[t] @ across.T
+        return matte_from_logit(self.given(t, box) + offset + residual)
+
+
+def grow_matte(matte: np.ndarray, px: float) -> np.ndarray:
+    """Dilate a matte (h, w) by ``px`` pixels."""
+    reach = max(1, round(px))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return cv2.dilate(matte, kernel)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's atlas: one picture that serves every frame, and a matte correction that rides on it.
+
+Colour is held as a signed square root of linear light, close to how it is seen: a step of the
+optimiser then means about the same in shadows and highlights, and values above 1 stay possible.
+"""
+
+import torch
+from torch import nn
+from torch.nn.functional import interpolate
+
+__all__ = ["Texture"]
+
+_LOGITS_PER_UNIT = 40.0  # so that one step size suits colours (0..1) and matte offsets (logits)
+
+
+class Texture(nn.Module):
+    """An atlas (height, width, 4): three root-encoded colours and a matte offset."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.texels = nn.Parameter(torch.zeros(height, width, 4))
+
+    def linear(self) -> torch.Tensor:
+        """Return (height, width, 4): scene-linear colour, matte offset in logits."""
+        colour = self.texels[..., :3]
+        offset = self.texels[..., 3:] * _LOGITS_PER_UNIT
+        return torch.cat([colour * colour.abs(), offset], -1)
+
+    def set_linear(self, colour: torch.Tensor) -> None:
+        """Set the colours from scene-linear (height, width, 3), keeping the matte offset."""
+        with torch.no_grad():
+            self.texels[..., :3] = colour.sign() * colour.abs().sqrt()
+
+    def resized(self, height: int, width: int) -> "Texture":
+        """Return a copy at another resolution (bicubic)."""
+        out = Texture(height, width).to(self.texels.device)
+        planes = self.texels.detach().permute(2, 0, 1)[None]
+        with torch.no_grad():
+            out.texels.copy_(
+                interpolate(planes, (height, width), mode="bicubic", align_corners=False)[
+                    0
+                ].permute(1, 2, 0)
+            )
+        return out

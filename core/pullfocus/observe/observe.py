@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a shot once and keeps the result in the solve folder.
+
+The cache holds the plate display-encoded in half floats, mattes in 8 bit, and the motion of
+each layer. It is named by the shot's fingerprint and rebuilt when plate, mattes or settings change.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pullfocus.errors import MatteError, SolveError
+from pullfocus.observe.flow import grey
+from pullfocus.observe.motion import chain_to_reference, reference_frame
+from pullfocus.observe.observed import Observed
+from pullfocus.observe.residual import chain_residuals
+from pullfocus.plate.colour import linear_to_display
+from pullfocus.shot import Shot
+
+__all__ = ["ObserveSettings", "observe"]
+
+_FORMAT = 2  # raise when the cache's contents change meaning
+_HALF_MAX = 65504.0
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class ObserveSettings:
+    """How a shot is measured."""
+
+    trim_px: int = 3
+    """Inner edge of each matte that motion is not read from, px at 512 wide: rotos are rough."""
+    clear_px: int = 16
+    """Border around a layer in front that motion is not read from: its blur moves there."""
+
+
+def observe(
+    shot: Shot,
+    cache_dir: Path,
+    settings: ObserveSettings | None = None,
+    *,
+    report: Report = lambda stage, fraction: None,
+) -> Observed:
+    """Measure a shot, or read the measurement back when nothing has changed.
+
+    Args:
+        shot: the footage.
+        cache_dir: folder of the cache; made when missing.
+        settings: how to measure.
+        report: called with a stage name and the fraction done.
+
+    Raises:
+        PullfocusError: unreadable frames, an all-empty matte, or a cache that cannot be written.
+    """
+    settings = settings or ObserveSettings()
+    text = json.dumps([_FORMAT, shot.fingerprint(), asdict(settings)])
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = cache_dir / key
+    try:
+        if not folder.exists():
+            _measure(shot, folder, settings, report)
+            _drop_others(cache_dir, keep=key)
+    except OSError as error:
+        raise SolveError(f"cannot write the observe cache {cache_dir}: {error.strerror}") from error
+    return _load(shot, folder)
+
+
+def _drop_others(cache_dir: Path, keep: str) -> None:
+    for old in cache_dir.iterdir():
+        if old.name != keep and old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _load(shot: Shot, folder: Path) -> Observed:
+    coc = folder / "coc.npy"
+    without = (0, len(shot.frames), shot.height, shot.width)
+    return Observed(
+        frames=shot.frames,
+        layer_names=shot.layer_names,
+        width=shot.width,
+        height=shot.height,
+        colorspace=shot.colorspace,
+        plate=np.load(folder / "plate.npy", mmap_mode="r"),
+        mattes=np.load(folder / "mattes.npy", mmap_mode="r")
+        if shot.mattes
+        else np.zeros(without, np.uint8),
+        coc=np.load(coc, mmap_mode="r") if coc.exists() else None,
+        motion=np.load(folder / "motion.npy"),
+        residual=np.load(folder / "residual.npy", mmap_mode="r"),
+    )
+
+
+def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix="measuring-", dir=folder.parent))
+    try:
+        greys = _store_plate(shot, draft, report)
+        mattes = _store_mattes(shot, draft, report)
+        if shot.coc is not None:
+            _store_coc(shot, draft)
+        motion, residual = _layer_motion(shot, greys, mattes, settings, report)
+        np.save(draft / "motion.npy", motion)
+        np.save(draft / "residual.npy", residual)
+        os.replace(draft, folder)  # noqa: PTH105 - one atomic step
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _store_plate(shot: Shot, draft: Path, report: Report) -> list[np.ndarray]:
+    count = len(shot.frames)
+    shape = (count, shot.height, shot.width, 3)
+    plate = np.lib.format.open_memmap(draft / "plate.npy", "w+", np.float16, shape)
+    greys = []
+    for t in range(count):
+        display = linear_to_display(shot.plate.read(t))
+        plate[t] = display.clip(-_HALF_MAX, _HALF_MAX)
+        greys.append(grey(display))
+        report("reading plate", (t + 1) / count)
+    plate.flush()
+    return greys
+
+
+def _store_mattes(shot: Shot, draft: Path, report: Report) -> np.ndarray:
+    count = len(shot.frames)
+    shape = (len(shot.mattes), count, shot.height, shot.width)
+    if not shot.mattes:
+        return np.zeros(shape, np.uint8)  # an empty array cannot be mapped: no file
+    mattes = np.lib.format.open_memmap(draft / "mattes.npy", "w+", np.uint8, shape)
+    for layer, (name, source) in enumerate(shot.mattes):
+        seen = False
+        for t in range(count):
+            matte = source.read(t).clip(0, 1)
+            mattes[layer, t] = (matte * 255 + 0.5).astype(np.uint8)
+            seen = seen or bool(matte.max() > 0.5)
+            report(f"reading matte {name}", (t + 1) / count)
+        if not seen:
+            raise MatteError(
+                f"matte {name}: expected the layer in at least one frame, got {count} empty frames"
+                f" in {source.describe()}"
+            )
+    mattes.flush()
+    return mattes
+
+
+def _store_coc(shot: Shot, draft: Path) -> None:
+    assert shot.coc is not None
+    shape = (len(shot.frames), shot.height, shot.width)
+    coc = np.lib.format.open_memmap(draft / "coc.npy", "w+", np.float16, shape)
+    for t in range(len(shot.frames)):
+        coc[t] = shot.coc.read(t)
+    coc.flush()
+
+
+def _trusted(
+    mattes: np.ndarray, layer: int, t: int, size: tuple[int, int], settings: ObserveSettings
+) -> np.ndarray:
+    """Return where only this layer is seen, away from every edge, float32 at flow size."""
+    trim, clear = (
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        for reach in (
+            max(1, round(px * size[0] / 512)) for px in (settings.trim_px, settings.clear_px)
+        )
+    )
+    small = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in mattes[: layer + 1, t]]
+    front = small[:layer] if layer < len(mattes) else small
+    trust = np.ones(size[::-1], np.float32)
+    if layer < len(mattes):
+        # a matte thinner than the trimmed edge is better used whole than not at all
+        eroded = cv2.erode(small[layer], trim)
+        trust = (eroded if eroded.max() > 127 else small[layer]).astype(np.float32) / 255
+    for matte in front:
+        trust = trust * (1 - cv2.dilate(matte, clear).astype(np.float32) / 255)
+    return trust
+
+
+def _layer_motion(
+    shot: Shot,
+    greys: list[np.ndarray],
+    mattes: np.ndarray,
+    settings: ObserveSettings,
+    report: Report,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return every layer's homographies and residual displacement, in plate px."""
+    count, layers = len(shot.frames), len(shot.layer_names)
+    height, width = greys[0].shape
+    motion, residual = [], []
+    for layer, name in enumerate(shot.layer_names):
+        regions = [_trusted(mattes, layer, t, (width, height), settings) for t in range(count)]
+        done = iter(range(1, 2 * count + 1))
+
+        def tick(done=done, name=name) -> None:  # type: ignore[no-untyped-def]
+            report(f"motion of {name}", next(done) / (2 * count))
+
+        reference = reference_frame(regions)
+        planar = layer == layers - 1
+        homographies = chain_to_reference(greys, regions, reference, planar=planar, tick=tick)
+        motion.append(homographies)
+        residual.append(chain_residuals(greys, regions, homographies, reference, tick=tick))
+    # from flow-sized pixels to plate pixels; centres sit at whole numbers
+    scale = shot.width / width
+    shift = (scale - 1) / 2
+    up = np.array([[scale, 0, shift], [0, scale, shift], [0, 0, 1]])
+    return up @ np.stack(motion) @ np.linalg.inv(up), np.stack(residual) * np.float32(scale)

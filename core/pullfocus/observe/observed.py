@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was measured off a shot, held on disk and read frame by frame."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from pullfocus.plate.colour import display_to_linear, linear_to_display
+
+__all__ = ["Observed", "level_size"]
+
+
+def level_size(width: int, height: int, level: int) -> tuple[int, int]:
+    """Return (width, height) of a pyramid level: 0 is the plate, each further one half as large."""
+    return max(1, width >> level), max(1, height >> level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """A shot as the solver sees it. Arrays are memory maps: frames cost memory when touched."""
+
+    frames: tuple[int, ...]
+    layer_names: tuple[str, ...]
+    width: int
+    height: int
+    colorspace: str
+    plate: np.ndarray
+    """(T, H, W, 3) float16, display-encoded."""
+    mattes: np.ndarray
+    """(L-1, T, H, W) uint8, 0..255, front to back."""
+    coc: np.ndarray | None
+    """(T, H, W) float16, given radius in px, or None."""
+    motion: np.ndarray
+    """(L, T, 3, 3) float64: px of a frame to px of the layer's reference frame."""
+    residual: np.ndarray
+    """(L, T, h, w, 2) float32: displacement in plate px before the homography, on a coarse grid
+    that spans the frame evenly."""
+
+    def plate_display(self, t: int, level: int = 0) -> np.ndarray:
+        """Return frame ``t`` display-encoded, float32 (h, w, 3); reduced in linear light."""
+        if level == 0:
+            return np.asarray(self.plate[t], np.float32)
+        return self._reduced_plate(t, level).astype(np.float32)
+
+    def matte(self, layer: int, t: int, level: int = 0) -> np.ndarray:
+        """Return the given matte of a layer, float32 (h, w), 0..1; 1 for the last layer."""
+        size = level_size(self.width, self.height, level)
+        if layer == len(self.layer_names) - 1:
+            return np.ones(size[::-1], np.float32)
+        matte = np.asarray(self.mattes[layer, t], np.float32) / 255
+        return matte if level == 0 else cv2.resize(matte, size, interpolation=cv2.INTER_AREA)
+
+    def coc_radius_px(self, t: int, level: int = 0) -> np.ndarray | None:
+        """Return the given radius, float32 (h, w), in px of the level; None when not given."""
+        if self.coc is None:
+            return None
+        radius = np.abs(np.asarray(self.coc[t], np.float32))
+        if level == 0:
+            return radius
+        size = level_size(self.width, self.height, level)
+        return cv2.resize(radius, size, interpolation=cv2.INTER_AREA) / 2**level
+
+    @lru_cache(maxsize=128)  # noqa: B019 - lives as long as the shot, quarter-size frames
+    def _reduced_plate(self, t: int, level: int) -> np.ndarray:
+        size = level_size(self.width, self.height, level)
+        linear = display_to_linear(np.asarray(self.plate[t], np.float32))
+        reduced = cv2.resize(linear, size, interpolation=cv2.INTER_AREA)
+        return linear_to_display(reduced).astype(np.float16)
+
+    def __hash__(self) -> int:
+        return id(self)

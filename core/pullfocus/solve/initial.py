@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A first atlas: every frame splatted through the mapping, sharp frames counting most.
+
+Alone it is the classical "lucky" fusion that the solve is compared with; where alignment is off it
+is worse than the plate. Texels that no frame saw are filled from coarser levels (push-pull).
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d, interpolate
+
+from pullfocus.model.grid import Box
+from pullfocus.model.matte import grow_matte
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.observe.observed import Observed
+from pullfocus.observe.sharpness import detail_energy
+from pullfocus.plate.colour import display_to_linear
+
+__all__ = ["fill_holes", "fuse", "sharp_by_detail", "sharp_by_radius"]
+
+_OVERSAMPLE = 2  # points per pixel side, so that splats leave no gaps at 1.25 texels per px
+_FAINT = 1e-6
+
+Sharpness = Callable[[int, int, int], np.ndarray]  # layer, frame, level -> (h, w)
+
+
+def sharp_by_detail(observed: Observed) -> Sharpness:
+    """Weigh a frame by its local detail, energy^4: nothing is known of the lens yet."""
+
+    def weight(layer: int, t: int, level: int) -> np.ndarray:
+        energy = detail_energy(observed.plate_display(t, level))
+        return (energy / 1e-3) ** 4 + 1e-9
+
+    return weight
+
+
+def sharp_by_radius(model: ShotModel) -> Sharpness:
+    """Weigh a frame by its solved circle of confusion, 1 / (0.05 + r^2)^2."""
+
+    def weight(layer: int, t: int, level: int) -> np.ndarray:
+        with torch.no_grad():
+            radius = model.radius(layer, t, model.frame_box(level)).cpu().numpy()
+        return 1 / (0.05 + radius**2) ** 2
+
+    return weight
+
+
+def _seen(model: ShotModel, layer: int, t: int, level: int) -> np.ndarray:
+    """Return where a frame shows this layer alone, (h, w) 0..1, clear of blurred silhouettes."""
+    observed = model.observed
+    wide = observed.width / 512 / 2**level
+    if layer == len(model.layers) - 1:
+        seen = np.ones(observed.matte(layer, t, level).shape, np.float32)
+    else:
+        seen = observed.matte(layer, t, level)
+    for front in range(min(layer, len(model.layers) - 1)):
+        reach = model.largest_radius(front, t, level) + 2 * wide
+        seen = seen * (1 - grow_matte(observed.matte(front, t, level), min(reach, 10 * wide)))
+    return seen
+
+
+def _splat(atlas: torch.Tensor, texel: torch.Tensor, values: torch.Tensor) -> None:
+    """Add ``values`` (n, C) bilinearly at ``texel`` (2, n) into ``atlas`` (height, width, C)."""
+    height, width, channels = atlas.shape
+    flat = atlas.view(-1, channels)
+    x0, y0 = texel.floor()
+    for dx in (0, 1):
+        for dy in (0, 1):
+            x, y = x0 + dx, y0 + dy
+            w = (1 - (texel[0] - x).abs()) * (1 - (texel[1] - y).abs())
+            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            at = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).long()
+            flat.index_add_(0, at, values * (w * inside)[:, None])
+
+
+def fill_holes(atlas: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Fill texels without weight from coarser and coarser averages of those that have some.
+
+    Args:
+        atlas: (C, H, W), meaningful where ``weight`` is 1.
+        weight: (1, H, W), 0..1 trust.
+    """
+    if min(atlas.shape[-2:]) < 2 or bool((weight > 0.999).all()):
+        return atlas
+    odd = [n % 2 for n in atlas.shape[-2:]]
+    total = avg_pool2d(weight[None], 2, padding=odd)[0]
+    mean = avg_pool2d((atlas * weight)[None], 2, padding=odd)[0] / total.clamp(min=_FAINT)
+    coarse = fill_holes(mean, (total * 4).clamp(max=1))
+    size = atlas.shape[-2:]
+    up = interpolate(coarse[None], size, mode="bilinear", align_corners=False)[0]
+    return weight * atlas + (1 - weight) * up
+
+
+@torch.no_grad()
+def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
+    """Fuse all frames into one layer's atlas at the model's current mapping and atlas level.
+
+    Returns:
+        (height, width, 3) scene-linear.
+    """
+    observed, level = model.observed, model.atlas_level
+    layer = model.layers[index]
+    height, width = layer.texture.texels.shape[:2]
+    total = torch.zeros(height, width, 4)
+    # the finer grid of points is one level "below" the plate's own
+    fine = model.frame_box(level)
+    points = Box(0, 0, fine.width * _OVERSAMPLE, fine.height * _OVERSAMPLE, level - 1)
+    size = (points.width, points.height)
+    for t in range(len(observed.frames)):
+        seen = _seen(model, index, t, level)
+        if seen.max() <= 0:
+            continue
+        weight = (sharpness(index, t, level) * seen + _FAINT * seen).astype(np.float32)
+        linear = display_to_linear(observed.plate_display(t, level))
+        colour = cv2.resize(linear, size, interpolation=cv2.INTER_CUBIC).reshape(-1, 3)
+        weight = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR).ravel()
+        keep = weight > 0
+        texel = layer.mapping(t, points).cpu().reshape(2, -1)
+        texel = (texel + 0.5) / 2**level - 0.5
+        values = np.concatenate([colour * weight[:, None], weight[:, None]], 1)[keep]
+        _splat(total, texel[:, torch.from_numpy(keep)], torch.from_numpy(values))
+    weight = total[..., 3]
+    typical = weight[weight > 0].median() if bool((weight > 0).any()) else weight.new_tensor(1.0)
+    trust = (weight / (typical * 1e-3)).clamp(max=1)[None]
+    colour = (total[..., :3] / weight[..., None].clamp(min=1e-20)).permute(2, 0, 1)
+    return fill_holes(colour, trust).permute(1, 2, 0).contiguous()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a solve is asked to do; saved with it."""
+
+from dataclasses import dataclass
+
+from pullfocus.model.shot_model import ModelSettings
+from pullfocus.observe.observe import ObserveSettings
+
+__all__ = ["QUALITIES", "SolveSettings"]
+
+
+@dataclass(frozen=True)
+class SolveSettings:
+    """Settings of the fast solver. Rates are per Adam step."""
+
+    steps: int = 1000
+    """Steps in all; rates decay over them."""
+    seed: int = 0
+    """Orders the frames. Same seed, same machine: same result."""
+    coarse_share: float = 0.4
+    """Share of the steps taken at half resolution."""
+    texture_rate: float = 0.0075
+    """Root-encoded colour, per step."""
+    mapping_rate_px: float = 0.3
+    """Mapping lattice, px at 512 wide."""
+    coc_rate: float = 0.4
+    """COC lattice, before the softplus."""
+    frame_matte_rate: float = 0.05
+    """Each frame's own matte correction, logits."""
+    warmup_steps: int = 20
+    structure_weight: float = 0.16
+    """Weight of 1 - MS-SSIM beside the L1 difference (Zhao et al. 2016)."""
+    rigidity_weight: float = 1e-3
+    """Bend of the mapping lattice, px^2."""
+    coc_smooth_weight: float = 1e-3
+    """Change of the COC lattice across the frame."""
+    coc_time_weight: float = 1e-4
+    """Change of the COC lattice between frames."""
+    coc_small_weight: float = 0.0
+    """Mean radius, px at 512 wide."""
+    matte_weight: float = 1e-4
+    """Pull of the matte corrections to zero."""
+    model: ModelSettings = ModelSettings()  # noqa: RUF009 - frozen
+    observe: ObserveSettings = ObserveSettings()  # noqa: RUF009 - frozen
+
+
+QUALITIES = {
+    "draft": SolveSettings(steps=150),
+    "standard": SolveSettings(),
+    "high": SolveSettings(steps=4000),
+}
+"""What --quality selects."""
