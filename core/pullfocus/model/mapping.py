@@ -37,6 +37,7 @@ class LatticeMapping(nn.Module):
     """Map plate pixels of frame t to atlas texels."""
 
     to_atlas: torch.Tensor
+    time_basis: torch.Tensor
 
     def __init__(
         self,

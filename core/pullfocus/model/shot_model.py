@@ -3,6 +3,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from pullfocus.model.spline import knot_count
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed, level_size
 
-__all__ = ["ModelSettings", "ShotModel", "build_model"]
+__all__ = ["Layer", "ModelSettings", "ShotModel", "build_model"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class ModelSettings:
 class Layer(nn.Module):
     """One layer of a shot."""
 
+    mapping: LatticeMapping
+    texture: Texture
+    coc: CocLattice
+    matte: LayerMatte | None
+
     def __init__(
         self,
         name: str,
@@ -72,8 +78,13 @@ class ShotModel(nn.Module):
         super().__init__()
         self.observed = observed
         self.settings = settings
-        self.layers = nn.ModuleList(layers)
+        self.stack = nn.ModuleList(layers)
         self.atlas_level = 0
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, front to back."""
+        return cast("list[Layer]", list(self.stack))
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -191,7 +202,7 @@ def _mapped_corners(motion: np.ndarray, boxes: list[tuple[float, ...]]) -> np.nd
 
 def _layer_boxes(observed: Observed, index: int, border: float) -> list[tuple[float, ...]]:
     """Return what each frame shows of a layer, (left, top, right, bottom) plate px."""
-    boxes = []
+    boxes: list[tuple[float, ...]] = []
     for t in range(len(observed.frames)):
         if index == len(observed.layer_names) - 1:
             box = (0.0, 0.0, observed.width - 1.0, observed.height - 1.0)
@@ -211,7 +222,7 @@ def _to_atlas(
     """Return (maps from plate px to texels, atlas height, atlas width) from the union of frames."""
     boxes = _layer_boxes(observed, index, border)
     motion = observed.motion[index]
-    corners = _mapped_corners(motion[[b[0] for b in boxes]], [b[1:] for b in boxes])
+    corners = _mapped_corners(motion[[int(b[0]) for b in boxes]], [b[1:] for b in boxes])
     low, high = corners.min(0), corners.max(0)
     scale = settings.texels_per_px
     scale = min(scale, settings.largest_atlas / float((high - low).max() + 1))

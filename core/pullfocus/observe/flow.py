@@ -17,7 +17,7 @@ def grey(display: np.ndarray) -> np.ndarray:
     luma = display.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        luma = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32)
     return (luma.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
@@ -25,7 +25,7 @@ def dense_flow(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return DIS flow (h, w, 2) from one grey frame to another, in their px, x right, y down."""
     if min(source.shape) < 16:  # DIS needs a few patches; such a frame has no motion to speak of
         return np.zeros((*source.shape, 2), np.float32)
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return dis.calc(source, target, None)
 
 

@@ -19,6 +19,7 @@ STRIDE = 8
 """Px of the flow frames between the samples returned."""
 _SMOOTH_PX = 16.0
 _FAINT = 1e-3
+_INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 def _smooth(field: np.ndarray, trust: np.ndarray) -> np.ndarray:
@@ -68,10 +69,14 @@ def chain_residuals(
         for t in order[1:]:
             b = t - direction
             to_before = np.linalg.inv(motion[b]) @ motion[t]
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            warp = {"flags": flags, "borderMode": cv2.BORDER_REPLICATE}
-            neighbour = cv2.warpPerspective(greys[b], to_before, (width, height), **warp)
-            region = cv2.warpPerspective(regions[b], to_before, (width, height), flags=flags)
+            neighbour = cv2.warpPerspective(
+                greys[b],
+                to_before,
+                (width, height),
+                flags=_INVERSE,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            region = cv2.warpPerspective(regions[b], to_before, (width, height), flags=_INVERSE)
             there, back = dense_flow(greys[t], neighbour), dense_flow(neighbour, greys[t])
             trust = consistent(there, back) & (region > 0.5) & (regions[t] > 0.5)
             step = _smooth(there, trust.astype(np.float32))

@@ -126,7 +126,8 @@ def _spec(
     import OpenImageIO as oiio
 
     height, width, count = pixels.shape
-    spec = oiio.ImageSpec(width, height, count, "float")
+    # OpenImageIO drops per-channel types that are all alike and keeps the base type
+    spec = oiio.ImageSpec(width, height, count, "half" if all(halves) else "float")
     spec.channelnames = tuple(names)
     spec.channelformats = tuple(oiio.TypeHalf if half else oiio.TypeFloat for half in halves)
     spec.attribute("compression", compression)

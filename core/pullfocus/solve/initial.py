@@ -122,8 +122,9 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
         texel = (texel + 0.5) / 2**level - 0.5
         values = np.concatenate([colour * weight[:, None], weight[:, None]], 1)[keep]
         _splat(total, texel[:, torch.from_numpy(keep)], torch.from_numpy(values))
-    weight = total[..., 3]
-    typical = weight[weight > 0].median() if bool((weight > 0).any()) else weight.new_tensor(1.0)
-    trust = (weight / (typical * 1e-3)).clamp(max=1)[None]
-    colour = (total[..., :3] / weight[..., None].clamp(min=1e-20)).permute(2, 0, 1)
-    return fill_holes(colour, trust).permute(1, 2, 0).contiguous()
+    seen_weight = total[..., 3]
+    some = seen_weight > 0
+    typical = seen_weight[some].median() if bool(some.any()) else seen_weight.new_tensor(1.0)
+    trust = (seen_weight / (typical * 1e-3)).clamp(max=1)[None]
+    fused = (total[..., :3] / seen_weight[..., None].clamp(min=1e-20)).permute(2, 0, 1)
+    return fill_holes(fused, trust).permute(1, 2, 0).contiguous()

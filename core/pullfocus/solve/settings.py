@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a solve is asked to do; saved with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from pullfocus.model.formation import LensSettings
 from pullfocus.model.shot_model import ModelSettings
 from pullfocus.observe.observe import ObserveSettings
 
-__all__ = ["QUALITIES", "SolveSettings"]
+__all__ = ["QUALITIES", "SolveSettings", "settings_from_record"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,16 @@ class SolveSettings:
 
 
 QUALITIES = {
-    "draft": SolveSettings(steps=150),
+    "draft": SolveSettings(steps=200),
     "standard": SolveSettings(),
     "high": SolveSettings(steps=4000),
 }
 """What --quality selects."""
+
+
+def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
+    """Rebuild settings from what ``dataclasses.asdict`` made of them."""
+    model = dict(record["model"])
+    model["lens"] = LensSettings(**model["lens"])
+    nested = {"model": ModelSettings(**model), "observe": ObserveSettings(**record["observe"])}
+    return SolveSettings(**{**record, **nested})

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast solver: one frame a step, coarse then fine, on every parameter at once."""
 
+import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,13 +12,14 @@ import torch
 from pullfocus.errors import SolveError
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observed import Observed
-from pullfocus.solve.initial import fuse, sharp_by_detail, sharp_by_radius
+from pullfocus.solve.initial import Sharpness, fuse, sharp_by_detail
 from pullfocus.solve.losses import display, reconstruction, regularisers
 from pullfocus.solve.settings import SolveSettings
 
-__all__ = ["Solver", "StepReport"]
+__all__ = ["Solver", "StepReport", "load_model"]
 
 _BETAS = (0.9, 0.99)
+_TRIES = 4
 _EPS = 1e-12  # losses are means over pixels: gradients are tiny
 
 
@@ -70,11 +73,11 @@ class Solver:
 
     # -- the parameters ---------------------------------------------------------------------
 
-    def _fill(self, sharpness) -> None:  # type: ignore[no-untyped-def]
+    def _fill(self, sharpness: Sharpness) -> None:
         for index, layer in enumerate(self.model.layers):
             layer.texture.set_linear(fuse(self.model, index, sharpness).to(self.model.device))
 
-    def _groups(self) -> list[dict]:
+    def _groups(self) -> list[dict[str, Any]]:
         s, wide = self.settings, self.observed.width / 512
         groups = []
         for layer in self.model.layers:
@@ -98,26 +101,40 @@ class Solver:
     # -- one step ---------------------------------------------------------------------------
 
     def step(self) -> StepReport:
-        """Take one step."""
+        """Take one step.
+
+        Raises:
+            SolveError: the loss is not a number on several frames in a row.
+        """
         if self.model.atlas_level and self.step_index >= self.coarse_until:
             self._refine()
+        for _ in range(_TRIES):
+            report = self._try_frame(self._next_frame())
+            if math.isfinite(report.loss):
+                return report
+        raise SolveError(
+            f"the solve diverged at step {self.step_index}: expected a finite loss, got"
+            f" {report.loss} on {_TRIES} frames in a row"
+        )
+
+    def _try_frame(self, t: int) -> StepReport:
+        """Fit one frame; parameters stay as they are when the loss is not a number."""
         level = self.model.atlas_level
-        t = self._next_frame()
         rate = self._rate()
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * rate
         plate = torch.from_numpy(self.observed.plate_display(t, level)).permute(2, 0, 1)
         plate = plate.to(self.model.device)
         shown = display(self.model.reblur(t, level))
-        terms = reconstruction(shown, plate, self.settings) | regularisers(
-            self.model, self.settings
-        )
+        terms = reconstruction(shown, plate, self.settings)
+        terms |= regularisers(self.model, self.settings)
         loss = torch.stack(list(terms.values())).sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        self.step_index += 1
-        mse = float((shown.detach() - plate).square().mean())
+        if bool(torch.isfinite(loss)):
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimiser.step()
+            self.step_index += 1
+        mse = (shown.detach() - plate).square().mean().item()
         return StepReport(
             self.step_index,
             {k: v.item() for k, v in terms.items()},
@@ -128,3 +145,57 @@ class Solver:
     def _refine(self) -> None:
         self.model.hold_atlases_at(0)
         self._start_optimiser()
+
+    # -- to disk and back -------------------------------------------------------------------
+
+    def plan(self, *, steps: int) -> None:
+        """Change the number of steps; rates and what is left of the coarse phase follow."""
+        self.total_steps = max(steps, self.step_index)
+        if self.model.atlas_level:
+            self.coarse_until = round(self.settings.coarse_share * self.total_steps)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all it takes to go on exactly."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        for i, parameter in enumerate(self._parameters()):
+            for name, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"adam.{i}.{name}"] = value
+        tensors["atlas_level"] = torch.tensor(self.model.atlas_level)
+        tensors["plan"] = torch.tensor([self.step_index, self.total_steps, self.coarse_until])
+        tensors["queue"] = torch.tensor(self.queue, dtype=torch.int64)
+        random = json.dumps(self.random.bit_generator.state).encode()
+        tensors["random"] = torch.frombuffer(bytearray(random), dtype=torch.uint8)
+        return tensors
+
+    def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state` returned."""
+        load_model(self.model, tensors)
+        self._start_optimiser()
+        for i, parameter in enumerate(self._parameters()):
+            prefix = f"adam.{i}."
+            moments = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+            if moments:
+                self.optimiser.state[parameter] = {
+                    k: v.to(parameter.device) for k, v in moments.items()
+                }
+        self.step_index, self.total_steps, self.coarse_until = tensors["plan"].tolist()
+        self.queue = tensors["queue"].tolist()
+        self.random.bit_generator.state = json.loads(bytes(tensors["random"].tolist()))
+
+    def _parameters(self) -> list[torch.Tensor]:
+        return [p for group in self.optimiser.param_groups for p in group["params"]]
+
+
+def load_model(model: ShotModel, tensors: dict[str, torch.Tensor]) -> None:
+    """Put a checkpoint's parameters into a model laid out for the same shot and settings.
+
+    Raises:
+        SolveError: they do not fit.
+    """
+    model.hold_atlases_at(int(tensors["atlas_level"]))
+    held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
+    try:
+        model.load_state_dict(held)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a solve as passes: one multi-layer EXR a frame, the atlases, and passes.json."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pullfocus import __version__
+from pullfocus.bake.frame import frame_planes
+from pullfocus.bake.passes import (
+    LayerEntry,
+    Passes,
+    atlas_channels,
+    atlas_file_name,
+    exr_metadata,
+    write_passes_json,
+)
+from pullfocus.errors import PassesError
+from pullfocus.model.shot_model import ShotModel, build_model
+from pullfocus.observe.observe import observe
+from pullfocus.plate.exr import Plane, write_exr
+from pullfocus.plate.sequence import parse_frames, range_text
+from pullfocus.shot import Shot
+from pullfocus.solve import checkpoint
+from pullfocus.solve.folder import read_settings, reopen_shot
+from pullfocus.solve.settings import settings_from_record
+from pullfocus.solve.solver import load_model
+
+__all__ = ["BakeReport", "bake", "load_solve"]
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class BakeReport:
+    """What a bake wrote."""
+
+    passes_json: Path
+    frames: int
+    seconds: float
+
+
+def load_solve(
+    solve_dir: Path, progress: Progress = lambda stage, done: None
+) -> tuple[Shot, ShotModel]:
+    """Open a solve folder: the shot and its solved model, atlases at full resolution.
+
+    Raises:
+        PullfocusError: no solve, a damaged checkpoint, or footage that moved.
+    """
+    settings = settings_from_record(read_settings(solve_dir)["settings"])
+    shot = reopen_shot(solve_dir)
+    observed = observe(shot, solve_dir / "observe", settings.observe, report=progress)
+    tensors, _ = checkpoint.load(solve_dir / "checkpoint.safetensors")
+    model = build_model(observed, settings.model)
+    load_model(model, tensors)
+    model.hold_atlases_at(0)
+    return shot, model
+
+
+def _chosen(shot: Shot, frames: str | None) -> list[int]:
+    """Return the indices of the frames asked for."""
+    if frames is None:
+        return list(range(len(shot.frames)))
+    wanted = parse_frames(frames)
+    missing = [f for f in wanted if f not in shot.frames]
+    if missing:
+        raise PassesError(
+            f"--frames: expected frames of the solve ({range_text(shot.frames)}),"
+            f" got {range_text(missing)} besides"
+        )
+    return [shot.frames.index(f) for f in wanted]
+
+
+def _describe(shot: Shot, model: ShotModel, solve_dir: Path) -> Passes:
+    layers = []
+    for layer in model.layers:
+        height, width = layer.texture.texels.shape[:2]
+        complete = layer.matte is None
+        layers.append(LayerEntry(layer.name, atlas_file_name(layer.name), width, height, complete))
+    record = json.dumps(read_settings(solve_dir)["settings"], sort_keys=True)
+    return Passes(
+        layers=tuple(layers),
+        frames=tuple(shot.frames),
+        file_pattern=f"{shot.name}.####.exr",
+        width=shot.width,
+        height=shot.height,
+        rate=f"{shot.rate.numerator}/{shot.rate.denominator}",
+        colorspace=shot.colorspace,
+        pixel_aspect=shot.pixel_aspect,
+        plate=shot.plate.describe(),
+        pullfocus_version=__version__,
+        solve_digest=hashlib.sha256(record.encode()).hexdigest()[:16],
+    )
+
+
+def bake(
+    solve_dir: Path,
+    out: Path,
+    *,
+    keep_plate: bool = True,
+    frames: str | None = None,
+    progress: Progress = lambda stage, done: None,
+) -> BakeReport:
+    """Write the passes of a solve.
+
+    Args:
+        solve_dir: the solve folder, finished or not.
+        out: folder for the passes; files in it are replaced one by one, each whole.
+        keep_plate: keep the plate's own pixels (grain, detail) in the beauty where all that is
+            seen is in focus.
+        frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
+        progress: called with a stage name and the fraction done.
+
+    Raises:
+        PullfocusError: nothing to bake, footage that moved, or a folder that cannot be written.
+    """
+    began = time.monotonic()
+    shot, model = load_solve(solve_dir, progress)
+    chosen = _chosen(shot, frames)
+    passes = _describe(shot, model, solve_dir)
+    metadata = exr_metadata(passes)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PassesError(f"cannot write passes to {out}: {error.strerror}") from error
+    with torch.no_grad():
+        atlases = model.linear_atlases()
+    for name, atlas in zip(model.layer_names, atlases, strict=True):
+        colour = atlas[..., :3].cpu().numpy()
+        plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
+        write_exr(out / atlas_file_name(name), [plane], metadata=metadata)
+    table = passes.pass_table()
+    for done, t in enumerate(chosen, 1):
+        plate = np.asarray(shot.plate.read(t)) if keep_plate else None
+        planes = frame_planes(model, t, table, plate=plate, atlases=atlases)
+        write_exr(out / passes.file_name(shot.frames[t]), planes, metadata=metadata)
+        progress("baking", done / len(chosen))
+    json_path = out / "passes.json"
+    write_passes_json(json_path, passes)
+    return BakeReport(json_path, len(chosen), time.monotonic() - began)

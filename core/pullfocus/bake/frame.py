@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One frame of a solved model as the planes of the EXR contract."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import cv2
+import numpy as np
+import torch
+
+from pullfocus.bake.motion import layer_motion
+from pullfocus.bake.passes import PassDefinition
+from pullfocus.model.formation import LayerFrame, sharp
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.plate.exr import Plane
+
+__all__ = ["frame_planes"]
+
+_KEEP_BELOW_PX = 0.5  # in focus: the plate's own pixels
+_KEEP_NONE_PX = 1.0
+_SEEN = 0.004  # one step of an 8-bit matte
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer spread over the whole frame, rows top to bottom."""
+
+    colour: np.ndarray  # (h, w, 3) premultiplied, linear
+    alpha: np.ndarray  # (h, w)
+    uv: np.ndarray  # (h, w, 2) bottom-left origin
+    radius: np.ndarray  # (h, w) px
+
+
+def _spread(layer: LayerFrame, model: ShotModel, atlas_size: tuple[int, int]) -> _Layer:
+    frame = model.frame_box()
+    seen = layer.box.intersection(frame)
+    inside, onto = seen.inside(layer.box), seen.inside(frame)
+
+    def placed(image: torch.Tensor) -> np.ndarray:
+        out = np.zeros((frame.height, frame.width, image.shape[0]), np.float32)
+        if seen.width and seen.height:
+            out[onto] = image[:, inside[0], inside[1]].permute(1, 2, 0).cpu().numpy()
+        return out
+
+    height, width = atlas_size
+    uv = torch.stack([(layer.texel[0] + 0.5) / width, 1 - (layer.texel[1] + 0.5) / height])
+    uv = uv * (layer.alpha > 0)
+    return _Layer(
+        placed(layer.colour * layer.alpha),
+        placed(layer.alpha)[..., 0],
+        placed(uv),
+        placed(layer.radius_px[None])[..., 0],
+    )
+
+
+def _front_most(layers: list[_Layer], values: list[np.ndarray]) -> np.ndarray:
+    """Return the values of the first layer that covers a pixel by half."""
+    out = values[-1].copy()
+    for layer, value in zip(reversed(layers[:-1]), reversed(values[:-1]), strict=True):
+        covered = layer.alpha > 0.5
+        out[covered] = value[covered]
+    return out
+
+
+def _plate_share(layers: list[_Layer]) -> np.ndarray:
+    """Return how much of the plate's own pixels to keep, (h, w) 0..1.
+
+    A pixel is in focus only if every layer whose light reaches it is: near a blurred silhouette
+    the plate is a mixture, however sharp the surface behind.
+    """
+    worst = layers[-1].radius.copy()
+    for layer in layers[:-1]:
+        covered = layer.alpha > _SEEN
+        if not covered.any():
+            continue
+        largest = float(layer.radius[covered].max())
+        reach = ceil(largest) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        near = cv2.dilate(covered.astype(np.uint8), kernel) > 0
+        own = np.where(covered, layer.radius, largest)
+        worst = np.where(near, np.maximum(worst, own), worst)
+        # deep inside the layer nothing behind it shows
+        core = cv2.erode((layer.alpha > 1 - _SEEN).astype(np.uint8), kernel) > 0
+        worst = np.where(core, layer.radius, worst)
+    share = ((_KEEP_NONE_PX - worst) / (_KEEP_NONE_PX - _KEEP_BELOW_PX)).clip(0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _motion(model: ShotModel, layers: list[_Layer], t: int, to: int) -> np.ndarray:
+    frame, frames = model.frame_box(), len(model.observed.frames)
+    if not 0 <= to < frames:
+        return np.zeros((frame.height, frame.width, 2), np.float32)
+    margin = max(8, ceil(frame.width / 16))
+    moved = [layer_motion(layer.mapping, t, to, frame, margin) for layer in model.layers]
+    return _front_most(layers, moved) * np.array([1, -1], np.float32)
+
+
+@torch.no_grad()
+def frame_planes(
+    model: ShotModel,
+    t: int,
+    table: tuple[PassDefinition, ...],
+    *,
+    plate: np.ndarray | None,
+    atlases: list[torch.Tensor],
+) -> list[Plane]:
+    """Evaluate every pass of the table for frame ``t``.
+
+    Args:
+        model: the solved shot, atlases at full resolution.
+        t: frame index.
+        table: the passes to make, as ``bake.passes.pass_table`` lists them.
+        plate: (h, w, 3) scene-linear; its pixels are kept where the frame is in focus. None keeps
+            none.
+        atlases: ``model.linear_atlases()``.
+    """
+    raw = model.frame(t, overscan=False, atlases=atlases)
+    sizes = [(atlas.shape[0], atlas.shape[1]) for atlas in atlases]
+    layers = [_spread(layer, model, size) for layer, size in zip(raw, sizes, strict=True)]
+    beauty = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
+    if plate is not None:
+        share = _plate_share(layers)[..., None]
+        beauty = share * plate + (1 - share) * beauty
+    data = {
+        "beauty": np.dstack([beauty, np.ones(beauty.shape[:2], np.float32)]),
+        "coc": _front_most(layers, [layer.radius for layer in layers]),
+        "alpha": layers[0].alpha,
+        "forward": _motion(model, layers, t, t + 1),
+        "backward": _motion(model, layers, t, t - 1),
+    }
+    for name, layer in zip(model.layer_names, layers, strict=True):
+        data[name] = np.dstack([layer.colour, layer.alpha])
+        data[f"{name}_uv"] = np.dstack([layer.uv, layer.alpha])
+        data[f"{name}_coc"] = layer.radius
+    return [Plane(name=p.name, data=data[p.name], channels=p.channels, half=p.half) for p in table]
