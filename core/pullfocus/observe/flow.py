@@ -26,7 +26,7 @@ def dense_flow(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     if min(source.shape) < 16:  # DIS needs a few patches; such a frame has no motion to speak of
         return np.zeros((*source.shape, 2), np.float32)
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return dis.calc(source, target, None)
+    return np.asarray(dis.calc(source, target, np.zeros((*source.shape, 2), np.float32)))
 
 
 def consistent(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
