@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small shot through the real solver and bake: contract, consistency, exact resume."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import map_coordinates
+
+from pullfocus.bake.bake import bake, load_solve
+from pullfocus.bake.motion import layer_motion
+from pullfocus.bake.passes import read_passes_json
+from pullfocus.errors import PullfocusError
+from pullfocus.observe.observe import observe
+from pullfocus.plate.exr import read_exr, read_metadata
+from pullfocus.progress import Progress
+from pullfocus.solve.inputs import ShotInputs
+from pullfocus.solve.run import run_solve
+from pullfocus.solve.settings import SolveSettings, settings_from_record
+from pullfocus.solve.solver import Solver
+
+FRAMES, HEIGHT, WIDTH, PAN = 6, 72, 128, 3
+SETTINGS = SolveSettings(steps=24, warmup_steps=4)
+
+
+def picture(seed: int, height: int, width: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).random((height, width, 3)).astype(np.float32)
+    image = cv2.GaussianBlur(noise, (0, 0), 1.5)
+    return ((image - image.min()) / np.ptp(image) * 200 + 20).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disc that moves one way over a wall that moves the other, both sharp."""
+    folder = tmp_path_factory.mktemp("footage")
+    wall = picture(1, HEIGHT, WIDTH + PAN * FRAMES)
+    skin = picture(2, HEIGHT, WIDTH)
+    for t in range(FRAMES):
+        matte = np.zeros((HEIGHT, WIDTH), np.uint8)
+        cv2.circle(matte, (40 + 2 * t, 36), 18, 255, -1, cv2.LINE_AA)
+        a = matte[..., None] / 255
+        moved = np.roll(skin, 2 * t, 1)
+        frame = a * moved + (1 - a) * wall[:, PAN * t : PAN * t + WIDTH]
+        cv2.imwrite(str(folder / f"plate.{1001 + t}.png"), (frame + 0.5).astype(np.uint8))
+        cv2.imwrite(str(folder / f"matte.{1001 + t}.png"), matte)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def solved(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    inputs = ShotInputs(
+        plate=str(footage / "plate.####.png"), mattes=(("fg", str(footage / "matte.####.png")),)
+    )
+    folder = tmp_path_factory.mktemp("solves") / "shot.solve"
+    run_solve(inputs.open(), folder, SETTINGS, inputs=inputs, progress=Progress())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def baked(solved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("passes")
+    report = bake(solved, out)
+    assert report.frames == FRAMES
+    return out
+
+
+def test_every_pass_of_the_contract_is_there_and_nothing_else(baked: Path) -> None:
+    passes = read_passes_json(baked)
+    expected = {channel for p in passes.pass_table() for channel in p.channels}
+    for frame in passes.frames:
+        channels = read_exr(baked / passes.file_name(frame))
+        assert set(channels) == expected
+        assert all(plane.shape == (HEIGHT, WIDTH) for plane in channels.values())
+    assert read_metadata(baked / passes.file_name(1001))["pullfocus/coc_sign"] == "unsigned"
+
+
+@pytest.mark.parametrize("layer", ["fg", "bg"])
+def test_sampling_the_atlas_with_the_uv_gives_the_layer(baked: Path, layer: str) -> None:
+    passes = read_passes_json(baked)
+    atlas = read_exr(baked / f"atlas_{layer}.exr")
+    height, width = atlas["R"].shape
+    channels = read_exr(baked / passes.file_name(1004))
+    x = channels[f"{layer}_uv.X"] * width - 0.5
+    y = (1 - channels[f"{layer}_uv.Y"]) * height - 0.5
+    matte = channels[f"{layer}_uv.Z"]
+    solid = matte > 0.99
+    assert solid.sum() > 500
+    for c in "RGB":
+        looked_up = map_coordinates(atlas[c], [y, x], order=1, mode="nearest")
+        error = np.abs(looked_up * matte - channels[f"{layer}.{c}"])[solid]
+        # hosts filter bilinearly, the solve bicubically: detail differs, nothing is displaced
+        assert error.mean() < 0.01
+        shifted = map_coordinates(atlas[c], [y, x + 1.25], order=1, mode="nearest")
+        assert np.abs(shifted - channels[f"{layer}.{c}"])[solid].mean() > 4 * error.mean()
+
+
+def test_layers_composite_to_the_beauty(solved: Path, tmp_path: Path) -> None:
+    bake(solved, tmp_path, keep_plate=False, frames="1003")
+    channels = read_exr(tmp_path / read_passes_json(tmp_path).file_name(1003))
+    for c in "RGB":
+        over = channels[f"fg.{c}"] + (1 - channels["fg.A"]) * channels[f"bg.{c}"]
+        np.testing.assert_allclose(channels[c], over, atol=2e-3)  # half floats near 1
+    assert (channels["bg.A"] == 1).all()
+    np.testing.assert_array_equal(channels["fg.A"], channels["alpha.A"])
+
+
+def test_motion_is_that_of_the_layers(baked: Path) -> None:
+    passes = read_passes_json(baked)
+    channels = read_exr(baked / passes.file_name(1003))
+    wall = np.zeros((HEIGHT, WIDTH), bool)
+    wall[10:-10, 80:-10] = True
+    disc = channels["alpha.A"] > 0.99
+    for region, dx in ((wall, -PAN), (disc, 2)):
+        assert np.median(channels["forward.u"][region]) == pytest.approx(dx, abs=0.3)
+        assert np.median(channels["backward.u"][region]) == pytest.approx(-dx, abs=0.3)
+        assert np.median(channels["forward.v"][region]) == pytest.approx(0, abs=0.3)
+    assert (read_exr(baked / passes.file_name(1006))["forward.u"] == 0).all()
+
+
+def test_motion_lands_on_the_same_texel(solved: Path) -> None:
+    _, model = load_solve(solved)
+    mapping, frame = model.layers[-1].mapping, model.frame_box()
+    motion = layer_motion(mapping, 1, 3, frame, 16)
+    with torch.no_grad():
+        here = mapping(1, frame).numpy()
+        there = mapping(3, frame).numpy()
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    at_x, at_y = x + motion[..., 0], y + motion[..., 1]
+    inside = (at_x > 1) & (at_x < WIDTH - 2) & (at_y > 1) & (at_y < HEIGHT - 2)
+    for c in (0, 1):
+        landed = map_coordinates(there[c], [at_y, at_x], order=1)
+        assert np.abs(landed - here[c])[inside].max() < 0.02
+
+
+def test_going_on_from_a_state_is_exact(solved: Path, footage: Path) -> None:
+    shot, _ = load_solve(solved)
+    observed = observe(shot, solved / "observe", SETTINGS.observe)
+    settings = replace(SETTINGS, steps=16)
+    straight = Solver(observed, settings)
+    for _ in range(16):
+        straight.step()
+    first = Solver(observed, settings)
+    for _ in range(9):  # past the coarse phase
+        first.step()
+    tensors = {name: value.clone() for name, value in first.state().items()}
+    second = Solver(observed, settings)
+    second.load_state(tensors)
+    while not second.finished:
+        second.step()
+    for name, value in straight.state().items():
+        assert torch.equal(value, second.state()[name]), name
+
+
+def test_settings_survive_the_solve_folder(solved: Path) -> None:
+    from pullfocus.solve.folder import read_settings
+
+    assert settings_from_record(read_settings(solved)["settings"]) == SETTINGS
+
+
+def test_frames_that_were_not_solved_are_named(solved: Path, tmp_path: Path) -> None:
+    with pytest.raises(PullfocusError, match="1001-1006.*1009"):
+        bake(solved, tmp_path / "out", frames="1005,1009")
