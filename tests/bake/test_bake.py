@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import map_coordinates
-
 from pullfocus.bake.bake import bake, load_solve
 from pullfocus.bake.motion import layer_motion
 from pullfocus.bake.passes import read_passes_json
@@ -21,6 +19,7 @@ from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings, settings_from_record
 from pullfocus.solve.solver import Solver
+from scipy.ndimage import map_coordinates
 
 FRAMES, HEIGHT, WIDTH, PAN = 6, 72, 128, 3
 SETTINGS = SolveSettings(steps=24, warmup_steps=4)
@@ -161,5 +160,5 @@ def test_settings_survive_the_solve_folder(solved: Path) -> None:
 
 
 def test_frames_that_were_not_solved_are_named(solved: Path, tmp_path: Path) -> None:
-    with pytest.raises(PullfocusError, match="1001-1006.*1009"):
+    with pytest.raises(PullfocusError, match=r"1001-1006.*1009"):
         bake(solved, tmp_path / "out", frames="1005,1009")
