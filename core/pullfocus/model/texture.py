@@ -7,11 +7,11 @@ optimiser then means about the same in shadows and highlights, and values above 
 
 import torch
 from torch import nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 __all__ = ["Texture"]
 
-_LOGITS_PER_UNIT = 40.0  # so that one step size suits colours (0..1) and matte offsets (logits)
+_LOGITS_PER_UNIT = 75.0  # so that one step size suits colours (0..1) and matte offsets (logits)
 
 
 class Texture(nn.Module):
@@ -31,6 +31,15 @@ class Texture(nn.Module):
         """Set the colours from scene-linear (height, width, 3), keeping the matte offset."""
         with torch.no_grad():
             self.texels[..., :3] = colour.sign() * colour.abs().sqrt()
+
+    def add_detail(self, colour: torch.Tensor) -> None:
+        """Add what scene-linear ``colour`` (height, width, 3) shows beyond half resolution."""
+        root = (colour.sign() * colour.abs().sqrt()).permute(2, 0, 1)[None]
+        coarse = avg_pool2d(root, 2)
+        size = (colour.shape[0], colour.shape[1])
+        low = interpolate(coarse, size, mode="bicubic", align_corners=False)
+        with torch.no_grad():
+            self.texels[..., :3] += (root - low)[0].permute(1, 2, 0)
 
     def resized(self, height: int, width: int) -> "Texture":
         """Return a copy at another resolution (bicubic)."""

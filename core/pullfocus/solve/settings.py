@@ -16,15 +16,15 @@ __all__ = ["QUALITIES", "SolveSettings", "settings_from_record"]
 class SolveSettings:
     """Settings of the fast solver. Rates are per Adam step."""
 
-    steps: int = 1000
+    steps: int = 1300
     """Steps in all; rates decay over them."""
     seed: int = 0
     """Orders the frames. Same seed, same machine: same result."""
-    coarse_share: float = 0.4
+    coarse_share: float = 0.3
     """Share of the steps taken at half resolution."""
-    texture_rate: float = 0.0075
+    texture_rate: float = 0.004
     """Root-encoded colour, per step."""
-    mapping_rate_px: float = 0.3
+    mapping_rate_px: float = 0.15
     """Mapping lattice, px at 512 wide."""
     coc_rate: float = 0.4
     """COC lattice, before the softplus."""
@@ -39,8 +39,8 @@ class SolveSettings:
     """Change of the COC lattice across the frame."""
     coc_time_weight: float = 1e-4
     """Change of the COC lattice between frames."""
-    coc_small_weight: float = 0.0
-    """Mean radius, px at 512 wide."""
+    coc_small_weight: float = 5e-5
+    """Mean radius, px at 512 wide: breaks the tie between blur and a sharper atlas."""
     matte_weight: float = 1e-4
     """Pull of the matte corrections to zero."""
     model: ModelSettings = ModelSettings()  # noqa: RUF009 - frozen

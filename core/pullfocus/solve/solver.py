@@ -12,7 +12,7 @@ import torch
 from pullfocus.errors import SolveError
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observed import Observed
-from pullfocus.solve.initial import Sharpness, fuse, sharp_by_detail
+from pullfocus.solve.initial import Sharpness, fuse, sharp_by_detail, sharp_by_radius
 from pullfocus.solve.losses import display, reconstruction, regularisers
 from pullfocus.solve.settings import SolveSettings
 
@@ -143,7 +143,11 @@ class Solver:
         )
 
     def _refine(self) -> None:
+        """Go to full resolution; detail comes from the frames that the coarse phase found sharp."""
         self.model.hold_atlases_at(0)
+        sharpness = sharp_by_radius(self.model)
+        for index, layer in enumerate(self.model.layers):
+            layer.texture.add_detail(fuse(self.model, index, sharpness).to(self.model.device))
         self._start_optimiser()
 
     # -- to disk and back -------------------------------------------------------------------
