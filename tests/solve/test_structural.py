@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+import pytorch_msssim
+import torch
+from pullfocus.solve.structural import _NativeSsim, _ssim_torch, ms_ssim
+
+
+def pair(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    x = torch.rand(3, height, width, generator=random)
+    return x, (x + 0.3 * torch.rand(3, height, width, generator=random)).clamp(0, 1)
+
+
+def test_value_and_gradient_are_those_of_pytorch_msssim() -> None:
+    x, y = pair(180, 203)
+    x.requires_grad_()
+    ours = ms_ssim(x, y)
+    theirs = pytorch_msssim.ms_ssim(x[None], y[None], data_range=1)
+    # theirs divides by weights that sum to 1.0001
+    assert ours.item() == pytest.approx(theirs.item(), abs=1e-4)
+    (a,), (b,) = torch.autograd.grad(ours, x), torch.autograd.grad(theirs, x)
+    assert (a - b).norm() < 1e-3 * b.norm()
+
+
+def test_one_scale_agrees_with_its_torch_form() -> None:
+    x, y = pair(23, 31)
+    grads, values = [], []
+    for form in (_NativeSsim.apply, _ssim_torch):
+        z = x.clone().requires_grad_()
+        ssim, cs = form(z, y)
+        (ssim.sum() * 2 + cs.sum()).backward()
+        grads.append(z.grad)
+        values.append(torch.stack([ssim, cs]).detach())
+    torch.testing.assert_close(values[0], values[1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(grads[0], grads[1], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(12, 90), (40, 40), (161, 170)])
+def test_short_frames_use_fewer_scales(size: tuple[int, int]) -> None:
+    x, y = pair(*size)
+    assert ms_ssim(x, x).item() == pytest.approx(1, abs=1e-5)
+    assert 0 < ms_ssim(x, y).item() < 1
