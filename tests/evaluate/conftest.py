@@ -74,6 +74,11 @@ def fake_channels(fake, layer_names):
 
 
 @pytest.fixture
+def decode():
+    return decode_srgb
+
+
+@pytest.fixture
 def bake_fake(tmp_path):
     """A function that writes a folder of passes made from the market clip's truth."""
 

@@ -108,20 +108,18 @@ def test_unsigned_radii_are_compared_by_size(bake_fake):
     assert report.summary("coc_radius").worst > 1
 
 
-def test_wide_gamut_passes_are_brought_to_the_truth_s_space(bake_fake, monkeypatch):
+def test_wide_gamut_passes_are_brought_to_the_truth_s_space(bake_fake, decode):
     from pullfocus.plate.colour import colour_transform
 
     to_wide = colour_transform("lin_rec709_srgb", "ACEScg")
 
     def change(fake):
-        from conftest import decode_srgb
-
         def curve(linear):
             return np.where(
                 linear > 0.0031308, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055, 12.92 * linear
             )
 
-        wide = curve(to_wide(decode_srgb(fake.beauty).astype(np.float32)))
+        wide = curve(to_wide(decode(fake.beauty).astype(np.float32)))
         return replace(fake, beauty=wide)
 
     report = evaluate(bake_fake(change, colorspace="ACEScg"), MARKET)
