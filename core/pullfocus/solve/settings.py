@@ -16,7 +16,7 @@ __all__ = ["QUALITIES", "SolveSettings", "settings_from_record"]
 class SolveSettings:
     """Settings of the fast solver. Rates are per Adam step."""
 
-    steps: int = 1300
+    steps: int = 1400
     """Steps in all; rates decay over them."""
     seed: int = 0
     """Orders the frames. Same seed, same machine: same result."""
