@@ -10,7 +10,7 @@ import pytest
 import torch
 from pullfocus.bake.bake import bake, load_solve
 from pullfocus.bake.motion import layer_motion
-from pullfocus.bake.passes import read_passes_json
+from pullfocus.bake.passes_json import read_passes_json
 from pullfocus.errors import PullfocusError
 from pullfocus.observe.observe import observe
 from pullfocus.plate.exr import read_exr, read_metadata

@@ -8,17 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pullfocus.bake.passes import (
-    LayerEntry,
-    Passes,
-    check_layer_name,
-    exr_metadata,
-    pass_table,
-    read_passes_json,
-    write_passes_json,
-)
+from pullfocus.bake.passes import LayerEntry, Passes, exr_metadata, pass_table
+from pullfocus.bake.passes_json import read_passes_json, write_passes_json
 from pullfocus.errors import PassesError
 
 PASSES = Passes(
@@ -75,31 +66,6 @@ def test_sign_of_coc_is_said_everywhere(signed, tmp_path):
     document = json.loads((tmp_path / "passes.json").read_text())
     assert document["coc_signed"] is signed
     assert document["units"]["coc_sign"] == sign
-
-
-@given(st.from_regex(r"[a-z][a-z0-9_]{0,40}[0-9]", fullmatch=True))
-def test_ordinary_layer_names_pass(name):
-    assert check_layer_name(name) == name
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["", "Fg", "1st", "f g", "fg.a", "fg\n", "é", "alpha", "none", "fg_uv", "x_coc", "a" * 49, 7],
-)
-def test_layer_names_that_hosts_cannot_carry(name):
-    with pytest.raises(PassesError, match="expected"):
-        check_layer_name(name)
-
-
-def test_longest_layer_name():
-    assert check_layer_name("a" * 48)
-
-
-def test_layers_must_differ_and_exist():
-    with pytest.raises(PassesError, match="twice"):
-        pass_table(["fg", "fg"], coc_signed=False)
-    with pytest.raises(PassesError, match="at least one"):
-        pass_table([], coc_signed=False)
 
 
 def test_metadata():
@@ -227,7 +193,7 @@ def test_a_failed_write_leaves_the_earlier_file_alone(tmp_path, monkeypatch):
 
 def test_needs_the_standard_library_only():
     code = (
-        "import sys; before = set(sys.modules); import pullfocus.bake.passes;"
+        "import sys; before = set(sys.modules); import pullfocus.bake.passes_json;"
         "new = {n.split('.')[0] for n in set(sys.modules) - before};"
         "print(sorted(n for n in new if n not in sys.stdlib_module_names))"
     )

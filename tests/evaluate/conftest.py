@@ -5,14 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pullfocus.bake.passes import (
-    JSON_NAME,
-    LayerEntry,
-    Passes,
-    exr_metadata,
-    pass_table,
-    write_passes_json,
-)
+from pullfocus.bake.passes import JSON_NAME, LayerEntry, Passes, exr_metadata, pass_table
+from pullfocus.bake.passes_json import write_passes_json
 from pullfocus.evaluate.truth import open_truth
 from pullfocus.plate.exr import Plane, write_exr
 

@@ -13,14 +13,8 @@ import torch
 
 from pullfocus import __version__
 from pullfocus.bake.frame import frame_planes
-from pullfocus.bake.passes import (
-    LayerEntry,
-    Passes,
-    atlas_channels,
-    atlas_file_name,
-    exr_metadata,
-    write_passes_json,
-)
+from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, atlas_file_name, exr_metadata
+from pullfocus.bake.passes_json import write_passes_json
 from pullfocus.errors import PassesError
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observe import observe

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pullfocus.bake.passes import Passes, read_passes_json
+from pullfocus.bake.passes import Passes
+from pullfocus.bake.passes_json import read_passes_json
 from pullfocus.errors import PassesError, PlateError
 from pullfocus.evaluate.metrics import encode_srgb
 from pullfocus.evaluate.scores import FIGURES, PassFrame, pass_frame, score_frame

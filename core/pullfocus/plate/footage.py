@@ -126,7 +126,7 @@ def open_shot(
 
 
 def _check_matte_names(names: Sequence[str]) -> None:
-    from pullfocus.bake.passes import check_layer_name
+    from pullfocus.bake.layer_names import check_layer_name
 
     for name in names:
         check_layer_name(name)
