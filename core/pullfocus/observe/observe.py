@@ -194,10 +194,11 @@ def _layer_motion(
     motion, residual = [], []
     for layer, name in enumerate(shot.layer_names):
         regions = [_trusted(mattes, layer, t, (width, height), settings) for t in range(count)]
-        done = iter(range(1, 2 * count + 1))
+        steps = 2 * (count - 1)  # each frame but the reference, twice
+        done = iter(range(1, steps + 1))
 
-        def tick(done=done, name=name) -> None:  # type: ignore[no-untyped-def]
-            report(f"motion of {name}", next(done) / (2 * count))
+        def tick(done=done, name=name, steps=steps) -> None:  # type: ignore[no-untyped-def]
+            report(f"motion of {name}", next(done) / steps)
 
         reference = reference_frame(regions)
         planar = layer == layers - 1
