@@ -32,7 +32,7 @@ def pan(frames: int, step: float) -> list[np.ndarray]:
     return out
 
 
-@pytest.mark.parametrize("frames, step, within_px", [(9, 3.0, 0.5), (40, 16.0, 3.0)])
+@pytest.mark.parametrize(("frames", "step", "within_px"), [(9, 3.0, 0.5), (40, 16.0, 3.0)])
 def test_a_pan_is_followed_without_drift(wall, seen_through, frames, step, within_px):
     """The long one slides out of its key frame several times."""
     cameras = pan(frames, step)
