@@ -116,7 +116,11 @@ def solve(
     ] = Quality.standard,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps of the solve, instead of the quality's own number."),
+        typer.Option(
+            min=0,
+            help="Exactly so many steps, instead of the quality's own number, which ends early "
+            "when nothing more is gained. 0: the fusion of all frames alone, nothing solved.",
+        ),
     ] = None,
     minutes: Annotated[
         float | None,
@@ -185,6 +189,7 @@ def solve(
             inputs=inputs,
             device=device.value,
             minutes=minutes,
+            until_converged=steps is None and minutes is None,
             restart=restart,
             progress=say,
         )

@@ -210,6 +210,46 @@ def test_minutes_become_a_plan(tmp_path):
         solve(out, minutes=0.01, delay_s=0.01)
 
 
+class SettledSolver(standin.Solver):
+    """Gains nothing more after step 100."""
+
+    def step(self):
+        report = super().step()
+        return dataclasses.replace(report, psnr_reblur=20 + min(report.step, 100) / 10)
+
+
+def test_a_converged_solve_ends_early_and_the_same_wherever_it_was_interrupted(tmp_path):
+    options = {"steps": 400, "make_solver": SettledSolver, "until_converged": True}
+    notes = Notes()
+    whole = solve(tmp_path / "whole.solve", progress=notes, **options)
+    assert whole.finished
+    assert 200 < whole.step < 400
+    assert any(note.startswith("converged") for note in notes.notes)
+    assert solve(tmp_path / "whole.solve", **options).step == whole.step  # nothing left to do
+
+    class Interrupted(SettledSolver):
+        def step(self):
+            if self.step_index == 250:
+                raise SolveError("interrupted")
+            return super().step()
+
+    parts = tmp_path / "parts.solve"
+    with pytest.raises(SolveError, match="interrupted"):
+        solve(parts, checkpoint_s=0.0, **(options | {"make_solver": Interrupted}))
+    assert solve(parts, **options).step == whole.step
+    assert torch.equal(texture(parts), texture(tmp_path / "whole.solve"))
+    # asked for exactly so many steps, it goes on
+    assert solve(parts, **(options | {"until_converged": False})).step == 400
+
+
+def test_no_steps_keep_what_the_solve_starts_from(tmp_path):
+    out = tmp_path / "x.solve"
+    assert solve(out, steps=0).finished
+    assert (texture(out) == 0).all()
+    assert (out / "preview.png").exists()
+    assert solve(out, steps=5).step == 5
+
+
 def test_two_runs_on_one_folder_refuse(tmp_path):
     out = tmp_path / "x.solve"
     process = start(out, delay_s=0.2)

@@ -20,6 +20,7 @@ from pullfocus import __version__
 from pullfocus.errors import SolveError
 from pullfocus.progress import Progress
 from pullfocus.solve import checkpoint
+from pullfocus.solve.convergence import Convergence
 from pullfocus.solve.folder import (
     check_same_solve,
     locked,
@@ -84,6 +85,7 @@ def run_solve(
     inputs: ShotInputs | None = None,
     device: str = "cpu",
     minutes: float | None = None,
+    until_converged: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
     make_solver: Callable[..., SolverLike] | None = None,
@@ -99,6 +101,7 @@ def run_solve(
         inputs: what the user named to open the shot; without it a bake cannot reopen the shot.
         device: "cpu" or "cuda".
         minutes: spend about this long instead of `settings.steps` steps.
+        until_converged: end before `settings.steps` once more steps gain nothing.
         restart: discard the solve that is in `out`; only once the new one has observed its shot.
         progress: told about stages, steps and notes.
         make_solver: `make_solver(observed, settings, device=...)`; the real Solver by default.
@@ -117,7 +120,8 @@ def run_solve(
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out), StopSignals(progress) as stop:
-        run = _Run(out, record, minutes, progress, stop, checkpoint_s)
+        watch = Convergence(len(shot.frames)) if until_converged else None
+        run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s)
         meta = run.find_earlier(restart=restart)
         if meta is not None and run.is_done(meta, settings.steps):
             progress.note(f"{out} is already solved: {meta['step']} steps")
@@ -149,6 +153,7 @@ class _Run:
         out: Path,
         record: Mapping[str, Any],
         minutes: float | None,
+        watch: Convergence | None,
         progress: Progress,
         stop: StopSignals,
         checkpoint_s: float,
@@ -156,6 +161,8 @@ class _Run:
         self.out = out
         self.record = record
         self.minutes = minutes
+        self.watch = watch
+        self.converged = False
         self.progress = progress
         self.stop = stop
         self.checkpoint_s = checkpoint_s
@@ -189,7 +196,13 @@ class _Run:
     def is_done(self, meta: Mapping[str, Any], steps: int) -> bool:
         """Whether the checkpoint ends what this command asks for."""
         if self.minutes is None:
-            if meta["minutes"] is None and meta["finished"] and steps == meta["steps_asked"]:
+            settled = not meta["converged"] or self.watch is not None
+            if (
+                meta["minutes"] is None
+                and meta["finished"]
+                and settled
+                and steps == meta["steps_asked"]
+            ):
                 return True
             if steps < meta["step"]:
                 raise SolveError(
@@ -219,6 +232,8 @@ class _Run:
         if meta is not None:
             self._resume(solver, meta, steps)
         repair_log(self.out / "log.jsonl", last_step=solver.step_index)
+        if self.watch is not None:
+            self.watch.catch_up(self.out / "log.jsonl")
         last_save = time.monotonic()
         first = solver.step_index
         clock = _StepClock()
@@ -228,10 +243,12 @@ class _Run:
                 report = clock.time(solver.step)
                 self._check(report)
                 self._follow(report.psnr_reblur)
+                if self.watch is not None:
+                    self.watch.follow(report.psnr_reblur)
                 log.write(report, self.seconds)
                 if self.plans < 2:
                     self._plan(solver, clock, solver.step_index - first)
-                finished = solver.finished or self._out_of_time()
+                finished = solver.finished or self._out_of_time() or self._has_converged(solver)
                 self._tell(solver, report, clock)
                 if not finished and time.monotonic() - last_save >= self.checkpoint_s:
                     log.sync()
@@ -326,6 +343,13 @@ class _Run:
         # A plan that was a little short of time may end; one that was far off is cut.
         return self.minutes is not None and self.seconds > 1.1 * self.minutes * 60
 
+    def _has_converged(self, solver: SolverLike) -> bool:
+        if self.watch is None or not self.watch.reached(solver.step_index, solver.total_steps):
+            return False
+        self.converged = True
+        self.progress.note(f"converged: the last {self.watch.window} steps gained nothing")
+        return True
+
     def _check(self, report: Any) -> None:
         figures = {"loss": report.loss, **report.terms}
         broken = [name for name, value in figures.items() if not math.isfinite(value)]
@@ -361,6 +385,7 @@ class _Run:
                 "minutes": self.minutes,
                 "plans": self.plans,
                 "finished": finished,
+                "converged": self.converged,
                 "seconds": self.seconds,
                 "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
             },

@@ -35,7 +35,7 @@ class SolveSettings:
     """Weight of 1 - MS-SSIM beside the L1 difference (Zhao et al. 2016)."""
     rigidity_weight: float = 1e-3
     """Bend of the mapping lattice, px^2."""
-    coc_smooth_weight: float = 1e-3
+    coc_smooth_weight: float = 1e-4
     """Change of the COC lattice across the frame."""
     coc_time_weight: float = 1e-4
     """Change of the COC lattice between frames."""
