@@ -83,7 +83,7 @@ def fill_holes(atlas: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         atlas: (C, H, W), meaningful where ``weight`` is 1.
         weight: (1, H, W), 0..1 trust.
     """
-    if min(atlas.shape[-2:]) < 2 or bool((weight > 0.999).all()):
+    if max(atlas.shape[-2:]) < 2 or bool((weight > 0.999).all()):
         return atlas
     odd = [n % 2 for n in atlas.shape[-2:]]
     total = avg_pool2d(weight[None], 2, padding=odd)[0]

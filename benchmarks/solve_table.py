@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a solve wins and costs: clips with truth through the command line, one table.
+
+    python benchmarks/solve_table.py CLIP [CLIP ...] [--rows standard,fat] [--out DIR]
+
+Rows: fusion (no solve: the frames fused by sharpness), draft, standard, high, fat (standard, with
+every matte dilated by 6 px), twice (standard, the clip played forth and back). A clip is a folder
+with the layout of tests/clips/market. Seconds are wall time of whole commands, imports included;
+memory is the most that any of them held. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROWS = {
+    "fusion": ["--steps", "0"],
+    "draft": ["--quality", "draft"],
+    "standard": [],
+    "high": ["--quality", "high"],
+    "fat": [],
+    "twice": [],
+}
+FAT_PX = 6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took."""
+
+    seconds: float
+    memory_gb: float
+
+
+def pullfocus(log: Path, *arguments: str) -> Cost:
+    """Run the command line; stop here if it fails."""
+    began = time.monotonic()
+    command = [Path(sys.executable).parent / "pullfocus", *arguments, "--progress", "plain"]
+    with log.open("a") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream)
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"pullfocus {' '.join(arguments)} failed:\n{log.read_text()}")
+    return Cost(time.monotonic() - began, usage.ru_maxrss / 1e6)
+
+
+def fattened(clip: Path, folder: Path) -> Path:
+    """Make a copy of the clip's mattes, dilated; returns their pattern."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FAT_PX + 1, 2 * FAT_PX + 1))
+    for path in sorted(clip.glob("alpha.*.png")):
+        matte = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(folder / path.name), cv2.dilate(np.asarray(matte), disc))
+    return folder / "alpha.####.png"
+
+
+def forth_and_back(clip: Path, folder: Path) -> Path:
+    """Link the clip twice, the second time backwards; returns the new clip."""
+    for part in ("plate", "sharp", "alpha", "clean", "truth"):
+        paths = sorted(clip.glob(f"{part}.*"))
+        for index, path in enumerate([*paths, *reversed(paths)]):
+            (folder / f"{part}.{index + 1:04d}{path.suffix}").symlink_to(path.resolve())
+    return folder
+
+
+def measure(clip: Path, row: str, out: Path) -> str:
+    """Solve, bake and evaluate one clip in one way; returns its line of the table."""
+    matte = clip / "alpha.####.png"
+    truth = clip
+    inputs = out / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
+    if row == "fat":
+        matte = fattened(clip, inputs)
+    if row == "twice":
+        truth = forth_and_back(clip, inputs)
+        matte = truth / "alpha.####.png"
+    log = out / "log.txt"
+    solve, passes, report = out / "x.solve", out / "passes", out / "report"
+    costs = [
+        pullfocus(
+            log,
+            *("solve", str(truth / "plate.####.png"), "--matte", f"fg={matte}"),
+            *("--out", str(solve), "--restart", *ROWS[row]),
+        ),
+        # nothing is known of the lens before a solve: nothing of the plate may be kept
+        pullfocus(
+            log,
+            *("bake", str(solve), "--out", str(passes)),
+            *(["--no-keep-plate"] if row == "fusion" else []),
+        ),
+    ]
+    pullfocus(log, "evaluate", str(passes), "--truth", str(truth), "--out", str(report))
+    facts = json.loads((report / "report.json").read_text())
+    figures = facts["figures"]
+
+    def shown(name: str, digits: int = 2, part: str = "mean") -> str:
+        held = figures.get(name)
+        return "" if held is None else f"{held[part]:.{digits}f}"
+
+    gain = figures["psnr"]["mean"] - figures["plate_psnr"]["mean"]
+    coc = " / ".join(shown(f"coc_{name}_radius") for name in ("subject", "background"))
+    cells = [
+        clip.name,
+        row,
+        shown("plate_psnr"),
+        shown("psnr"),
+        f"{gain:+.2f}",
+        shown("psnr", part="worst"),
+        "" if row == "fusion" else coc,
+        shown("clean_behind_psnr"),
+        f"{costs[0].seconds:.0f} + {costs[1].seconds:.0f}",
+        f"{max(cost.memory_gb for cost in costs):.2f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print the table, line by line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--rows", default="fusion,draft,standard", help=",".join(ROWS))
+    parser.add_argument("--out", type=Path, help="keep solves, passes and pictures here")
+    options = parser.parse_args()
+    rows = options.rows.split(",")
+    unknown = sorted(set(rows) - set(ROWS))
+    if unknown:
+        parser.error(f"expected rows of {', '.join(ROWS)}, got {', '.join(unknown)}")
+    with tempfile.TemporaryDirectory() as scratch:
+        out = options.out or Path(scratch)
+        print(
+            "| clip | row | plate dB | result dB | gain | worst frame | COC fg / bg px"
+            " | behind subject dB | solve + bake s | GB |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+        for clip in options.clips:
+            for row in rows:
+                print(measure(clip, row, out / clip.name / row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

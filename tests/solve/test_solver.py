@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real solver on small shots drawn and blurred here, without any of its own code."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from pullfocus.errors import SolveError
+from pullfocus.observe.observed import Observed
+from pullfocus.plate.colour import display_to_linear, linear_to_display
+from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.solver import Solver
+from scipy.signal import fftconvolve
+
+COUNT, HEIGHT, WIDTH = 6, 64, 96
+
+
+def disc(radius: float) -> np.ndarray:
+    """Kernel of a hard disc, area-sampled."""
+    reach, fine = math.ceil(radius) + 1, 16
+    steps = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - reach - 0.5
+    inside = (np.hypot(steps[:, None], steps) <= radius).astype(float)
+    size = 2 * reach + 1
+    kernel = inside.reshape(size, fine, size, fine).mean((1, 3))
+    return kernel / kernel.sum()
+
+
+def picture(seed: int) -> np.ndarray:
+    """Scene-linear light with detail."""
+    noise = np.random.default_rng(seed).random((HEIGHT + 40, WIDTH + 60, 3)).astype(np.float32)
+    image = cv2.GaussianBlur(noise, (0, 0), 1.2)
+    return display_to_linear((image - image.min()) / np.ptp(image))
+
+
+def blurred(image: np.ndarray, radius: float) -> np.ndarray:
+    if radius == 0:
+        return image
+    kernel = disc(radius)
+    planes = [fftconvolve(image[..., c], kernel, "same") for c in range(image.shape[-1])]
+    return np.stack(planes, -1).astype(np.float32)
+
+
+def shot(boxes: list[tuple[slice, slice]], radii: list[list[float]], coc: bool = False) -> Observed:
+    """Still layers, front to back: boxes, then the wall; `radii[layer][frame]`."""
+    layers = len(boxes) + 1
+    mattes = np.zeros((len(boxes), COUNT, HEIGHT, WIDTH), np.uint8)
+    plate = np.zeros((COUNT, HEIGHT, WIDTH, 3), np.float16)
+    given = np.zeros((COUNT, HEIGHT, WIDTH), np.float16)
+    inner = slice(20, 20 + HEIGHT), slice(30, 30 + WIDTH)
+    for t in range(COUNT):
+        frame = blurred(picture(layers - 1), radii[-1][t])
+        given[t] = radii[-1][t]
+        for layer in reversed(range(len(boxes))):
+            matte = np.zeros(frame.shape[:2], np.float32)
+            matte[inner][boxes[layer]] = 1
+            mattes[layer, t] = matte[inner] * 255
+            stack = np.dstack([picture(layer) * matte[..., None], matte])
+            seen = blurred(stack, radii[layer][t])
+            frame = seen[..., :3] + (1 - seen[..., 3:]) * frame
+            given[t][boxes[layer]] = radii[layer][t]
+        plate[t] = linear_to_display(frame[inner])
+    names = tuple(f"layer{index}" for index in range(len(boxes)))
+    return Observed(
+        frames=tuple(range(COUNT)),
+        layer_names=(*names, "bg"),
+        width=WIDTH,
+        height=HEIGHT,
+        colorspace="lin_rec709_srgb",
+        plate=plate,
+        mattes=mattes,
+        coc=given if coc else None,
+        motion=np.tile(np.eye(3), (layers, COUNT, 1, 1)),
+        residual=np.zeros((layers, COUNT, 8, 12, 2), np.float32),
+    )
+
+
+def psnr(solver: Solver, t: int, sharp: np.ndarray) -> float:
+    with torch.no_grad():
+        found = solver.model.sharp(t).permute(1, 2, 0).numpy()
+    error = linear_to_display(found.clip(0)) - linear_to_display(sharp)
+    return -10 * math.log10(float(np.square(error).mean()))
+
+
+def plate_psnr(observed: Observed, t: int, sharp: np.ndarray) -> float:
+    error = observed.plate_display(t) - linear_to_display(sharp)
+    return -10 * math.log10(float(np.square(error).mean()))
+
+
+def solved(observed: Observed, **settings: float) -> Solver:
+    solver = Solver(observed, SolveSettings(steps=150, **settings))
+    while not solver.finished:
+        solver.step()
+    return solver
+
+
+def middle(solver: Solver, layer: int, t: int, at: tuple[int, int]) -> float:
+    with torch.no_grad():
+        return float(solver.model.radius(layer, t, solver.model.frame_box())[at])
+
+
+def test_without_a_matte_the_whole_frame_is_pulled_into_focus() -> None:
+    pull = [0.0, 0.5, 1.0, 2.0, 3.0, 4.0]
+    observed = shot([], [pull])
+    solver = solved(observed)
+    sharp = picture(0)[20 : 20 + HEIGHT, 30 : 30 + WIDTH]
+    assert psnr(solver, 5, sharp) > plate_psnr(observed, 5, sharp) + 5
+    for t in (3, 4, 5):
+        assert middle(solver, 0, t, (32, 48)) == pytest.approx(pull[t], abs=0.4)
+
+
+def test_three_layers_find_their_own_focus() -> None:
+    boxes = [(slice(8, 40), slice(8, 40)), (slice(20, 56), slice(50, 88))]
+    radii = [[0, 1, 2, 3, 3, 3], [3, 2, 1, 0, 1, 2], [3, 3, 3, 2, 1, 0]]
+    solver = solved(shot(boxes, [[float(r) for r in row] for row in radii]))
+    assert [layer.name for layer in solver.model.layers] == ["layer0", "layer1", "bg"]
+    for layer, at in ((0, (24, 24)), (1, (38, 69)), (2, (10, 70))):
+        found = [middle(solver, layer, t, at) for t in range(COUNT)]
+        error = np.sqrt(np.mean(np.square(np.subtract(found, radii[layer]))))
+        assert error < 0.6, (layer, found)
+
+
+def test_a_given_coc_is_used_as_it_is_and_wins() -> None:
+    pull = [1.0, 1.5, 2.0, 2.0, 2.5, 3.0]  # sharp nowhere: blind has nothing to hold on to
+    sharp = picture(0)[20 : 20 + HEIGHT, 30 : 30 + WIDTH]
+    blind = solved(shot([], [pull]))
+    told = solved(shot([], [pull], coc=True))
+    assert middle(told, 0, 4, (32, 48)) == 2.5
+    assert psnr(told, 3, sharp) > psnr(blind, 3, sharp) + 1
+
+
+def test_highlights_above_one_survive() -> None:
+    observed = shot([], [[0.0] * COUNT])
+    observed.plate[:, 30:34, 40:44] = linear_to_display(np.full(3, 8.0, np.float32))
+    solver = solved(observed)
+    with torch.no_grad():
+        assert float(solver.model.sharp(2)[:, 31:33, 41:43].min()) > 5
+
+
+def test_nan_on_every_frame_says_where_and_leaves_the_parameters_alone() -> None:
+    observed = shot([], [[0.0] * COUNT])
+    observed.plate[:] = np.nan
+    solver = Solver(shot([], [[0.0] * COUNT]), SolveSettings(steps=10))
+    before = {name: value.clone() for name, value in solver.model.state_dict().items()}
+    solver.observed = observed
+    with pytest.raises(SolveError, match="diverged at step 0"):
+        solver.step()
+    for name, value in solver.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
