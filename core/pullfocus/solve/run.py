@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pullfocus import __version__
 from pullfocus.errors import SolveError
 from pullfocus.progress import Progress
 from pullfocus.solve import checkpoint
+from pullfocus.solve.budget import Budget
 from pullfocus.solve.convergence import Convergence
 from pullfocus.solve.folder import (
     check_same_solve,
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
 
-_FINE_COST = 3.5  # a step at full resolution against one at half
 _PREVIEW_SHARE = 0.03  # of the run time
 
 
@@ -170,8 +168,7 @@ class _Run:
         self.spent_before = 0.0  # seconds of earlier runs
         self.spent_on_preview = 0.0
         self.psnr = math.nan
-        self.coarse_share: float = record["settings"].get("coarse_share", 0.0)
-        self.plans = 0 if minutes is not None else 2  # 2: the number of steps is settled
+        self.budget = Budget(minutes, record["settings"].get("coarse_share", 0.0))
 
     @property
     def seconds(self) -> float:
@@ -235,21 +232,25 @@ class _Run:
         if self.watch is not None:
             self.watch.catch_up(self.out / "log.jsonl")
         last_save = time.monotonic()
-        first = solver.step_index
-        clock = _StepClock()
         finished = solver.finished
         with SolveLog(self.out / "log.jsonl") as log:
             while not finished and self.stop.signum is None:
-                report = clock.time(solver.step)
+                report = self.budget.time(solver.step)
                 self._check(report)
                 self._follow(report.psnr_reblur)
                 if self.watch is not None:
                     self.watch.follow(report.psnr_reblur)
                 log.write(report, self.seconds)
-                if self.plans < 2:
-                    self._plan(solver, clock, solver.step_index - first)
-                finished = solver.finished or self._out_of_time() or self._has_converged(solver)
-                self._tell(solver, report, clock)
+                if self.budget.plan(solver, self.seconds):
+                    self.progress.note(
+                        f"{solver.total_steps} steps fit into {self.minutes:g} minutes"
+                    )
+                finished = (
+                    solver.finished
+                    or self.budget.is_spent(self.seconds)
+                    or self._has_converged(solver)
+                )
+                self._tell(solver, report)
                 if not finished and time.monotonic() - last_save >= self.checkpoint_s:
                     log.sync()
                     self._save(solver, steps, finished=False)
@@ -290,58 +291,10 @@ class _Run:
         """Load the checkpoint and, where it still holds, its plan."""
         tensors, meta = checkpoint.load(self.checkpoint_path)
         solver.load_state(tensors)
-        total = steps
-        if self.minutes is not None:
-            total = meta["total_steps"]
-            self.plans = meta["plans"]
-            if self.minutes != meta["minutes"]:
-                # At the pace so far; the second plan, timed in this run, puts it right.
-                left_s = self.minutes * 60 - self.seconds
-                pace_s = meta["seconds"] / max(1, meta["step"])
-                total = meta["step"] + max(1, int(left_s / pace_s))
-                self.plans = 1
+        total = self.budget.resume(meta, steps, self.seconds)
         if solver.total_steps != total:
             solver.plan(steps=total)
         self.progress.note(f"going on from step {solver.step_index} of {total}")
-
-    def _plan(self, solver: SolverLike, clock: _StepClock, done: int) -> None:
-        """Turn the minutes into a number of steps, once a few steps of a kind have been timed.
-
-        Coarse steps come first and are cheaper, so a first plan guesses the cost of the fine ones
-        and a second one, when they have been timed, puts it right.
-        """
-        left_s = (self.minutes or 0.0) * 60 - self.seconds
-        if self.plans == 0:
-            due = done >= 25 or (done >= 4 and clock.total_s > 0.1 * left_s)
-        else:
-            due = done >= 9 and solver.step_index >= self._coarse_steps(solver) + 9
-        if not due:
-            return
-        left_s -= min(2.0, 0.05 * left_s)  # for the last checkpoint and preview
-        if self.plans == 0:
-            share = self.coarse_share
-            cost = clock.step_s * (share + (1 - share) * (_FINE_COST if share else 1.0))
-            self.plans = 1 if share else 2
-        else:
-            cost = clock.step_s
-            self.plans = 2
-        solver.plan(steps=solver.step_index + max(1, int(left_s / cost)))
-        self.progress.note(f"{solver.total_steps} steps fit into {self.minutes:g} minutes")
-
-    def _coarse_steps(self, solver: SolverLike) -> int:
-        return round(self.coarse_share * solver.total_steps)
-
-    def _left_s(self, solver: SolverLike, clock: _StepClock) -> float:
-        coarse = max(0, self._coarse_steps(solver) - solver.step_index)
-        fine = solver.total_steps - solver.step_index - coarse
-        left_s = clock.step_s * (coarse + fine * (_FINE_COST if coarse else 1.0))
-        if self.minutes is None:
-            return left_s
-        return min(left_s, max(0.0, self.minutes * 60 - self.seconds))
-
-    def _out_of_time(self) -> bool:
-        # A plan that was a little short of time may end; one that was far off is cut.
-        return self.minutes is not None and self.seconds > 1.1 * self.minutes * 60
 
     def _has_converged(self, solver: SolverLike) -> bool:
         if self.watch is None or not self.watch.reached(solver.step_index, solver.total_steps):
@@ -364,11 +317,11 @@ class _Run:
         if math.isfinite(psnr):
             self.psnr = psnr if math.isnan(self.psnr) else 0.95 * self.psnr + 0.05 * psnr
 
-    def _tell(self, solver: SolverLike, report: Any, clock: _StepClock) -> None:
+    def _tell(self, solver: SolverLike, report: Any) -> None:
         self.progress.step(
             solver.step_index,
             solver.total_steps,
-            eta_s=self._left_s(solver, clock),
+            eta_s=self.budget.left_s(solver, self.seconds),
             psnr=self.psnr,
             loss=report.loss,
         )
@@ -383,7 +336,7 @@ class _Run:
                 "total_steps": solver.total_steps,
                 "steps_asked": steps,
                 "minutes": self.minutes,
-                "plans": self.plans,
+                "plans": self.budget.plans,
                 "finished": finished,
                 "converged": self.converged,
                 "seconds": self.seconds,
@@ -405,26 +358,6 @@ class _Run:
         write_preview(path, solver.model, observed)
         self.spent_on_preview += time.monotonic() - began
         self.progress.preview(str(path))
-
-
-class _StepClock:
-    """Seconds a step: the median of the last few, so that one hiccup does not count."""
-
-    def __init__(self) -> None:
-        self.total_s = 0.0
-        self._last: deque[float] = deque(maxlen=9)
-
-    @property
-    def step_s(self) -> float:
-        return median(self._last)
-
-    def time(self, step: Callable[[], Any]) -> Any:
-        began = time.monotonic()
-        result = step()
-        took = max(time.monotonic() - began, 1e-6)
-        self.total_s += took
-        self._last.append(took)
-        return result
 
 
 def _check_folder(out: Path) -> None:
