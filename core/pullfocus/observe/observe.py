@@ -27,7 +27,7 @@ from pullfocus.shot import Shot
 
 __all__ = ["ObserveSettings", "observe"]
 
-_FORMAT = 2  # raise when the cache's contents change meaning
+_FORMAT = 3  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
 Report = Callable[[str, float], None]
 

@@ -18,19 +18,27 @@ __all__ = ["STRIDE", "chain_residuals"]
 STRIDE = 8
 """Px of the flow frames between the samples returned."""
 _SMOOTH_PX = 16.0
+_COARSE = 4  # px of a cell on which averages are taken
 _FAINT = 1e-3
 _INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 def _smooth(field: np.ndarray, trust: np.ndarray) -> np.ndarray:
-    """Average a field (h, w, 2) over what is trusted; where nothing is near, ever more widely."""
-    out = np.zeros_like(field)
+    """Average a field (h, w, 2) over what is trusted; where nothing is near, ever more widely.
+
+    Averages are taken on a coarser grid: they are far wider than its cells.
+    """
+    height, width = trust.shape
+    size = max(1, width // _COARSE), max(1, height // _COARSE)
+    known = cv2.resize(trust, size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(field * trust[..., None], size, interpolation=cv2.INTER_AREA)
+    out = np.zeros_like(total)
     for sigma in (_SMOOTH_PX * 8, _SMOOTH_PX * 3, _SMOOTH_PX):
-        weight = cv2.GaussianBlur(trust, (0, 0), sigma)
-        mean = cv2.GaussianBlur(field * trust[..., None], (0, 0), sigma)
+        weight = cv2.GaussianBlur(known, (0, 0), sigma / _COARSE)
+        mean = cv2.GaussianBlur(total, (0, 0), sigma / _COARSE)
         share = (weight / (weight + _FAINT))[..., None]
         out = share * mean / np.maximum(weight, 1e-9)[..., None] + (1 - share) * out
-    return out
+    return np.asarray(cv2.resize(out, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _moved(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
