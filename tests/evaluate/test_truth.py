@@ -94,14 +94,14 @@ def test_optional_parts_may_be_absent(clip):
                 d / "truth.0001.exr",
                 [
                     Plane(
-                        name="coc",
+                        name="cocbg",
                         data=np.zeros((144, 256), np.float32),
-                        channels=("coc.X",),
+                        channels=("cocbg.X",),
                         half=False,
                     )
                 ],
             ),
-            "cocfg.X, got coc.X",
+            "coc.X, got cocbg.X",
             id="channel",
         ),
     ],
@@ -111,6 +111,16 @@ def test_what_is_missing_is_named(clip, spoil, message):
     with pytest.raises(PassesError, match=message) as caught:
         open_truth(clip).read(1)
     assert "\n" not in str(caught.value)
+
+
+def test_a_clip_of_one_layer_needs_no_coc_by_layer(clip):
+    flat = np.full((144, 256), 2.0, np.float32)
+    plane = Plane(name="coc", data=flat, channels=("coc.X",), half=True)
+    write_exr(clip / "truth.0001.exr", [plane])
+    frame = open_truth(clip).read(1)
+    assert (frame.coc == 2).all()
+    assert frame.coc_subject is None
+    assert frame.coc_background is None
 
 
 def test_a_frame_without_truth(clip):

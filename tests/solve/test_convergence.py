@@ -19,18 +19,18 @@ def test_a_rising_curve_runs_to_its_end():
     assert reached_at(lambda step: 30 + 5 * step / 1000, 1000) is None
 
 
-def test_a_flat_curve_ends_in_the_second_half():
-    assert reached_at(lambda step: 40 - 10 * math.exp(-step / 20), 1000) == 500 + 2 * 64
+def test_a_flat_curve_ends_in_the_last_quarter():
+    assert reached_at(lambda step: 40 - 10 * math.exp(-step / 20), 1000) == 750
 
 
 def test_a_late_plateau_ends_two_windows_after_it_began():
-    end = reached_at(lambda step: min(40.0, 30 + step / 70), 1400)
-    assert 700 + 64 < end <= 700 + 2 * 64 + 1
+    end = reached_at(lambda step: min(40.0, 28 + step / 100), 1400)
+    assert 1200 + 64 < end <= 1200 + 2 * 64 + 1
 
 
 def test_short_solves_and_long_shots_run_out():
-    assert reached_at(lambda step: 40.0, 200) is None
-    assert reached_at(lambda step: 40.0, 1400, frames=400) is None
+    assert reached_at(lambda step: 40.0, 120) is None
+    assert reached_at(lambda step: 40.0, 1400, frames=800) is None
 
 
 def test_frames_that_differ_do_not_fool_it():

@@ -91,17 +91,16 @@ class TruthClip:
             channels = read_exr(path)
         except PlateError as error:
             raise PassesError(str(error)) from error
-        for name in ("coc.X", "cocfg.X", "cocbg.X"):
-            if name not in channels:
-                raise PassesError(
-                    f"expected the channel {name}, got {', '.join(sorted(channels))} in {path}"
-                )
+        if "coc.X" not in channels:
+            raise PassesError(
+                f"expected the channel coc.X, got {', '.join(sorted(channels))} in {path}"
+            )
         _check_size(channels["coc.X"], frame.plate, path)
         return replace(
             frame,
             coc=channels["coc.X"],
-            coc_subject=channels["cocfg.X"],
-            coc_background=channels["cocbg.X"],
+            coc_subject=channels.get("cocfg.X"),
+            coc_background=channels.get("cocbg.X"),
         )
 
     def _picture(
@@ -134,7 +133,7 @@ def open_truth(folder: Path | str) -> TruthClip:
     """Find the frames and parts of a truth clip; no pixel is read.
 
     `plate.####.png` and `sharp.####.png` are needed; `alpha`, `clean` (PNG) and `truth` (EXR with
-    `coc.X`, `cocfg.X`, `cocbg.X`) may be missing, but not for some frames only.
+    `coc.X` and, by layer, `cocfg.X`, `cocbg.X`) may be missing, but not for some frames only.
 
     Raises:
         PassesError: no such folder, a part or frame is missing.

@@ -15,13 +15,14 @@ __all__ = ["CONVERGED_DB", "Convergence"]
 CONVERGED_DB = 0.02
 """Gain of the reblur over a window of steps below which a solve has converged, dB."""
 _SHORTEST = 64  # steps of a window
+_SETTLED = 0.75  # share of the plan after which rates are low
 
 
 class Convergence:
     """Watches the reblur PSNR over two windows of steps, each of at least two looks a frame.
 
-    Early on rates are high and the PSNR hovers without meaning anything, so only the second half of
-    the plan counts.
+    While rates are high the PSNR hovers and means little, and texels still carry noise that only
+    lower rates settle: nothing ends before the last quarter of the plan.
     """
 
     def __init__(self, frames: int, gain_db: float = CONVERGED_DB) -> None:
@@ -46,7 +47,7 @@ class Convergence:
 
     def reached(self, step: int, total: int) -> bool:
         """Whether `step` of `total` is a good place to end."""
-        if step < total / 2 + 2 * self.window or len(self._psnr) < 2 * self.window:
+        if step < _SETTLED * total or len(self._psnr) < 2 * self.window:
             return False
         return _mean(islice(self._psnr, self.window, None)) < self.gain_db + _mean(
             islice(self._psnr, self.window)

@@ -16,11 +16,11 @@ __all__ = ["QUALITIES", "SolveSettings", "settings_from_record"]
 class SolveSettings:
     """Settings of the fast solver. Rates are per Adam step."""
 
-    steps: int = 1400
+    steps: int = 1900
     """Steps in all; rates decay over them."""
     seed: int = 0
     """Orders the frames. Same seed, same machine: same result."""
-    coarse_share: float = 0.3
+    coarse_share: float = 0.5
     """Share of the steps taken at half resolution."""
     texture_rate: float = 0.004
     """Root-encoded colour, per step."""
@@ -51,7 +51,7 @@ QUALITIES = {
     # nearly all at half resolution, where a step costs a quarter
     "draft": SolveSettings(steps=420, coarse_share=0.85, texture_rate=0.008, coc_rate=0.8),
     "standard": SolveSettings(),
-    "high": SolveSettings(steps=4000),
+    "high": SolveSettings(steps=6000),
 }
 """What --quality selects."""
 
