@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Differentiable lens blur: image + circle of confusion -> blurred image."""
 
+from cuda_lensblur.aperture import Aperture
+from cuda_lensblur.blur import LensBlur, scatter_blur
 from cuda_lensblur.errors import BuildError, LensBlurError
-from cuda_lensblur.ops import LensBlur, kernel_info, scatter_blur
+from cuda_lensblur.native import kernel_info
 
-__all__ = ["BuildError", "LensBlur", "LensBlurError", "kernel_info", "scatter_blur"]
+__all__ = ["Aperture", "BuildError", "LensBlur", "LensBlurError", "kernel_info", "scatter_blur"]

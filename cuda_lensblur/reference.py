@@ -12,32 +12,30 @@ from collections.abc import Iterator
 import torch
 from torch.nn.functional import pad
 
-from cuda_lensblur.kernel import TAIL_PX, identity_blend, literal_radius, weight, weight_slope
+from cuda_lensblur.kernel import Kernel, Weight, identity_blend
 
-__all__ = ["backward", "disc_reach", "forward"]
-
-
-def disc_reach(max_radius_px: float, beta: float, calibrated: bool) -> int:
-    """Return how many px a disc of this radius reaches from its centre."""
-    r = torch.tensor(float(max_radius_px), dtype=torch.float64)
-    return math.ceil(float(literal_radius(r, beta, calibrated)[0]) + TAIL_PX)
+__all__ = ["backward", "forward"]
 
 
 class _Disc:
     """Per-pixel weights and their slopes at one offset, normalised over the whole disc."""
 
-    def __init__(self, radius: torch.Tensor, beta: float, calibrated: bool) -> None:
-        self.beta = beta
-        self.rho, self.rho_slope = literal_radius(radius, beta, calibrated)
+    def __init__(self, radius: torch.Tensor, kernel: Kernel, *, slopes: bool) -> None:
+        self.kernel = kernel
+        self.rho, self.rho_slope = kernel.size(radius.clamp(min=1))
+        self.rho_slope = self.rho_slope * (radius > 1)
         self.share, self.share_slope = identity_blend(radius)
-        top = float(radius.max()) if radius.numel() else 0.0
-        self.reach = disc_reach(top, beta, calibrated)
+        top = float(self.rho.max()) if radius.numel() else 0.0
+        self.reach = math.ceil(kernel.reach(top))
         self.total = torch.zeros_like(radius)
         self.total_slope = torch.zeros_like(radius)
         for dy, dx in self.offsets():
-            d = self.rho - math.hypot(dy, dx)
-            self.total += weight(d, beta)
-            self.total_slope += weight_slope(d, beta) * self.rho_slope
+            self.total += self._at(kernel.weight, dy, dx)
+            if slopes and kernel.slope is not None:
+                self.total_slope += self._at(kernel.slope, dy, dx) * self.rho_slope
+
+    def _at(self, function: Weight, dy: int, dx: int) -> torch.Tensor:
+        return function(self.rho, self.rho.new_tensor(float(dx)), self.rho.new_tensor(float(dy)))
 
     def offsets(self) -> Iterator[tuple[int, int]]:
         for dy in range(-self.reach, self.reach + 1):
@@ -46,24 +44,24 @@ class _Disc:
                     yield dy, dx
 
     def weight(self, dy: int, dx: int) -> torch.Tensor:
-        k = weight(self.rho - math.hypot(dy, dx), self.beta) / self.total
+        k = self._at(self.kernel.weight, dy, dx) / self.total
         return self.share * k + (1 - self.share) * float(dy == 0 and dx == 0)
 
     def slope(self, dy: int, dx: int) -> torch.Tensor:
-        d = self.rho - math.hypot(dy, dx)
-        k = weight(d, self.beta) / self.total
-        k_slope = (weight_slope(d, self.beta) * self.rho_slope - k * self.total_slope) / self.total
-        return self.share * k_slope + self.share_slope * (k - float(dy == 0 and dx == 0))
+        assert self.kernel.slope is not None
+        k = self._at(self.kernel.weight, dy, dx) / self.total
+        k_slope = self._at(self.kernel.slope, dy, dx) * self.rho_slope - k * self.total_slope
+        centre = float(dy == 0 and dx == 0)
+        return self.share * k_slope / self.total + self.share_slope * (k - centre)
 
 
 def forward(
     image: torch.Tensor,  # [B, C, H, W]
     radius: torch.Tensor,  # [B, H, W] px
-    beta: float,
-    calibrated: bool,
+    kernel: Kernel,
 ) -> torch.Tensor:
     """Scatter every pixel of ``image`` over its disc; light that leaves the frame is lost."""
-    disc = _Disc(radius, beta, calibrated)
+    disc = _Disc(radius, kernel, slopes=False)
     reach, (height, width) = disc.reach, image.shape[-2:]
     out = pad(torch.zeros_like(image), (reach, reach, reach, reach))
     for dy, dx in disc.offsets():
@@ -76,11 +74,13 @@ def backward(
     grad: torch.Tensor,  # [B, C, H, W]
     image: torch.Tensor,  # [B, C, H, W]
     radius: torch.Tensor,  # [B, H, W] px
-    beta: float,
-    calibrated: bool,
+    kernel: Kernel,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gradients in ``image`` and ``radius`` for the output gradient ``grad``."""
-    disc = _Disc(radius, beta, calibrated)
+    """Return the gradients in ``image`` and ``radius`` for the output gradient ``grad``.
+
+    That in ``radius`` is zero for a kernel without a slope.
+    """
+    disc = _Disc(radius, kernel, slopes=True)
     reach, (height, width) = disc.reach, image.shape[-2:]
     padded = pad(grad, (reach, reach, reach, reach))
     grad_image = torch.zeros_like(image)
@@ -88,5 +88,6 @@ def backward(
     for dy, dx in disc.offsets():
         g = padded[..., reach + dy : reach + dy + height, reach + dx : reach + dx + width]
         grad_image += g * disc.weight(dy, dx)[:, None]
-        grad_radius += (g * image).sum(1) * disc.slope(dy, dx)
+        if kernel.slope is not None:
+            grad_radius += (g * image).sum(1) * disc.slope(dy, dx)
     return grad_image, grad_radius

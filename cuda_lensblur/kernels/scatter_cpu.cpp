@@ -4,9 +4,13 @@
 //
 // A vector of LANES neighbouring output pixels stays in registers while the sources that can reach
 // it pass by; each source costs one unaligned load from its table row, shared by all channels.
+// The flat interior of large discs costs two additions a row instead: forward, a source adds its
+// light where its chord begins and takes it away where it ends, and a running sum along the row
+// fills it in; backward, a chord is the difference of two sums along the row.
 #include "scatter_cpu.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -34,25 +38,61 @@ inline float lane_sum(Vec v) {
 }
 
 struct Node {
-  int64_t offset;
+  int32_t index;
   int32_t extent;
   float fraction;
+  float per_px;  // nodes a px
 };
 
 inline Node node_of(const WeightTable& t, float radius) {
-  const float x = std::max(radius, 0.0f) / t.step;
+  const float knee_px = float(t.knee) * t.fine_step;
+  const bool fine = radius < knee_px;
+  const float step = fine ? t.fine_step : t.coarse_step;
+  const float x = fine ? std::max(radius, 0.0f) / step : float(t.knee) + (radius - knee_px) / step;
   const int32_t i = std::min(int32_t(x), t.nodes - 1);
-  return {t.offset[i], t.extent[i], std::min(x - float(i), 1.0f)};
+  return {i, t.extent[i], std::min(x - float(i), 1.0f), 1.0f / step};
+}
+
+// Index of the row of a node for the row offset dy of its light.
+inline int64_t row_of(const WeightTable& t, int32_t extent, int64_t dy) {
+  return t.mirrored ? (dy < 0 ? -dy : dy) : dy + extent;
 }
 
 // One source pixel, packed so that the inner loop walks memory in order.
 template <int G>
 struct Source {
   int64_t offset;
+  int64_t chord;  // of its row dy = 0, or -1
   int32_t extent;
   float fraction;
+  float flat;
   float value[G];
 };
+
+// What a block of LANES sources has in common.
+struct Block {
+  int32_t reach = -1;      // largest extent
+  float inner = INFINITY;  // smallest flat interior, px
+};
+
+// Add the flat interiors that sources in row qy spread into row y: ends of their chords.
+template <int G>
+void add_chords(const WeightTable& table, const Source<G>* row, int64_t width, int64_t dy,
+                float* ends) {
+  for (int64_t x = 0; x < width; ++x) {
+    const Source<G>& s = row[x];
+    if (s.chord < 0 || dy > s.extent) continue;
+    const int32_t half = table.chords[s.chord + dy];
+    if (half < 0) continue;
+    float* from = ends + std::max<int64_t>(x - half, 0) * G;
+    float* to = ends + std::min<int64_t>(x + half + 1, width) * G;
+    for (int g = 0; g < G; ++g) {
+      const float v = s.flat * s.value[g];
+      from[g] += v;
+      to[g] -= v;
+    }
+  }
+}
 
 template <int G>
 void forward_group(const WeightTable& table, int64_t height, int64_t width, const float* image,
@@ -60,8 +100,9 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
   const int64_t plane = height * width;
   const int64_t blocks = (width + LANES - 1) / LANES;
   std::unique_ptr<Source<G>[]> sources(new Source<G>[plane]);
-  std::vector<int32_t> reach(height * blocks, -1);  // largest extent in a block of sources
+  std::vector<Block> around(height * blocks);
   std::vector<int32_t> row_reach(height, -1);
+  std::vector<float> row_inner(height, -1.0f);  // largest flat interior
 
 #pragma omp parallel for schedule(static)
   for (int64_t y = 0; y < height; ++y) {
@@ -69,36 +110,69 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
       const int64_t i = y * width + x;
       const Node n = node_of(table, radius[i]);
       Source<G>& s = sources[i];
-      s.offset = n.offset;
+      s.offset = table.offset[n.index];
+      s.chord = table.chord_offset[n.index];
       s.extent = n.extent;
       s.fraction = n.fraction;
+      s.flat = table.flat[2 * n.index] + n.fraction * table.flat[2 * n.index + 1];
       bool dark = true;
       for (int g = 0; g < G; ++g) {
         s.value[g] = image[g * plane + i];
         dark = dark && s.value[g] == 0.0f;
       }
-      if (dark) s.extent = -1;  // nothing to give: layers are mostly empty outside their matte
-      int32_t& r = reach[y * blocks + x / LANES];
-      r = std::max(r, s.extent);
+      if (dark) {  // nothing to give: layers are mostly empty outside their matte
+        s.extent = -1;
+        s.chord = -1;
+        continue;
+      }
+      Block& b = around[y * blocks + x / LANES];
+      b.reach = std::max(b.reach, s.extent);
+      b.inner = std::min(b.inner, table.inner[n.index]);
+      row_inner[y] = std::max(row_inner[y], table.inner[n.index]);
     }
-    for (int64_t b = 0; b < blocks; ++b) row_reach[y] = std::max(row_reach[y], reach[y * blocks + b]);
+    for (int64_t b = 0; b < blocks; ++b)
+      row_reach[y] = std::max(row_reach[y], around[y * blocks + b].reach);
   }
   const int64_t far = *std::max_element(row_reach.begin(), row_reach.end());
+  const float inner = *std::max_element(row_inner.begin(), row_inner.end());
 
 #pragma omp parallel for schedule(dynamic, 4)
   for (int64_t y = 0; y < height; ++y) {
+    const int64_t top = std::max<int64_t>(0, y - far), bottom = std::min(height - 1, y + far);
+    std::vector<float> ends, filled;
+    if (inner >= 0) {
+      ends.assign((width + 1) * G, 0.0f);
+      filled.assign(G * blocks * LANES, 0.0f);
+      for (int64_t qy = top; qy <= bottom; ++qy) {
+        const int64_t dy = qy < y ? y - qy : qy - y;
+        if (float(dy) <= row_inner[qy])
+          add_chords<G>(table, sources.get() + qy * width, width, dy, ends.data());
+      }
+      double sum[G] = {};
+      for (int64_t x = 0; x < width; ++x)
+        for (int g = 0; g < G; ++g)
+          filled[g * blocks * LANES + x] = float(sum[g] += ends[x * G + g]);
+    }
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t x0 = block * LANES;
       Vec acc[G] = {};
-      for (int64_t qy = std::max<int64_t>(0, y - far); qy <= std::min(height - 1, y + far); ++qy) {
+      if (inner >= 0)
+        for (int g = 0; g < G; ++g) acc[g] = load(filled.data() + (g * blocks + block) * LANES);
+      for (int64_t qy = top; qy <= bottom; ++qy) {
         const int64_t dy = qy < y ? y - qy : qy - y;
         const int64_t side = row_reach[qy];
         if (side < dy) continue;
         const int64_t first = std::max<int64_t>(0, (x0 - side) / LANES);
         const int64_t last = std::min(blocks - 1, (x0 + LANES - 1 + side) / LANES);
         for (int64_t b = first; b <= last; ++b) {
-          const int32_t r = reach[qy * blocks + b];
+          const Block& common = around[qy * blocks + b];
+          const int32_t r = common.reach;
           if (r < dy) continue;
+          // every lane inside the flat interior of every source here: it is filled in already
+          const int64_t apart = (b > block ? b - block : block - b) * LANES + LANES - 1;
+          if (common.inner > 0 &&
+              common.inner * common.inner >= float(dy * dy + (apart + 1) * (apart + 1)))
+            continue;
           const int64_t from = std::max(b * LANES, x0 - r);
           const int64_t to = std::min({(b + 1) * LANES - 1, x0 + LANES - 1 + r, width - 1});
           for (int64_t qx = from; qx <= to; ++qx) {
@@ -106,7 +180,8 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
             const int64_t shift = x0 - qx + s.extent + kPad;
             if (s.extent < dy || shift < 0 || shift > 2 * s.extent + kPad) continue;
             const int64_t stride = row_stride(s.extent);
-            const float* row = table.weights + s.offset + dy * stride + shift;
+            const float* row =
+                table.weights + s.offset + row_of(table, s.extent, y - qy) * stride + shift;
             const Vec w = load(row) + s.fraction * load(row + stride / 2);
             for (int g = 0; g < G; ++g) acc[g] += s.value[g] * w;
           }
@@ -122,28 +197,55 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
   }
 }
 
-// `padded` holds the incoming gradient with a border wide enough that no load leaves it.
+// The incoming gradient, laid out for the backward pass.
+struct Padded {
+  const float* rows;    // with a border wide enough that no load leaves it
+  int64_t border, width;
+  const double* sums;   // [channel][row][width of the frame + 1] sums along the rows, or null
+};
+
 template <int G>
-void backward_group(const WeightTable& table, int64_t height, int64_t width, const float* padded,
-                    int64_t border, int64_t padded_width, const float* image, const float* radius,
-                    float* grad_image, float* grad_radius) {
+void backward_group(const WeightTable& table, int64_t height, int64_t width, const Padded& grad,
+                    const float* image, const float* radius, float* grad_image,
+                    float* grad_radius) {
   const int64_t plane = height * width;
-  const int64_t padded_plane = height * padded_width;
+  const int64_t padded_plane = height * grad.width;
+  const int64_t sums_plane = height * (width + 1);
 #pragma omp parallel for schedule(dynamic, 4)
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) {
       const int64_t i = y * width + x;
       const Node n = node_of(table, radius[i]);
       const int64_t stride = row_stride(n.extent);
+      const int64_t chord_at = table.chord_offset[n.index];
+      const int64_t end = 2 * n.extent + 1;
       Vec at[G] = {}, slope[G] = {};  // sums with the node's weights and with their differences
+      double inside[G] = {};          // sums over the flat interior
       const int64_t y_from = std::max<int64_t>(0, y - n.extent);
       const int64_t y_to = std::min<int64_t>(height - 1, y + n.extent);
       for (int64_t py = y_from; py <= y_to; ++py) {
         const int64_t dy = py < y ? y - py : py - y;
-        const float* row = table.weights + n.offset + dy * stride + kPad;
+        const float* row = table.weights + table.offset[n.index] +
+                           row_of(table, n.extent, py - y) * stride + kPad;
         const float* diff = row + stride / 2;
-        const float* g0 = padded + py * padded_width + border + x - n.extent;
-        for (int64_t k = 0; k <= 2 * n.extent; k += LANES) {
+        const float* g0 = grad.rows + py * grad.width + grad.border + x - n.extent;
+        int64_t hole_from = end, hole_to = end;  // columns of the row that hold zeros
+        if (chord_at >= 0) {
+          const int32_t half = table.chords[chord_at + dy];
+          if (half >= 0) {
+            const double* p = grad.sums + py * (width + 1);
+            const int64_t lo = std::max<int64_t>(x - half, 0);
+            const int64_t hi = std::min<int64_t>(x + half + 1, width);
+            for (int g = 0; g < G; ++g) inside[g] += p[g * sums_plane + hi] - p[g * sums_plane + lo];
+            hole_from = n.extent - half;
+            hole_to = n.extent + half + 1;
+          }
+        }
+        for (int64_t k = 0; k < end; k += LANES) {
+          if (k >= hole_from && k + LANES <= hole_to) {
+            k = (hole_to / LANES - 1) * LANES;  // go on at the block where the interior ends
+            continue;
+          }
           const Vec w = load(row + k), d = load(diff + k);
           for (int g = 0; g < G; ++g) {
             const Vec v = load(g0 + g * padded_plane + k);
@@ -152,13 +254,14 @@ void backward_group(const WeightTable& table, int64_t height, int64_t width, con
           }
         }
       }
+      const float flat = table.flat[2 * n.index], flat_change = table.flat[2 * n.index + 1];
       float dr = 0;
       for (int g = 0; g < G; ++g) {
-        const float s = lane_sum(slope[g]);
-        grad_image[g * plane + i] = lane_sum(at[g]) + n.fraction * s;
+        const float s = lane_sum(slope[g]) + flat_change * float(inside[g]);
+        grad_image[g * plane + i] = lane_sum(at[g]) + flat * float(inside[g]) + n.fraction * s;
         dr += image[g * plane + i] * s;
       }
-      grad_radius[i] += dr / table.step;
+      grad_radius[i] += dr * n.per_px;
     }
   }
 }
@@ -183,22 +286,31 @@ void backward(const WeightTable& table, Frame f, const float* grad, const float*
   const int64_t plane = f.height * f.width;
   float far_radius = 0;
   for (int64_t i = 0; i < plane; ++i) far_radius = std::max(far_radius, radius[i]);
-  const int64_t border = node_of(table, far_radius).extent + LANES;
+  const Node far = node_of(table, far_radius);
+  const int64_t border = far.extent + LANES;
   const int64_t padded_width = f.width + 2 * border;
   const int64_t group = std::min<int64_t>(kGroup, f.channels);
+  const bool chords = table.chord_offset[far.index] >= 0;
   std::vector<float> padded(group * f.height * padded_width, 0.0f);
+  std::vector<double> sums(chords ? group * f.height * (f.width + 1) : 0);
   std::memset(grad_radius, 0, plane * sizeof(float));
   for (int64_t c = 0; c < f.channels; c += kGroup) {
     const int64_t n = std::min<int64_t>(kGroup, f.channels - c);
 #pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < n * f.height; ++row)
-      std::memcpy(padded.data() + row * padded_width + border,
-                  grad + c * plane + row * f.width, f.width * sizeof(float));
+    for (int64_t row = 0; row < n * f.height; ++row) {
+      const float* from = grad + c * plane + row * f.width;
+      std::memcpy(padded.data() + row * padded_width + border, from, f.width * sizeof(float));
+      if (!chords) continue;
+      double* sum = sums.data() + row * (f.width + 1);
+      sum[0] = 0;
+      for (int64_t x = 0; x < f.width; ++x) sum[x + 1] = sum[x] + from[x];
+    }
     const float* in = image + c * plane;
     float* o = grad_image + c * plane;
     const auto run = n == 1 ? backward_group<1> : n == 2 ? backward_group<2>
                    : n == 3 ? backward_group<3> : backward_group<4>;
-    run(table, f.height, f.width, padded.data(), border, padded_width, in, radius, o, grad_radius);
+    run(table, f.height, f.width, {padded.data(), border, padded_width, sums.data()}, in, radius, o,
+        grad_radius);
   }
 }
 

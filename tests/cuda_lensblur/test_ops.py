@@ -3,16 +3,16 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuda_lensblur import LensBlurError, ops, reference, scatter_blur
-from cuda_lensblur.kernel import literal_radius, weight
+from cuda_lensblur import LensBlurError, native, reference, scatter_blur
+from cuda_lensblur.kernel import disc_kernel
+from cuda_lensblur.specs import spec_of
 
-BETA = 2.0
+SOAP = disc_kernel("soap_bubble")
 
 
 def scene(seed: int, height: int, width: int, top: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,10 +27,8 @@ def scene(seed: int, height: int, width: int, top: float) -> tuple[torch.Tensor,
 def test_native_kernel_agrees_with_the_definition(height: int, width: int) -> None:
     image, radius = scene(0, height, width, 6.0)
     grad = torch.randn(image.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    exact = reference.forward(image[None], radius[None], BETA, True)[0]
-    exact_image, exact_radius = reference.backward(
-        grad[None], image[None], radius[None], BETA, True
-    )
+    exact = reference.forward(image[None], radius[None], SOAP)[0]
+    exact_image, exact_radius = reference.backward(grad[None], image[None], radius[None], SOAP)
 
     x, r = image.float().requires_grad_(), radius.float().requires_grad_()
     out = scatter_blur(x, r)
@@ -43,13 +41,13 @@ def test_native_kernel_agrees_with_the_definition(height: int, width: int) -> No
 
 
 def test_instruction_sets_agree() -> None:
-    library = ops._native()
+    library = native.native_library()
     if library is None:
         pytest.skip("no C++ compiler: the native kernel cannot be built")
     image, radius = (t.float()[None] for t in scene(2, 21, 45, 9.0))
     names = ("generic", "avx2", "avx512")
-    best = names.index(ops.native_isa())
-    outs = [ops.native_forward(library, image, radius, BETA, True, isa) for isa in range(best + 1)]
+    best = names.index(native.native_isa())
+    outs = [native.native_forward(library, image, radius, SOAP, isa) for isa in range(best + 1)]
     for out in outs[1:]:
         torch.testing.assert_close(out, outs[0], rtol=1e-5, atol=1e-6)
 
@@ -57,15 +55,17 @@ def test_instruction_sets_agree() -> None:
 def test_gradients_by_central_differences() -> None:
     image, radius = scene(3, 6, 7, 2.5)
     radius = radius.clamp(min=0.2)
+    spec = spec_of("soap_bubble", beta=2.0, calibrated=False)
     inputs = image[:2, None].transpose(0, 1).requires_grad_(), radius[None].requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda i, r: torch.ops.lensblur.scatter(i, r, BETA, False), inputs, atol=1e-5
+        lambda i, r: torch.ops.lensblur.scatter(i, r, spec), inputs, atol=1e-5
     )
 
 
 def test_the_operator_is_registered_well() -> None:
     image, radius = (t.float()[None].requires_grad_() for t in scene(4, 8, 9, 2.0))
-    torch.library.opcheck(torch.ops.lensblur.scatter.default, (image, radius, BETA, True))
+    spec = spec_of("soap_bubble", beta=2.0, calibrated=True)
+    torch.library.opcheck(torch.ops.lensblur.scatter.default, (image, radius, spec))
 
 
 def test_no_radius_is_the_identity_to_the_bit() -> None:
@@ -114,15 +114,6 @@ def test_quarter_turns_commute() -> None:
     )
 
 
-@pytest.mark.parametrize("radius", [1.0, 2.5, 8.0, 30.0])
-def test_calibrated_radius_is_that_of_the_equal_area_disc(radius: float) -> None:
-    rho, _ = literal_radius(torch.tensor(radius, dtype=torch.float64), BETA, True)
-    s = np.linspace(0, radius + 8, 400001)
-    k = weight(rho - torch.from_numpy(s), BETA).numpy()
-    area = np.trapezoid(2 * np.pi * s * k, s)
-    assert math.sqrt(area / math.pi) == pytest.approx(radius, abs=5e-3)
-
-
 @pytest.mark.parametrize(
     ("image", "radius", "message"),
     [
@@ -147,8 +138,8 @@ def test_without_a_compiler_the_reference_runs_and_says_so(
     from cuda_lensblur import build
 
     image, radius = (t.float() for t in scene(8, 12, 13, 3.0))
-    native = scatter_blur(image, radius)
-    for cache in (ops._native, build.build_library):
+    compiled = scatter_blur(image, radius)
+    for cache in (native.native_library, build.build_library):
         cache.cache_clear()
     monkeypatch.setattr(build, "find_compiler", lambda: None)
     try:
@@ -157,6 +148,6 @@ def test_without_a_compiler_the_reference_runs_and_says_so(
         said = [r for r in caplog.records if "plain-torch reference" in r.message]
         assert len(said) == 1
     finally:
-        for cache in (ops._native, build.build_library):
+        for cache in (native.native_library, build.build_library):
             cache.cache_clear()
-    torch.testing.assert_close(plain, native, rtol=0, atol=2e-3)  # see above
+    torch.testing.assert_close(plain, compiled, rtol=0, atol=2e-3)  # see above

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes of the aperture, for refocusing: blades, roundness, squeeze, rim, inner ring, any image.
+
+Shapes have no gradient in the radius: they are for looking at, not for solving.
+"""
+
+import dataclasses
+import math
+
+import torch
+
+from cuda_lensblur.errors import LensBlurError
+from cuda_lensblur.kernel import Kernel, disc_kernel
+
+__all__ = ["Aperture", "aperture_kernel", "image_kernel"]
+
+_LARGEST = 64  # px of a kernel picture: larger ones are shrunk first
+_SAMPLES = 4  # a px side, of a kernel picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Aperture:
+    """What an iris looks like from the sensor."""
+
+    blades: int = 0
+    """Straight blades, 3 or more; 0 is a circle."""
+    rotation_deg: float = 0.0
+    """Anticlockwise turn of the first corner, from the right."""
+    roundness: float = 0.0
+    """0: straight blades; 1: blades so curved that the circle closes."""
+    squeeze: float = 1.0
+    """Height over width: 2 for the ovals of a 2x anamorphic lens. The area stays."""
+    rim_beta: float | None = None
+    """Eq. 2's rim for the edge, > 1/e; None is a plain edge."""
+    inner_radius: float = 0.0
+    """Share of the radius that a central mirror hides, 0..1 (ring bokeh)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no iris can be."""
+        if self.blades != 0 and self.blades < 3:
+            raise LensBlurError(f"blades: expected 0 or at least 3, got {self.blades}")
+        for name, low, high in (
+            ("roundness", 0.0, 1.0),
+            ("squeeze", 0.1, 10.0),
+            ("inner_radius", 0.0, 0.95),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise LensBlurError(f"{name}: expected {low:g}..{high:g}, got {value:g}")
+        if not math.isfinite(self.rotation_deg):
+            raise LensBlurError(f"rotation_deg: expected an angle, got {self.rotation_deg}")
+        if self.rim_beta is not None:
+            disc_kernel("soap_bubble", self.rim_beta)  # says what is wrong with it
+
+
+def _outline(aperture: Aperture, angle: torch.Tensor) -> torch.Tensor:
+    """Return the distance of the edge from the centre by direction, the corners at 1."""
+    if aperture.blades == 0:
+        return torch.ones_like(angle)
+    sector = 2 * math.pi / aperture.blades
+    turned = torch.remainder(angle - math.radians(aperture.rotation_deg), sector) - sector / 2
+    straight = math.cos(sector / 2) / torch.cos(turned)
+    return straight + aperture.roundness * (1 - straight)
+
+
+def _area(aperture: Aperture) -> float:
+    """Return the area of the whole outline with corners at 1 (the inner ring counted in)."""
+    angle = torch.linspace(0, 2 * math.pi, 7201, dtype=torch.float64)[:-1]
+    return float(_outline(aperture, angle).square().mean()) * math.pi
+
+
+def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
+    """Return the kernel of an iris.
+
+    Args:
+        aperture: its shape.
+        calibrated: a radius is that of the circle with the outline's area; False: of the circle
+            through its corners.
+    """
+    scale = math.sqrt(math.pi / _area(aperture)) if calibrated else 1.0
+    stretch = math.sqrt(aperture.squeeze)
+    rim = None if aperture.rim_beta is None else disc_kernel("soap_bubble", aperture.rim_beta)
+    zero = torch.zeros((), dtype=torch.float64)
+
+    def weight(rho: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
+        x, y = dx * stretch, -dy / stretch  # rows go down, angles go up
+        t = torch.hypot(x, y)
+        outline = _outline(aperture, torch.atan2(y, x))
+        # px of the squeezed plane to a px of the picture, across the edge
+        width = torch.hypot(x * stretch, y / stretch) / t.clamp(min=1e-9)
+        width = torch.where(t > 0, width, torch.ones_like(width))
+        edge = (rho * outline - t) / width
+        if rim is None:
+            covered = (edge + 0.5).clamp(0, 1)
+        else:
+            covered = rim.weight(edge, zero.to(edge.dtype), zero.to(edge.dtype))
+        if aperture.inner_radius:
+            hole = (aperture.inner_radius * rho * outline - t) / width
+            covered = covered * (1 - (hole + 0.5).clamp(0, 1))
+        return covered
+
+    def reach(rho: float) -> float:
+        return rho * max(stretch, 1 / stretch) + (3.0 if rim is not None else 1.0)
+
+    return Kernel(
+        "aperture",
+        weight,
+        None,
+        reach=reach,
+        size=lambda r: (r * scale, torch.full_like(r, scale)),
+        mirrored=False,
+    )
+
+
+def image_kernel(picture: torch.Tensor) -> Kernel:
+    """Return the kernel that spreads light like a picture of a highlight.
+
+    Args:
+        picture: (H, W), weights >= 0 with something above 0; its shorter side is the diameter.
+
+    Raises:
+        LensBlurError: another shape, negative weights, NaN or nothing in it.
+    """
+    if picture.dim() != 2 or min(picture.shape) < 2:
+        raise LensBlurError(
+            f"kernel: expected a picture (H, W) of at least 2x2, got {tuple(picture.shape)}"
+        )
+    held = picture.detach().double().cpu()
+    if not bool(held.isfinite().all()) or float(held.min()) < 0 or float(held.max()) <= 0:
+        raise LensBlurError("kernel: expected finite weights >= 0, some above 0, in the picture")
+    height, width = held.shape
+    source = (held / held.max())[None, None]
+    shrink = min(1.0, _LARGEST / max(height, width))
+    if shrink < 1:
+        size = max(2, round(height * shrink)), max(2, round(width * shrink))
+        source = torch.nn.functional.interpolate(source, size, mode="area")
+    short = min(height, width)
+    steps = ((torch.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5).tolist()
+
+    def weight(rho: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
+        rho, dx, dy = torch.broadcast_tensors(rho, dx, dy)
+        total = torch.zeros(rho.shape, dtype=torch.float64)
+        for sy in steps:
+            for sx in steps:
+                x = (dx + sx) / rho * short / width
+                y = (dy + sy) / rho * short / height
+                grid = torch.stack([x, y], -1).double().reshape(1, 1, -1, 2)
+                seen = torch.nn.functional.grid_sample(source, grid, align_corners=False)
+                total += seen.reshape(rho.shape)
+        return (total / _SAMPLES**2).to(rho.dtype)
+
+    return Kernel(
+        "image",
+        weight,
+        None,
+        reach=lambda rho: rho * max(height, width) / min(height, width) + 1,
+        size=lambda r: (r, torch.ones_like(r)),
+        mirrored=False,
+    )

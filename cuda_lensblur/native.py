@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled CPU kernel, called through a plain C interface."""
+
+import ctypes
+import functools
+import logging
+
+import torch
+
+from cuda_lensblur.build import load_library, native_isa
+from cuda_lensblur.errors import BuildError
+from cuda_lensblur.kernel import Kernel
+from cuda_lensblur.table import COARSE_STEP_PX, WeightTable, weight_table
+
+__all__ = ["kernel_info", "native_backward", "native_forward", "native_library"]
+
+_log = logging.getLogger("cuda_lensblur")
+_BEST_ISA = -1
+
+
+@functools.cache
+def native_library() -> ctypes.CDLL | None:
+    """Return the native kernel, or None after saying once why the reference runs instead."""
+    try:
+        return load_library()
+    except BuildError as error:
+        _log.warning("lens blur runs on the plain-torch reference (slow): %s", error)
+        return None
+
+
+def kernel_info() -> str:
+    """Return one line that says which CPU kernel is bound."""
+    if native_library() is None:
+        return "plain-torch reference (no native kernel)"
+    return f"native CPU kernel, {native_isa()}"
+
+
+class _Table(ctypes.Structure):
+    """``WeightTable`` of kernels/scatter_cpu.h."""
+
+    _fields_ = (
+        ("weights", ctypes.c_void_p),
+        ("offset", ctypes.c_void_p),
+        ("extent", ctypes.c_void_p),
+        ("flat", ctypes.c_void_p),
+        ("inner", ctypes.c_void_p),
+        ("chord_offset", ctypes.c_void_p),
+        ("chords", ctypes.c_void_p),
+        ("nodes", ctypes.c_int32),
+        ("knee", ctypes.c_int32),
+        ("fine_step", ctypes.c_float),
+        ("coarse_step", ctypes.c_float),
+        ("mirrored", ctypes.c_int32),
+    )
+
+
+def _table_for(kernel: Kernel, max_radius_px: float) -> WeightTable:
+    # Few table sizes, so that a solve whose radii drift does not rebuild one each step.
+    size = 4
+    while size < max_radius_px:
+        size = size * 3 // 2 if size < 64 else size + 32
+    return weight_table(kernel, size)
+
+
+def _described(table: WeightTable) -> _Table:
+    """Describe a table for C; it must be named until the call returns."""
+    return _Table(
+        *(
+            getattr(table, name).ctypes.data
+            for name in ("weights", "offset", "extent", "flat", "inner", "chord_offset", "chords")
+        ),
+        len(table.extent),
+        table.knee,
+        table.fine_step,
+        COARSE_STEP_PX,
+        int(table.mirrored),
+    )
+
+
+def _pointer(t: torch.Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(t.data_ptr())
+
+
+def _sizes(image: torch.Tensor) -> list[ctypes.c_int64]:
+    return [ctypes.c_int64(n) for n in image.shape]
+
+
+def native_forward(
+    library: ctypes.CDLL,
+    image: torch.Tensor,
+    radius: torch.Tensor,
+    kernel: Kernel,
+    isa: int = _BEST_ISA,
+) -> torch.Tensor:
+    """Run the native forward kernel on float32 ``image`` (B,C,H,W), ``radius`` (B,H,W)."""
+    image, radius = image.contiguous(), radius.contiguous()
+    table = _table_for(kernel, float(radius.max()))
+    described = _described(table)
+    out = torch.empty_like(image)
+    for i, r, o in zip(image, radius, out, strict=True):
+        library.lensblur_forward(
+            ctypes.c_int(isa),
+            ctypes.byref(described),
+            *_sizes(i),
+            *(_pointer(t) for t in (i, r, o)),
+        )
+    return out
+
+
+def native_backward(
+    library: ctypes.CDLL,
+    grad: torch.Tensor,
+    image: torch.Tensor,
+    radius: torch.Tensor,
+    kernel: Kernel,
+    isa: int = _BEST_ISA,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Run the native backward kernel; shapes as in `native_forward`."""
+    grad, image, radius = grad.contiguous(), image.contiguous(), radius.contiguous()
+    table = _table_for(kernel, float(radius.max()))
+    described = _described(table)
+    grad_image, grad_radius = torch.empty_like(image), torch.empty_like(radius)
+    for planes in zip(grad, image, radius, grad_image, grad_radius, strict=True):
+        library.lensblur_backward(
+            ctypes.c_int(isa),
+            ctypes.byref(described),
+            *_sizes(planes[1]),
+            *(_pointer(t) for t in planes),
+        )
+    return grad_image, grad_radius
