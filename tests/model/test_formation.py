@@ -4,6 +4,7 @@ import torch
 from pullfocus.model.formation import LayerFrame, LensSettings, reblur, sharp
 from pullfocus.model.grid import Box
 
+from cuda_lensblur.kernel import disc_kernel
 from cuda_lensblur.reference import forward
 
 FRAME = Box(0, 0, 24, 16)
@@ -65,7 +66,7 @@ def test_every_layer_is_blurred_by_its_own_radius() -> None:
         stack = torch.cat([one.colour * one.alpha, one.alpha]).double()
         wide = torch.nn.functional.pad(stack, (12, 12, 12, 12))
         radius = torch.full(wide.shape[1:], float(one.radius_px[0, 0]), dtype=torch.float64)
-        blurred = forward(wide[None], radius[None], 3.0, True)[0]
+        blurred = forward(wide[None], radius[None], disc_kernel("soap_bubble", 3.0))[0]
         left, top = 12 - one.box.left, 12 - one.box.top
         if one is layers[0]:  # nothing of it spreads past the box it was evaluated on
             inside = blurred[:, 12 : 12 + one.box.height, 12 : 12 + one.box.width]
