@@ -3,13 +3,12 @@
 
 import math
 
-import numpy as np
 import torch
 
 from cuda_lensblur.errors import LensBlurError
 from cuda_lensblur.ops import scatter
 from cuda_lensblur.specs import KernelLike, kernel_of, spec_of
-from cuda_lensblur.table import kernel_totals
+from cuda_lensblur.totals import blended_totals
 
 __all__ = ["LensBlur", "scatter_blur"]
 
@@ -107,23 +106,9 @@ def _by_target(
     """Scatter and divide by the weight that arrives."""
     arriving = torch.ones_like(image[:, :1])
     if literal:
-        arriving = arriving * _totals(radius, spec)[:, None]
+        arriving = arriving * blended_totals(kernel_of(spec), radius)[:, None]
     both = scatter(torch.cat([image * arriving, arriving], 1), radius, spec)
     return both[:, :-1] / both[:, -1:].clamp(min=torch.finfo(both.dtype).tiny)
-
-
-def _totals(radius: torch.Tensor, spec: str) -> torch.Tensor:
-    """Return the sum of each pixel's weights before normalisation; differentiable."""
-    size = 4
-    while radius.numel() and size < float(radius.detach().max()):
-        size *= 2
-    at, totals = (
-        torch.from_numpy(np.ascontiguousarray(held)).to(radius)
-        for held in kernel_totals(kernel_of(spec), size)
-    )
-    x = radius / float(at[1])
-    i = x.detach().floor().long().clamp(0, len(at) - 2)
-    return totals[i] + (x - i) * (totals[i + 1] - totals[i])
 
 
 class LensBlur(torch.nn.Module):

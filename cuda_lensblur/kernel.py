@@ -51,6 +51,8 @@ class Kernel:
     """From how far inside the edge the weight is 1 within 1e-5, px; None: nowhere."""
     code: int = -1
     """Its number in kernels/disc.h; -1 where it is only tabulated."""
+    beta: float = 2.0
+    """Of the soap bubble."""
 
 
 def identity_blend(radius: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -164,6 +166,7 @@ def disc_kernel(name: str, beta: float = 2.0, calibrated: bool = True) -> Kernel
             size=functools.partial(_soap_size, beta) if calibrated else _scaled(1.0),
             flat_depth=_flat_depth(beta),
             code=0,
+            beta=beta,
         )
     if name == "gaussian":
         return Kernel(

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator: schema, autograd, and which kernel runs.
 
-float32 on the CPU runs the native kernel; float64, and machines without a compiler, the reference.
+float32 runs a compiled kernel: on the CPU one that looks weights up, on CUDA one that works them
+out (apertures and pictures, which have no formula, run the reference there). float64, and machines
+without a compiler, run the reference.
 """
+
+import logging
 
 import torch
 
-from cuda_lensblur import reference
+from cuda_lensblur import cuda, native, reference
+from cuda_lensblur.errors import BuildError
 from cuda_lensblur.kernel import Kernel
-from cuda_lensblur.native import native_backward, native_forward, native_library
 from cuda_lensblur.specs import kernel_of
+from cuda_lensblur.totals import disc_planes
 
 __all__ = ["scatter"]
 
@@ -20,17 +25,64 @@ _library.define(
 )
 
 
-def _on_native(image: torch.Tensor) -> bool:
-    return image.dtype == torch.float32 and image.device.type == "cpu" and image.numel() > 0
+_log = logging.getLogger("cuda_lensblur")
+_cuda_refusals: set[str] = set()
+
+
+def _refused(error: BuildError) -> None:
+    if str(error) not in _cuda_refusals:
+        _cuda_refusals.add(str(error))
+        _log.warning("lens blur on CUDA runs the plain-torch reference (slow): %s", error)
+
+
+def _compiled_forward(
+    image: torch.Tensor, radius: torch.Tensor, kernel: Kernel
+) -> torch.Tensor | None:
+    """Run a compiled kernel, or None where there is none for this."""
+    if image.dtype != torch.float32 or image.numel() == 0:
+        return None
+    if image.device.type == "cpu":
+        library = native.native_library()
+        return None if library is None else native.native_forward(library, image, radius, kernel)
+    if image.device.type != "cuda" or kernel.code < 0:
+        return None
+    planes = disc_planes(kernel, radius)
+    shape = {name: planes[name] for name in ("rho", "scale", "centre")}
+    try:
+        return cuda.cuda_forward(image.contiguous(), **shape, kind=kernel.code, beta=kernel.beta)
+    except BuildError as error:
+        _refused(error)
+        return None
+
+
+def _compiled_backward(
+    grad: torch.Tensor, image: torch.Tensor, radius: torch.Tensor, kernel: Kernel
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Run a compiled kernel backward, or None where there is none for this."""
+    if image.dtype != torch.float32 or image.numel() == 0:
+        return None
+    if image.device.type == "cpu":
+        library = native.native_library()
+        if library is None:
+            return None
+        return native.native_backward(library, grad, image, radius, kernel)
+    if image.device.type != "cuda" or kernel.code < 0:
+        return None
+    planes = disc_planes(kernel, radius)
+    try:
+        return cuda.cuda_backward(
+            grad.contiguous(), image.contiguous(), **planes, kind=kernel.code, beta=kernel.beta
+        )
+    except BuildError as error:
+        _refused(error)
+        return None
 
 
 @torch.library.impl(_library, "scatter", "CompositeExplicitAutograd")
 def _scatter(image: torch.Tensor, radius: torch.Tensor, kernel: str) -> torch.Tensor:
-    held: Kernel = kernel_of(kernel)
-    library = native_library() if _on_native(image) else None
-    if library is None:
-        return reference.forward(image, radius, held)
-    return native_forward(library, image, radius, held)
+    held = kernel_of(kernel)
+    out = _compiled_forward(image, radius, held)
+    return reference.forward(image, radius, held) if out is None else out
 
 
 @torch.library.impl(_library, "scatter_backward", "CompositeExplicitAutograd")
@@ -38,10 +90,8 @@ def _scatter_backward(
     grad: torch.Tensor, image: torch.Tensor, radius: torch.Tensor, kernel: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     held = kernel_of(kernel)
-    library = native_library() if _on_native(image) else None
-    if library is None:
-        return reference.backward(grad, image, radius, held)
-    return native_backward(library, grad, image, radius, held)
+    grads = _compiled_backward(grad, image, radius, held)
+    return reference.backward(grad, image, radius, held) if grads is None else grads
 
 
 @torch.library.register_fake("lensblur::scatter")

@@ -16,7 +16,7 @@ import torch
 
 from cuda_lensblur.kernel import Kernel, identity_blend
 
-__all__ = ["WeightTable", "kernel_totals", "weight_table"]
+__all__ = ["WeightTable", "weight_table"]
 
 FINE_STEP_PX = 1 / 32
 COARSE_STEP_PX = 1 / 8
@@ -149,15 +149,3 @@ def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
         round(FINE_UP_TO_PX / fine_step),
         fine_step,
     )
-
-
-@functools.lru_cache(maxsize=16)
-def kernel_totals(kernel: Kernel, max_radius_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (radii, sums over the whole disc of the weights before normalisation), float64."""
-    radii = [i * FINE_STEP_PX for i in range(round(max_radius_px / FINE_STEP_PX) + 1)]
-    share, _ = identity_blend(torch.tensor(radii, dtype=torch.float64))
-    totals = []
-    for rho, s in zip(_sizes(kernel, radii), share.tolist(), strict=True):
-        whole = _total(kernel, _raw_weights(kernel, rho, math.ceil(kernel.reach(rho))))
-        totals.append(s * whole + 1 - s)
-    return np.array(radii), np.array(totals)

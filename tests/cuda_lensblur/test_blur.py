@@ -59,8 +59,7 @@ def test_other_normalisations_have_both_gradients(normalize: str) -> None:
     assert torch.autograd.gradcheck(
         lambda i, r: scatter_blur(i, r, normalize=normalize, calibrated=False),
         (image, radius),
-        atol=2e-2 if normalize == "literal" else 1e-5,  # totals are interpolated between nodes
-        rtol=2e-2 if normalize == "literal" else 1e-3,
+        atol=1e-5,
     )
 
 
