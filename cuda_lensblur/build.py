@@ -14,6 +14,7 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,16 @@ from pathlib import Path
 
 from cuda_lensblur.errors import BuildError
 
-__all__ = ["build_library", "cache_folder", "find_compiler", "load_library", "native_isa"]
+__all__ = [
+    "build_library",
+    "cache_folder",
+    "cache_key",
+    "escape",
+    "find_compiler",
+    "load_library",
+    "native_isa",
+    "run_ninja",
+]
 
 _KERNELS = Path(__file__).parent / "kernels"
 _FLAGS = "-std=c++17 -O3 -fPIC -fopenmp -fno-math-errno -ffp-contract=fast -Wall"
@@ -57,7 +67,8 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "pullfocus"
 
 
-def _key(compiler: str, sources: Sequence[Path]) -> str:
+def cache_key(compiler: str, sources: Sequence[Path]) -> str:
+    """Return a hash of everything that a build of ``sources`` depends on."""
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, check=False
     ).stdout
@@ -70,7 +81,7 @@ def _key(compiler: str, sources: Sequence[Path]) -> str:
 
 def _ninja_file(compiler: str, per_isa: Sequence[Path], once: Sequence[Path]) -> str:
     lines = [
-        f"cxx = {compiler}",
+        f"cxx = {shlex.quote(compiler).replace('$', '$$')}",
         f"flags = {_FLAGS}",
         "rule compile",
         "  command = $cxx $flags $isa -MMD -MF $out.d -c $in -o $out",
@@ -82,15 +93,16 @@ def _ninja_file(compiler: str, per_isa: Sequence[Path], once: Sequence[Path]) ->
     for source in per_isa:
         for name, isa in _VARIANTS.items():
             objects.append(f"{source.stem}-{name}.o")
-            lines += [f"build {objects[-1]}: compile {_escape(source)}", f"  isa = {isa}"]
+            lines += [f"build {objects[-1]}: compile {escape(source)}", f"  isa = {isa}"]
     for source in once:
         objects.append(f"{source.stem}.o")
-        lines.append(f"build {objects[-1]}: compile {_escape(source)}")
+        lines.append(f"build {objects[-1]}: compile {escape(source)}")
     lines += [f"build library.so: link {' '.join(objects)}", ""]
     return "\n".join(lines)
 
 
-def _escape(path: Path) -> str:
+def escape(path: Path) -> str:
+    """Return a path as ninja files spell it."""
     return str(path).replace("$", "$$").replace(" ", "$ ").replace(":", "$:")
 
 
@@ -105,23 +117,31 @@ def _ninja() -> str:
     return str(beside) if beside.exists() else "ninja"
 
 
-def _build(compiler: str, target: Path, per_isa: Sequence[Path], once: Sequence[Path]) -> None:
+def run_ninja(target: Path, ninja_file: str) -> None:
+    """Build ``library.so`` of a ninja file in a private folder and rename it to ``target``.
+
+    A build that is killed leaves a folder that a later one sweeps away; nobody waits for it.
+
+    Raises:
+        BuildError: no ninja, or a failed build.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     folder = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
-    (folder / "build.ninja").write_text(_ninja_file(compiler, per_isa, once))
+    (folder / "build.ninja").write_text(ninja_file)
     try:
         run = subprocess.run(
             [_ninja(), "-C", str(folder)], capture_output=True, text=True, check=False
         )
+        if run.returncode != 0:
+            log = target.with_suffix(".log")
+            log.write_text(run.stdout + run.stderr)
+            raise BuildError(f"building {target.name} failed; the compiler's words are in {log}")
+        os.replace(folder / "library.so", target)  # noqa: PTH105 - atomic on every platform
     except FileNotFoundError as error:
         raise BuildError("ninja was not found; install it with `pip install ninja`") from error
-    if run.returncode != 0:
-        log = target.with_suffix(".log")
-        log.write_text(run.stdout + run.stderr)
-        raise BuildError(f"building {target.name} failed; the compiler's words are in {log}")
-    os.replace(folder / "library.so", target)  # noqa: PTH105 - atomic on every platform
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache
@@ -139,10 +159,10 @@ def build_library(name: str, per_isa: tuple[Path, ...], once: tuple[Path, ...] =
     compiler = find_compiler()
     if compiler is None:
         raise BuildError("no C++ compiler was found ($CXX, c++, g++, clang++)")
-    target = cache_folder() / f"{name}-{_key(compiler, (*per_isa, *once))}.so"
+    target = cache_folder() / f"{name}-{cache_key(compiler, (*per_isa, *once))}.so"
     try:
         if not target.exists():
-            _build(compiler, target, per_isa, once)
+            run_ninja(target, _ninja_file(compiler, per_isa, once))
         return ctypes.CDLL(str(target))
     except OSError as error:
         raise BuildError(f"native kernels cannot be kept at {target}: {error}") from error

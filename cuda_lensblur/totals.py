@@ -114,6 +114,8 @@ def disc_planes(kernel: Kernel, radius: torch.Tensor) -> DiscPlanes:
     rho, d_rho = kernel.size(r.clamp(min=1))
     d_rho = d_rho * (r > 1)
     share, d_share = identity_blend(r)
+    if kernel.slope is None:
+        d_share = torch.zeros_like(d_share)
     total, d_total = _totals(kernel, r)
     planes = {
         "rho": rho,
