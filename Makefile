@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BPY_VENV := .venv-bpy
 
-.PHONY: setup demo test test-slow lint clean
+.PHONY: setup demo test test-slow lint blender bench clean
 
 setup: $(STAMP)
 
@@ -27,6 +28,17 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=core $(BIN)/mypy
+
+# Blender as a Python module, to compare with; 0.8 GB, and this release of it wants Python 3.11
+blender: $(BPY_VENV)/.installed
+
+$(BPY_VENV)/.installed: constraints-bpy.txt
+	test -x $(BPY_VENV)/bin/python || $(PYTHON) -m venv $(BPY_VENV)
+	$(BPY_VENV)/bin/python -m pip install --quiet --constraint constraints-bpy.txt bpy
+	touch $@
+
+bench: setup
+	$(BIN)/python benchmarks/lens_blur.py
 
 clean:
 	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,7 +22,7 @@ FINE_STEP_PX = 1 / 32
 COARSE_STEP_PX = 1 / 8
 FINE_UP_TO_PX = 32
 _PAD = 15  # zeros left of a row; one more to its right (see kernels/scatter_cpu.h)
-_LEAST_FLAT_PX = 24.0  # smaller flat interiors are quicker tap by tap
+_LEAST_FLAT_PX = 40.0  # smaller flat interiors are quicker tap by tap
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,11 +62,15 @@ inline int64_t row_of(const WeightTable& t, int32_t extent, int64_t dy) {
 template <int G>
 struct Source {
   int64_t offset;
-  int64_t chord;  // of its row dy = 0, or -1
   int32_t extent;
   float fraction;
-  float flat;
   float value[G];
+};
+
+// The sources of a row that have a flat interior lie between these columns.
+struct Span {
+  int64_t from = INT64_MAX, to = 0;
+  float inner = -1.0f;  // the largest of them, px
 };
 
 // What a block of LANES sources has in common.
@@ -75,19 +79,21 @@ struct Block {
   float inner = INFINITY;  // smallest flat interior, px
 };
 
-// Add the flat interiors that sources in row qy spread into row y: ends of their chords.
+// Add the flat interiors that sources in one row spread into another, dy away: ends of chords.
 template <int G>
-void add_chords(const WeightTable& table, const Source<G>* row, int64_t width, int64_t dy,
-                float* ends) {
-  for (int64_t x = 0; x < width; ++x) {
+void add_chords(const WeightTable& table, const Source<G>* row, const int32_t* node, Span span,
+                int64_t width, int64_t dy, float* ends) {
+  for (int64_t x = span.from; x < span.to; ++x) {
     const Source<G>& s = row[x];
-    if (s.chord < 0 || dy > s.extent) continue;
-    const int32_t half = table.chords[s.chord + dy];
+    const int32_t n = node[x];
+    if (s.extent < dy || table.chord_offset[n] < 0) continue;
+    const int32_t half = table.chords[table.chord_offset[n] + dy];
     if (half < 0) continue;
+    const float flat = table.flat[2 * n] + s.fraction * table.flat[2 * n + 1];
     float* from = ends + std::max<int64_t>(x - half, 0) * G;
     float* to = ends + std::min<int64_t>(x + half + 1, width) * G;
     for (int g = 0; g < G; ++g) {
-      const float v = s.flat * s.value[g];
+      const float v = flat * s.value[g];
       from[g] += v;
       to[g] -= v;
     }
@@ -102,7 +108,11 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
   std::unique_ptr<Source<G>[]> sources(new Source<G>[plane]);
   std::vector<Block> around(height * blocks);
   std::vector<int32_t> row_reach(height, -1);
-  std::vector<float> row_inner(height, -1.0f);  // largest flat interior
+  std::vector<Span> spans(height);
+  float far_radius = 0;
+  for (int64_t i = 0; i < plane; ++i) far_radius = std::max(far_radius, radius[i]);
+  const bool chords = table.chord_offset[node_of(table, far_radius).index] >= 0;
+  std::unique_ptr<int32_t[]> nodes(chords ? new int32_t[plane] : nullptr);
 
 #pragma omp parallel for schedule(static)
   for (int64_t y = 0; y < height; ++y) {
@@ -111,10 +121,9 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
       const Node n = node_of(table, radius[i]);
       Source<G>& s = sources[i];
       s.offset = table.offset[n.index];
-      s.chord = table.chord_offset[n.index];
       s.extent = n.extent;
       s.fraction = n.fraction;
-      s.flat = table.flat[2 * n.index] + n.fraction * table.flat[2 * n.index + 1];
+      if (chords) nodes[i] = n.index;
       bool dark = true;
       for (int g = 0; g < G; ++g) {
         s.value[g] = image[g * plane + i];
@@ -122,31 +131,34 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
       }
       if (dark) {  // nothing to give: layers are mostly empty outside their matte
         s.extent = -1;
-        s.chord = -1;
         continue;
       }
       Block& b = around[y * blocks + x / LANES];
       b.reach = std::max(b.reach, s.extent);
       b.inner = std::min(b.inner, table.inner[n.index]);
-      row_inner[y] = std::max(row_inner[y], table.inner[n.index]);
+      if (table.chord_offset[n.index] < 0) continue;
+      Span& span = spans[y];
+      span.from = std::min(span.from, x);
+      span.to = x + 1;
+      span.inner = std::max(span.inner, table.inner[n.index]);
     }
     for (int64_t b = 0; b < blocks; ++b)
       row_reach[y] = std::max(row_reach[y], around[y * blocks + b].reach);
   }
   const int64_t far = *std::max_element(row_reach.begin(), row_reach.end());
-  const float inner = *std::max_element(row_inner.begin(), row_inner.end());
 
 #pragma omp parallel for schedule(dynamic, 4)
   for (int64_t y = 0; y < height; ++y) {
     const int64_t top = std::max<int64_t>(0, y - far), bottom = std::min(height - 1, y + far);
     std::vector<float> ends, filled;
-    if (inner >= 0) {
+    if (chords) {
       ends.assign((width + 1) * G, 0.0f);
       filled.assign(G * blocks * LANES, 0.0f);
       for (int64_t qy = top; qy <= bottom; ++qy) {
         const int64_t dy = qy < y ? y - qy : qy - y;
-        if (float(dy) <= row_inner[qy])
-          add_chords<G>(table, sources.get() + qy * width, width, dy, ends.data());
+        if (float(dy) <= spans[qy].inner)
+          add_chords<G>(table, sources.get() + qy * width, nodes.get() + qy * width, spans[qy],
+                        width, dy, ends.data());
       }
       double sum[G] = {};
       for (int64_t x = 0; x < width; ++x)
@@ -156,7 +168,7 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t x0 = block * LANES;
       Vec acc[G] = {};
-      if (inner >= 0)
+      if (chords)
         for (int g = 0; g < G; ++g) acc[g] = load(filled.data() + (g * blocks + block) * LANES);
       for (int64_t qy = top; qy <= bottom; ++qy) {
         const int64_t dy = qy < y ? y - qy : qy - y;
@@ -201,7 +213,7 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
 struct Padded {
   const float* rows;    // with a border wide enough that no load leaves it
   int64_t border, width;
-  const double* sums;   // [channel][row][width of the frame + 1] sums along the rows, or null
+  const float* sums;    // [channel][row][width of the frame + 1] sums along the rows, or null
 };
 
 template <int G>
@@ -233,7 +245,7 @@ void backward_group(const WeightTable& table, int64_t height, int64_t width, con
         if (chord_at >= 0) {
           const int32_t half = table.chords[chord_at + dy];
           if (half >= 0) {
-            const double* p = grad.sums + py * (width + 1);
+            const float* p = grad.sums + py * (width + 1);
             const int64_t lo = std::max<int64_t>(x - half, 0);
             const int64_t hi = std::min<int64_t>(x + half + 1, width);
             for (int g = 0; g < G; ++g) inside[g] += p[g * sums_plane + hi] - p[g * sums_plane + lo];
@@ -292,7 +304,7 @@ void backward(const WeightTable& table, Frame f, const float* grad, const float*
   const int64_t group = std::min<int64_t>(kGroup, f.channels);
   const bool chords = table.chord_offset[far.index] >= 0;
   std::vector<float> padded(group * f.height * padded_width, 0.0f);
-  std::vector<double> sums(chords ? group * f.height * (f.width + 1) : 0);
+  std::vector<float> sums(chords ? group * f.height * (f.width + 1) : 0);
   std::memset(grad_radius, 0, plane * sizeof(float));
   for (int64_t c = 0; c < f.channels; c += kGroup) {
     const int64_t n = std::min<int64_t>(kGroup, f.channels - c);
@@ -301,9 +313,9 @@ void backward(const WeightTable& table, Frame f, const float* grad, const float*
       const float* from = grad + c * plane + row * f.width;
       std::memcpy(padded.data() + row * padded_width + border, from, f.width * sizeof(float));
       if (!chords) continue;
-      double* sum = sums.data() + row * (f.width + 1);
-      sum[0] = 0;
-      for (int64_t x = 0; x < f.width; ++x) sum[x + 1] = sum[x] + from[x];
+      float* sum = sums.data() + row * (f.width + 1);
+      double total = sum[0] = 0;
+      for (int64_t x = 0; x < f.width; ++x) sum[x + 1] = float(total += from[x]);
     }
     const float* in = image + c * plane;
     float* o = grad_image + c * plane;
