@@ -230,6 +230,8 @@ def bake(
 
     with _reporting(progress) as say:
         report = bake_passes(folder, out, keep_plate=keep_plate, frames=frames, progress=say)
+        if not report.signed:
+            say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
         say.done(
             f"baked {report.frames} frames in {report.seconds:.0f} s: {report.passes_json}",
             passes_json=str(report.passes_json),

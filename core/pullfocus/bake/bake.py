@@ -25,10 +25,13 @@ from pullfocus.solve import checkpoint
 from pullfocus.solve.folder import read_settings, reopen_shot
 from pullfocus.solve.settings import settings_from_record
 from pullfocus.solve.solver import load_model
+from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
 
 __all__ = ["BakeReport", "bake", "load_solve"]
 
 Progress = Callable[[str, float], None]
+
+DEPTH_UNIT = "px_radius"  # linear in inverse distance, far is larger
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class BakeReport:
     passes_json: Path
     frames: int
     seconds: float
+    signed: bool
+    """Whether the lens is known: circles of confusion have their sign, and there is depth."""
 
 
 def load_solve(
@@ -72,7 +77,7 @@ def _chosen(shot: Shot, frames: str | None) -> list[int]:
     return [shot.frames.index(f) for f in wanted]
 
 
-def _describe(shot: Shot, model: ShotModel, solve_dir: Path) -> Passes:
+def _describe(shot: Shot, model: ShotModel, solve_dir: Path, lens: VirtualLens | None) -> Passes:
     layers = []
     for layer in model.layers:
         height, width = layer.texture.texels.shape[:2]
@@ -88,7 +93,9 @@ def _describe(shot: Shot, model: ShotModel, solve_dir: Path) -> Passes:
         rate=f"{shot.rate.numerator}/{shot.rate.denominator}",
         colorspace=shot.colorspace,
         pixel_aspect=shot.pixel_aspect,
+        coc_signed=lens is not None,
         plate=shot.plate.describe(),
+        lens_curve=None if lens is None else lens.record(shot.frames),
         pullfocus_version=__version__,
         solve_digest=hashlib.sha256(record.encode()).hexdigest()[:16],
     )
@@ -118,8 +125,11 @@ def bake(
     began = time.monotonic()
     shot, model = load_solve(solve_dir, progress)
     chosen = _chosen(shot, frames)
-    passes = _describe(shot, model, solve_dir)
-    metadata = exr_metadata(passes)
+    lens: VirtualLens | None = fit_virtual_lens(model)
+    if lens is not None and not lens.trusted:
+        lens = None
+    passes = _describe(shot, model, solve_dir, lens)
+    metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,12 +140,12 @@ def bake(
         colour = atlas[..., :3].cpu().numpy()
         plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
         write_exr(out / atlas_file_name(name), [plane], metadata=metadata)
-    table = passes.pass_table()
+    table = passes.pass_table(depth=lens is not None)
     for done, t in enumerate(chosen, 1):
         plate = np.asarray(shot.plate.read(t)) if keep_plate else None
-        planes = frame_planes(model, t, table, plate=plate, atlases=atlases)
+        planes = frame_planes(model, t, table, plate=plate, atlases=atlases, lens=lens)
         write_exr(out / passes.file_name(shot.frames[t]), planes, metadata=metadata)
         progress("baking", done / len(chosen))
     json_path = out / "passes.json"
     write_passes_json(json_path, passes)
-    return BakeReport(json_path, len(chosen), time.monotonic() - began)
+    return BakeReport(json_path, len(chosen), time.monotonic() - began, lens is not None)

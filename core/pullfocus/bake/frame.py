@@ -13,6 +13,7 @@ from pullfocus.bake.passes import PassDefinition
 from pullfocus.model.formation import LayerFrame, sharp
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane
+from pullfocus.virtual_lens import VirtualLens
 
 __all__ = ["frame_planes"]
 
@@ -29,10 +30,19 @@ class _Layer:
     alpha: np.ndarray  # (h, w)
     uv: np.ndarray  # (h, w, 2) bottom-left origin
     radius: np.ndarray  # (h, w) px
+    coc: np.ndarray  # (h, w) px, signed where the lens is known
+    depth: np.ndarray | None  # (h, w) px of radius, where the lens is known
 
 
-def _spread(layer: LayerFrame, model: ShotModel, atlas_size: tuple[int, int]) -> _Layer:
-    frame = model.frame_box()
+def _spread(
+    layers: list[LayerFrame],
+    index: int,
+    t: int,
+    model: ShotModel,
+    atlas_size: tuple[int, int],
+    lens: VirtualLens | None,
+) -> _Layer:
+    layer, frame = layers[index], model.frame_box()
     seen = layer.box.intersection(frame)
     inside, onto = seen.inside(layer.box), seen.inside(frame)
 
@@ -45,11 +55,18 @@ def _spread(layer: LayerFrame, model: ShotModel, atlas_size: tuple[int, int]) ->
     height, width = atlas_size
     uv = torch.stack([(layer.texel[0] + 0.5) / width, 1 - (layer.texel[1] + 0.5) / height])
     uv = uv * (layer.alpha > 0)
+    coc, depth = layer.radius_px, None
+    if lens is not None and coc.numel():
+        texel, radius = layer.texel.cpu().numpy(), layer.radius_px.cpu().numpy()
+        coc = torch.from_numpy(lens.signed(index, t, texel, radius))
+        depth = placed(torch.from_numpy(lens.depth_at(index, texel))[None])[..., 0]
     return _Layer(
         placed(layer.colour * layer.alpha),
         placed(layer.alpha)[..., 0],
         placed(uv),
         placed(layer.radius_px[None])[..., 0],
+        placed(coc[None])[..., 0],
+        depth,
     )
 
 
@@ -103,6 +120,7 @@ def frame_planes(
     *,
     plate: np.ndarray | None,
     atlases: list[torch.Tensor],
+    lens: VirtualLens | None = None,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
 
@@ -113,17 +131,18 @@ def frame_planes(
         plate: (h, w, 3) scene-linear; its pixels are kept where the frame is in focus. None keeps
             none.
         atlases: ``model.linear_atlases()``.
+        lens: gives circles of confusion their sign, and depth; None: radii without.
     """
     raw = model.frame(t, overscan=False, atlases=atlases)
     sizes = [(atlas.shape[0], atlas.shape[1]) for atlas in atlases]
-    layers = [_spread(layer, model, size) for layer, size in zip(raw, sizes, strict=True)]
+    layers = [_spread(raw, i, t, model, size, lens) for i, size in enumerate(sizes)]
     beauty = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
     if plate is not None:
         share = _plate_share(layers)[..., None]
         beauty = share * plate + (1 - share) * beauty
     data = {
         "beauty": np.dstack([beauty, np.ones(beauty.shape[:2], np.float32)]),
-        "coc": _front_most(layers, [layer.radius for layer in layers]),
+        "coc": _front_most(layers, [layer.coc for layer in layers]),
         "alpha": layers[0].alpha,
         "forward": _motion(model, layers, t, t + 1),
         "backward": _motion(model, layers, t, t - 1),
@@ -131,5 +150,10 @@ def frame_planes(
     for name, layer in zip(model.layer_names, layers, strict=True):
         data[name] = np.dstack([layer.colour, layer.alpha])
         data[f"{name}_uv"] = np.dstack([layer.uv, layer.alpha])
-        data[f"{name}_coc"] = layer.radius
+        data[f"{name}_coc"] = layer.coc
+    if lens is not None:
+        empty = np.zeros(beauty.shape[:2], np.float32)
+        data["depth"] = _front_most(
+            layers, [empty if layer.depth is None else layer.depth for layer in layers]
+        )
     return [Plane(name=p.name, data=data[p.name], channels=p.channels, half=p.half) for p in table]

@@ -143,7 +143,11 @@ def pass_table(
     if depth:
         table.append(
             PassDefinition(
-                "depth", ("depth.Z",), "float", "depth, not anti-aliased, not premultiplied", "any"
+                "depth",
+                ("depth.Z",),
+                "float",
+                "defocus depth, linear in inverse distance, far is larger; not anti-aliased",
+                "px of radius",
             )
         )
     return tuple(table)
