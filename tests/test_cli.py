@@ -160,7 +160,7 @@ BAD = {
     "frames malformed": ([PLATE, "--frames", "one-two"], "one-two"),
     "frames not there": ([PLATE, "--frames", "1-9"], "7-9"),
     "rate malformed": ([PLATE, "--rate", "fast"], "--rate"),
-    "steps zero": ([PLATE, "--steps", "0"], "--steps"),
+    "steps below zero": ([PLATE, "--steps", "-1"], "--steps"),
     "steps and minutes": ([PLATE, "--steps", "5", "--minutes", "1"], "both"),
     "minutes negative": ([PLATE, "--minutes", "-1"], "--minutes"),
     "quality unknown": ([PLATE, "--quality", "ultra"], "ultra"),

@@ -13,7 +13,7 @@ from pullfocus.bake.motion import layer_motion
 from pullfocus.bake.passes_json import read_passes_json
 from pullfocus.errors import PullfocusError
 from pullfocus.observe.observe import observe
-from pullfocus.plate.exr import read_exr, read_metadata
+from pullfocus.plate.exr import Plane, read_exr, read_metadata, write_exr
 from pullfocus.progress import Progress
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
@@ -162,3 +162,42 @@ def test_settings_survive_the_solve_folder(solved: Path) -> None:
 def test_frames_that_were_not_solved_are_named(solved: Path, tmp_path: Path) -> None:
     with pytest.raises(PullfocusError, match=r"1001-1006.*1009"):
         bake(solved, tmp_path / "out", frames="1005,1009")
+
+
+def test_a_pull_of_focus_gives_signs_and_depth(footage: Path, tmp_path: Path) -> None:
+    """The radii are given; that the wall lies behind the disc is not."""
+    for t in range(FRAMES):
+        focus = -3 + 6 * t / (FRAMES - 1)
+        radius = np.full((HEIGHT, WIDTH), abs(2.0 - focus), np.float32)
+        matte = cv2.imread(str(footage / f"matte.{1001 + t}.png"), cv2.IMREAD_GRAYSCALE)
+        radius[matte > 127] = abs(-2.0 - focus)
+        plane = Plane(name="coc", data=radius, channels=("coc.X",), half=False)
+        write_exr(tmp_path / f"radius.{1001 + t}.exr", [plane])
+    inputs = ShotInputs(
+        plate=str(footage / "plate.####.png"),
+        mattes=(("fg", str(footage / "matte.####.png")),),
+        coc=str(tmp_path / "radius.####.exr"),
+    )
+    folder = tmp_path / "shot.solve"
+    settings = replace(SETTINGS, steps=2)
+    run_solve(inputs.open(), folder, settings, inputs=inputs, progress=Progress())
+    report = bake(folder, tmp_path / "passes")
+    assert report.signed
+    passes = read_passes_json(tmp_path / "passes")
+    assert passes.coc_signed
+    assert passes.lens_curve is not None
+    path = tmp_path / "passes" / passes.file_name(1002)
+    assert read_metadata(path)["pullfocus/coc_sign"] == "near_negative"
+    channels = read_exr(path)
+    focus = -3 + 6 / (FRAMES - 1)
+    disc = channels["alpha.A"] > 0.99
+    wall = np.zeros_like(disc)
+    wall[10:-10, 90:-10] = True
+    assert np.median(channels["fg_coc.X"][disc]) == pytest.approx(-2 - focus, abs=0.3)
+    assert np.median(channels["bg_coc.X"][wall]) == pytest.approx(2 - focus, abs=0.3)
+    assert np.median(channels["coc.X"][disc]) == pytest.approx(-2 - focus, abs=0.3)
+    depth = channels["depth.Z"]
+    assert np.median(depth[wall]) - np.median(depth[disc]) == pytest.approx(4, abs=0.4)
+    # a radius at another focus f is coc + focus - f: at its own depth the disc is sharp
+    at = passes.lens_curve["focus"]["1002"]
+    assert channels["fg_coc.X"][disc].mean() + at == pytest.approx(np.median(depth[disc]), abs=0.2)
