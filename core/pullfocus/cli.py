@@ -7,13 +7,10 @@ what was done saved. Everything heavy is imported inside the commands, so that h
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import errno
-import os
 import signal
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pullfocus import __version__
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.cli_refocus import refocus
 from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
@@ -62,25 +61,6 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-class Report(StrEnum):
-    """How a command reports."""
-
-    auto = "auto"
-    plain = "plain"
-    json = "json"
-
-
-ProgressOption = Annotated[
-    Report,
-    typer.Option(
-        "--progress",
-        help="auto: bars on a terminal, else plain lines. json: one JSON object a line on stdout.",
-    ),
-]
-FramesOption = Annotated[
-    str | None,
-    typer.Option(metavar="RANGE", help="Frame numbers, such as 1001-1060 or 1001-1060x2."),
-]
 MatteOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -181,7 +161,7 @@ def solve(
     )
     shot = inputs.open()
     _check_device(device)
-    with _reporting(progress) as say:
+    with reporting(progress) as say:
         outcome = run_solve(
             shot,
             out,
@@ -228,7 +208,7 @@ def bake(
             relocate(folder, plate=plate, mattes=_mattes(matte))
     from pullfocus.bake.bake import bake as bake_passes
 
-    with _reporting(progress) as say:
+    with reporting(progress) as say:
         report = bake_passes(folder, out, keep_plate=keep_plate, frames=frames, progress=say)
         if not report.signed:
             say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
@@ -238,6 +218,9 @@ def bake(
             frames=report.frames,
             seconds=report.seconds,
         )
+
+
+app.command()(refocus)
 
 
 @app.command()
@@ -254,7 +237,7 @@ def evaluate(
     """Measure passes against a clip whose sharp frames are known; prints a table."""
     from pullfocus.evaluate.report import evaluate as measure
 
-    with _reporting(progress) as say:
+    with reporting(progress) as say:
         report = measure(passes, truth, out)
         say.done(report.table(), **report.facts())
 
@@ -270,7 +253,7 @@ def demo(
     """Solve, bake and measure the small clip that comes with the source, and show the gain."""
     from pullfocus.demo import run_demo
 
-    with _reporting(progress) as say:
+    with reporting(progress) as say:
         outcome = run_demo(out, _settings(quality), progress=say)
         if outcome is not None:
             _end_solve(outcome, say)
@@ -347,28 +330,6 @@ def _usage(error: Exception) -> str:
 def _wants_json(arguments: list[str]) -> bool:
     """Whether the arguments ask for JSON, even where they cannot be parsed."""
     return "--progress=json" in arguments or ("--progress", "json") in pairwise(arguments)
-
-
-@contextlib.contextmanager
-def _reporting(mode: Report) -> Iterator[Progress]:
-    """Give a Progress; with JSON nothing else reaches stdout, not even from native code."""
-    real = sys.__stdout__
-    if mode is Report.json and real is not None and sys.stdout is real:
-        real.flush()
-        own = os.dup(1)
-        os.dup2(2, 1)
-        try:
-            with os.fdopen(os.dup(own), "w", encoding="utf-8") as stream:
-                yield JsonProgress(stream)
-        finally:
-            os.dup2(own, 1)
-            os.close(own)
-        return
-    progress = make_progress(mode.value)
-    try:
-        yield progress
-    finally:
-        progress.close()
 
 
 def _end_solve(outcome: SolveOutcome, say: Progress) -> None:

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from cuda_lensblur import scatter_blur
 from pullfocus.model.grid import Box
 
-__all__ = ["LayerFrame", "LensSettings", "reblur", "sharp"]
+__all__ = ["LayerFrame", "LensSettings", "composite", "reblur", "sharp"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _placed(image: torch.Tensor, box: Box, frame: Box) -> torch.Tensor:
     return pad(image[:, rows, columns], border)
 
 
-def _over(layers: list[LayerFrame], stacks: list[torch.Tensor], frame: Box) -> torch.Tensor:
+def composite(layers: list[LayerFrame], stacks: list[torch.Tensor], frame: Box) -> torch.Tensor:
     """Composite premultiplied (colour, alpha) stacks over the last layer's colour."""
     rows, columns = frame.inside(layers[-1].box)
     out = stacks[-1][:3, rows, columns]
@@ -72,7 +72,7 @@ def _over(layers: list[LayerFrame], stacks: list[torch.Tensor], frame: Box) -> t
 def sharp(layers: list[LayerFrame], frame: Box) -> torch.Tensor:
     """Return the sharp composite on ``frame``, (3, h, w) scene-linear (Eq. 1)."""
     stacks = [torch.cat([layer.colour * layer.alpha, layer.alpha]) for layer in layers]
-    return _over(layers, stacks, frame)
+    return composite(layers, stacks, frame)
 
 
 def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Tensor:
@@ -88,4 +88,4 @@ def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Te
         )
     last = stacks[-1]
     stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
-    return _over(layers, stacks, frame)
+    return composite(layers, stacks, frame)

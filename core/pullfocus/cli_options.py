@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several commands share: options, and how they report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pullfocus.progress import JsonProgress, Progress, make_progress
+
+__all__ = ["FramesOption", "ProgressOption", "Report", "reporting"]
+
+
+class Report(StrEnum):
+    """How a command reports."""
+
+    auto = "auto"
+    plain = "plain"
+    json = "json"
+
+
+ProgressOption = Annotated[
+    Report,
+    typer.Option(
+        "--progress",
+        help="auto: bars on a terminal, else plain lines. json: one JSON object a line on stdout.",
+    ),
+]
+FramesOption = Annotated[
+    str | None,
+    typer.Option(metavar="RANGE", help="Frame numbers, such as 1001-1060 or 1001-1060x2."),
+]
+
+
+@contextlib.contextmanager
+def reporting(mode: Report) -> Iterator[Progress]:
+    """Give a Progress; with JSON nothing else reaches stdout, not even from native code."""
+    real = sys.__stdout__
+    if mode is Report.json and real is not None and sys.stdout is real:
+        real.flush()
+        own = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            with os.fdopen(os.dup(own), "w", encoding="utf-8") as stream:
+                yield JsonProgress(stream)
+        finally:
+            os.dup2(own, 1)
+            os.close(own)
+        return
+    progress = make_progress(mode.value)
+    try:
+        yield progress
+    finally:
+        progress.close()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``pullfocus refocus``: the command line of pulling focus again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.errors import PullfocusError
+
+if TYPE_CHECKING:
+    import torch
+
+    from cuda_lensblur import Aperture
+
+__all__ = ["refocus"]
+
+
+def refocus(
+    folder: Annotated[Path, typer.Argument(metavar="X.solve", help="A solve folder.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the frames.")],
+    focus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="A layer (fg), a place that is followed (320,180@1001), a depth as in depth.Z, "
+            "plate, or keys between which focus is eased: '1001:fg 1030:bg'. Default: the plate's "
+            "own blur.",
+        ),
+    ] = None,
+    focus_point: Annotated[
+        str | None, typer.Option(metavar="X,Y@FRAME", help="Focus on what is seen there.")
+    ] = None,
+    keep_sharp: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER", help="Keep a layer sharp throughout, whatever the rest does. Repeated."
+        ),
+    ] = None,
+    aperture: Annotated[
+        float, typer.Option(min=0, help="Scale of all blur; 1: the plate's lens, 0: deep focus.")
+    ] = 1.0,
+    near: Annotated[float, typer.Option(min=0, help="Scale of blur before the focus.")] = 1.0,
+    far: Annotated[float, typer.Option(min=0, help="Scale of blur behind it.")] = 1.0,
+    max_radius: Annotated[
+        float, typer.Option(min=0, max=128, help="Largest circle of confusion, radius in px.")
+    ] = 64.0,
+    blades: Annotated[int, typer.Option(help="Blades of the iris; 0: round.")] = 0,
+    rotation: Annotated[float, typer.Option(help="Turn of the iris, degrees.")] = 0.0,
+    roundness: Annotated[float, typer.Option(help="Curved blades, 0..1.")] = 0.0,
+    squeeze: Annotated[float, typer.Option(help="Height over width: 2 is anamorphic.")] = 1.0,
+    rim: Annotated[
+        float | None, typer.Option(help="Soap-bubble rim, beta: 0.5 strong, 2 the solve's, 8 none.")
+    ] = None,
+    inner_ring: Annotated[float, typer.Option(help="Mirror-lens hole, share of the radius.")] = 0.0,
+    kernel: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="A picture that highlights turn into.")
+    ] = None,
+    highlight_gain: Annotated[
+        float, typer.Option(min=1, help="Lift what the sensor clipped, above 0.8, by up to this.")
+    ] = 1.0,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Tint: near blue, in focus green, far red.")
+    ] = False,
+    frames: FramesOption = None,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Pull focus again: on a layer, a place, or from one to another; shape the bokeh."""
+    from cuda_lensblur import Aperture, LensBlurError
+    from pullfocus.refocus.focus import FocusKey, parse_focus, parse_place
+    from pullfocus.refocus.refocus import refocus as refocus_solve
+    from pullfocus.refocus.render import NewLens
+
+    if focus is not None and focus_point is not None:
+        raise PullfocusError("expected --focus or --focus-point, got both")
+    keys = parse_focus(focus) if focus is not None else ()
+    if focus_point is not None:
+        keys = (FocusKey(None, parse_place(focus_point)),)
+    try:
+        bokeh = _bokeh(
+            Aperture(
+                blades=blades,
+                rotation_deg=rotation,
+                roundness=roundness,
+                squeeze=squeeze,
+                rim_beta=rim,
+                inner_radius=inner_ring,
+            ),
+            kernel,
+        )
+    except LensBlurError as error:
+        raise PullfocusError(str(error)) from error
+    lens = NewLens(
+        aperture=aperture,
+        near=near,
+        far=far,
+        max_radius_px=max_radius,
+        bokeh=bokeh,
+        highlight_gain=highlight_gain,
+    )
+    with reporting(progress) as say:
+        report = refocus_solve(
+            folder,
+            out,
+            keys=keys,
+            lens=lens,
+            keep_sharp=tuple(keep_sharp or ()),
+            overlay=overlay,
+            frames=frames,
+            progress=say,
+        )
+        say.done(
+            f"refocused {report.frames} frames in {report.seconds:.0f} s: {report.first}",
+            first=str(report.first),
+            frames=report.frames,
+            seconds=report.seconds,
+        )
+
+
+def _bokeh(shape: Aperture, picture: Path | None) -> Aperture | torch.Tensor | None:
+    """The kernel: the plate's own lens where nothing was asked for."""
+    from cuda_lensblur import Aperture
+    from cuda_lensblur.specs import spec_of
+
+    plain = shape == Aperture()
+    if picture is None:
+        return None if plain else shape
+    if not plain:
+        raise PullfocusError("expected --kernel or the shape of an iris, got both")
+    import cv2
+    import numpy as np
+    import torch
+
+    held = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    if held is None:
+        raise PullfocusError(f"--kernel: expected a readable picture, got {picture}")
+    weights = torch.from_numpy(np.asarray(held, np.float32))
+    spec_of(weights, beta=2.0, calibrated=True)  # says what is wrong with it
+    return weights

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pulls focus over a whole solve: opens it, finds where focus lies, writes the frames."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pullfocus import __version__
+from pullfocus.bake.bake import load_solve
+from pullfocus.errors import PassesError, PullfocusError
+from pullfocus.model.grid import Box
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.plate.exr import Plane, write_exr
+from pullfocus.plate.sequence import parse_frames, range_text
+from pullfocus.refocus.focus import PLATE, FocusKey, Place, focus_track
+from pullfocus.refocus.render import NewLens, Refocused, focus_tint, refocused_frame
+from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
+
+__all__ = ["RefocusReport", "Refocuser", "refocus"]
+
+Progress = Callable[[str, float], None]
+_SOLID = 0.5
+
+
+@dataclass(frozen=True)
+class RefocusReport:
+    """What was written."""
+
+    first: Path
+    frames: int
+    seconds: float
+    focus: dict[int, float | None]
+    """Depth in focus by frame number, px of radius; None where the plate's blur was kept."""
+
+
+class Refocuser:
+    """A solve, opened for looking at it through other lenses."""
+
+    def __init__(self, model: ShotModel) -> None:
+        self.model = model
+        self.virtual: VirtualLens = fit_virtual_lens(model)
+        with torch.no_grad():
+            self.atlases = model.linear_atlases()
+        self._layer_depths: dict[str, float] = {}
+
+    def depth_of(self, target: str | float | Place, t: int) -> float:
+        """Return the depth of a target in frame ``t``, px of radius.
+
+        Raises:
+            PullfocusError: no such layer, frame or pixel.
+        """
+        if isinstance(target, Place):
+            return self._depth_at(target)
+        if not isinstance(target, str):
+            return target
+        if target == PLATE:
+            return float(self.virtual.focus[t])
+        if target not in self.model.layer_names:
+            known = ", ".join((*self.model.layer_names, PLATE))
+            raise PullfocusError(
+                f"--focus: expected one of {known}, a depth or a place, got {target!r}"
+            )
+        if target not in self._layer_depths:
+            self._layer_depths[target] = self._layer_depth(self.model.layer_names.index(target))
+        return self._layer_depths[target]
+
+    def track(self, keys: tuple[FocusKey, ...]) -> np.ndarray:
+        """Return the focus of every frame, (T,).
+
+        Raises:
+            PullfocusError: the shot's depth is not known, or a target is not there.
+        """
+        if not self.virtual.trusted:
+            raise PullfocusError(
+                "--focus: expected a shot in which focus moves, got a travel of "
+                f"{self.virtual.pull_px:.1f} px of radius: depth is unknown; deep focus"
+                " (--aperture 0) and --keep-sharp LAYER still work"
+            )
+        return focus_track(keys, self.model.observed.frames, self.depth_of)
+
+    def frame(
+        self,
+        t: int,
+        *,
+        focus: float | None,
+        lens: NewLens = NewLens(),  # noqa: B008 - frozen
+        keep_sharp: frozenset[str] = frozenset(),
+    ) -> Refocused:
+        """Show frame ``t``; see `render.refocused_frame`."""
+        return refocused_frame(
+            self.model,
+            t,
+            virtual=self.virtual,
+            focus=focus,
+            lens=lens,
+            keep_sharp=keep_sharp,
+            atlases=self.atlases,
+        )
+
+    @torch.no_grad()
+    def _layer_depth(self, index: int) -> float:
+        """The middle depth of a layer over all frames that show it."""
+        medians = []
+        for t in range(len(self.model.observed.frames)):
+            layer = self.model.frame(t, level=1, overscan=False, atlases=self.atlases)[index]
+            solid = (layer.alpha[0] > _SOLID).cpu().numpy()
+            if solid.any():
+                depth = self.virtual.depth_at(index, layer.texel.cpu().numpy())
+                medians.append(float(np.median(depth[solid])))
+        if not medians:
+            raise PullfocusError(
+                f"--focus: expected {self.model.layer_names[index]} in some frame, got it in none"
+            )
+        return float(np.median(medians))
+
+    @torch.no_grad()
+    def _depth_at(self, place: Place) -> float:
+        frames, model = self.model.observed.frames, self.model
+        frame = model.frame_box()
+        if place.frame not in frames:
+            raise PullfocusError(
+                f"--focus: expected a frame of the solve ({range_text(frames)}), got {place.frame}"
+            )
+        if not (0 <= place.x < frame.width and 0 <= place.y < frame.height):
+            raise PullfocusError(
+                f"--focus: expected a place within {frame.width}x{frame.height}, got"
+                f" {place.x:g},{place.y:g}"
+            )
+        t, box = frames.index(place.frame), Box(int(place.x), int(place.y), 1, 1)
+        for index in range(len(model.layers)):
+            layer = model.layer_frame(index, t, box, self.atlases[index])
+            if float(layer.alpha) > _SOLID:
+                return float(self.virtual.depth_at(index, layer.texel.cpu().numpy())[0, 0])
+        raise AssertionError("the last layer covers everything")
+
+
+def refocus(
+    solve_dir: Path,
+    out: Path,
+    *,
+    keys: tuple[FocusKey, ...] = (),
+    lens: NewLens = NewLens(),  # noqa: B008 - frozen
+    keep_sharp: tuple[str, ...] = (),
+    overlay: bool = False,
+    frames: str | None = None,
+    progress: Progress = lambda stage, done: None,
+) -> RefocusReport:
+    """Write a solve with focus pulled again, one EXR a frame: R G B A, coc.X, alpha.A.
+
+    Args:
+        solve_dir: the solve folder.
+        out: folder for the frames; files in it are replaced one by one, each whole.
+        keys: where focus lies; none keeps the plate's own blur.
+        lens: aperture and bokeh.
+        keep_sharp: layers that stay in focus throughout.
+        overlay: tint the frames: near blue, in focus green, far red.
+        frames: a frame range; all by default.
+        progress: called with a stage name and the fraction done.
+
+    Raises:
+        PullfocusError: no solve, something to focus on that is not there, a depth that the shot
+            does not tell, or a folder that cannot be written.
+    """
+    began = time.monotonic()
+    shot, model = load_solve(solve_dir, progress)
+    unknown = sorted(set(keep_sharp) - set(model.layer_names))
+    if unknown:
+        raise PullfocusError(
+            f"--keep-sharp: expected one of {', '.join(model.layer_names)}, got {unknown[0]!r}"
+        )
+    wanted = shot.frames if frames is None else tuple(parse_frames(frames))
+    missing = [frame for frame in wanted if frame not in shot.frames]
+    if missing:
+        raise PullfocusError(
+            f"--frames: expected frames of the solve ({range_text(shot.frames)}),"
+            f" got {range_text(missing)} besides"
+        )
+    view = Refocuser(model)
+    track = view.track(keys) if keys else None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PassesError(f"cannot write frames to {out}: {error.strerror}") from error
+    metadata: dict[str, str | Fraction] = {
+        "pullfocus/version": __version__,
+        "oiio:ColorSpace": shot.colorspace,
+        "framesPerSecond": shot.rate,
+    }
+    for done, frame in enumerate(wanted, 1):
+        t = shot.frames.index(frame)
+        focus = None if track is None else float(track[t])
+        shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
+        colour = focus_tint(shown) if overlay else shown.colour
+        opaque = np.ones(colour.shape[:2], np.float32)
+        write_exr(
+            out / f"{shot.name}.{frame:04d}.exr",
+            [
+                Plane(
+                    name="beauty",
+                    data=np.dstack([colour, opaque]).astype(np.float32),
+                    channels=tuple("RGBA"),
+                    half=True,
+                ),
+                Plane(name="coc", data=shown.coc, channels=("coc.X",), half=False),
+                Plane(name="alpha", data=shown.matte, channels=("alpha.A",), half=True),
+            ],
+            metadata=metadata,
+        )
+        progress("refocusing", done / len(wanted))
+    held = {f: None if track is None else float(track[shot.frames.index(f)]) for f in wanted}
+    first = out / f"{shot.name}.{wanted[0]:04d}.exr"
+    return RefocusReport(first, len(wanted), time.monotonic() - began, held)

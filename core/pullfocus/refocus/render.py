@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One frame of a solved shot through another lens: layered, scene-linear, real background behind.
+
+Every layer spreads by its own circle of confusion, with its matte, before the composite; behind a
+blurred silhouette lies what the atlas knows of the background.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+import torch
+
+from cuda_lensblur import Aperture, scatter_blur
+from pullfocus.model.formation import LayerFrame, composite
+from pullfocus.model.grid import Box
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.virtual_lens import VirtualLens
+
+__all__ = ["NewLens", "Refocused", "focus_tint", "refocused_frame"]
+
+_HIGHLIGHT = 0.8  # light above this is taken for clipped
+_IN_FOCUS_PX = 0.5
+_NEAR, _IN_FOCUS, _FAR = np.array([[0.3, 0.5, 1.0], [0.2, 1.0, 0.3], [1.0, 0.35, 0.3]], np.float32)
+
+
+@dataclass(frozen=True)
+class NewLens:
+    """What the shot is seen through."""
+
+    aperture: float = 1.0
+    """Scale of all circles of confusion; 1 is the plate's own lens, 0 is deep focus."""
+    near: float = 1.0
+    """Scale of those in front of the plane of focus."""
+    far: float = 1.0
+    """Scale of those behind it."""
+    max_radius_px: float = 64.0
+    """Larger circles are held at this radius."""
+    bokeh: Aperture | torch.Tensor | None = None
+    """Shape of highlights; None is the soap bubble that the solve assumes."""
+    highlight_gain: float = 1.0
+    """Light above 0.8 is multiplied by up to this: what a clipped sensor lost."""
+
+
+@dataclass(frozen=True)
+class Refocused:
+    """A frame, rows top to bottom."""
+
+    colour: np.ndarray
+    """(h, w, 3) scene-linear; the frame is opaque."""
+    coc: np.ndarray
+    """(h, w) signed radius of what is seen, px, near negative."""
+    matte: np.ndarray
+    """(h, w) the first layer's matte as the lens shows it, 0..1."""
+
+
+def _radius(signed: np.ndarray, lens: NewLens) -> np.ndarray:
+    scaled = lens.aperture * np.where(signed < 0, lens.near * signed, lens.far * signed)
+    return scaled.clip(-lens.max_radius_px, lens.max_radius_px).astype(np.float32)
+
+
+def _lifted(colour: torch.Tensor, gain: float) -> torch.Tensor:
+    """Give highlights back what clipping took, (3, h, w)."""
+    if gain == 1:
+        return colour
+    bright = ((colour.amax(0, keepdim=True) - _HIGHLIGHT) / (1 - _HIGHLIGHT)).clamp(0, 1)
+    return colour * (1 + (gain - 1) * bright * bright)
+
+
+def _reach(virtual: VirtualLens, index: int, focus: float, lens: NewLens) -> int:
+    """Return how far a layer may spread, px."""
+    grid = virtual.depth[index] - focus
+    return ceil(float(np.abs(_radius(grid, lens)).max(initial=0))) + 1
+
+
+@torch.no_grad()
+def refocused_frame(
+    model: ShotModel,
+    t: int,
+    *,
+    virtual: VirtualLens,
+    focus: float | None,
+    lens: NewLens,
+    keep_sharp: frozenset[str] = frozenset(),
+    atlases: list[torch.Tensor] | None = None,
+) -> Refocused:
+    """Show frame ``t`` with focus pulled elsewhere.
+
+    Args:
+        model: the solved shot.
+        t: frame index.
+        virtual: its lens.
+        focus: depth in focus, px of radius; None keeps the plate's own circles of confusion.
+        lens: aperture and bokeh.
+        keep_sharp: layers that stay in focus whatever the rest does.
+        atlases: ``model.linear_atlases()``, when they are at hand.
+    """
+    frame = model.frame_box()
+    layers, signed = [], []
+    for index, name in enumerate(model.layer_names):
+        sharp = name in keep_sharp
+        if focus is None:
+            reach = 1 if sharp else ceil(lens.aperture * model.largest_radius(index, t)) + 2
+        else:
+            reach = 1 if sharp else _reach(virtual, index, focus, lens)
+        box = _box(model, index, t, frame, reach)
+        layer = model.layer_frame(index, t, box, None if atlases is None else atlases[index])
+        coc = np.zeros((box.height, box.width), np.float32)
+        if not sharp and coc.size:
+            texel = layer.texel.cpu().numpy()
+            if focus is None:
+                own = layer.radius_px.cpu().numpy()
+                coc = virtual.signed(index, t, texel, own) if virtual.trusted else own
+            else:
+                coc = virtual.depth_at(index, texel) - np.float32(focus)
+            coc = _radius(coc, lens)
+        radius = torch.from_numpy(np.abs(coc)).to(layer.colour.device)
+        layers.append(replace(layer, radius_px=radius))
+        signed.append(coc)
+    return _shown(layers, signed, frame, lens)
+
+
+def _box(model: ShotModel, index: int, t: int, frame: Box, reach: int) -> Box:
+    box = frame.grown(reach)
+    matte = model.layers[index].matte
+    return box if matte is None else matte.bounds(t, 0).grown(reach).intersection(box)
+
+
+def _shown(
+    layers: list[LayerFrame], signed: list[np.ndarray], frame: Box, lens: NewLens
+) -> Refocused:
+    stacks = []
+    for layer in layers:
+        lifted = _lifted(layer.colour, lens.highlight_gain)
+        stack = torch.cat([lifted * layer.alpha, layer.alpha])
+        if stack.numel() and float(layer.radius_px.max()) > 0:
+            kernel = "soap_bubble" if lens.bokeh is None else lens.bokeh
+            stack = scatter_blur(stack, layer.radius_px, kernel=kernel)
+        stacks.append(stack)
+    last = stacks[-1]
+    stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
+    colour = composite(layers, stacks, frame)
+    rows, columns = frame.inside(layers[-1].box)
+    coc = signed[-1][rows, columns].copy()
+    matte = np.zeros(coc.shape, np.float32)
+    for layer, stack, own in reversed(
+        list(zip(layers[:-1], stacks[:-1], signed[:-1], strict=True))
+    ):
+        seen = layer.box.intersection(frame)
+        if seen.width and seen.height:
+            inside, onto = seen.inside(layer.box), seen.inside(frame)
+            alpha = stack[3, inside[0], inside[1]].cpu().numpy()
+            coc[onto] = np.where(alpha > 0.5, own[inside], coc[onto])
+            if layer is layers[0]:
+                matte[onto] = alpha.clip(0, 1)
+    return Refocused(colour.permute(1, 2, 0).cpu().numpy(), coc, matte)
+
+
+def focus_tint(shown: Refocused) -> np.ndarray:
+    """Return the frame tinted for judging focus: near blue, in focus green, far red, (h, w, 3)."""
+    grey = shown.colour.mean(-1, keepdims=True)
+    coc = shown.coc[..., None]
+    tint = np.where(coc < 0, _NEAR, _FAR)
+    tint = np.where(np.abs(coc) <= _IN_FOCUS_PX, _IN_FOCUS, tint)
+    return 0.25 * shown.colour + 0.75 * grey * tint

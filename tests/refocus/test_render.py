@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A frame through a new lens, against layers spread and composited in float64."""
+
+import numpy as np
+import pytest
+import torch
+from pullfocus.errors import PullfocusError
+from pullfocus.model.grid import Box
+from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
+from pullfocus.observe.observed import Observed
+from pullfocus.refocus.focus import parse_focus
+from pullfocus.refocus.refocus import Refocuser
+from pullfocus.refocus.render import NewLens, focus_tint
+
+from cuda_lensblur import Aperture, reference
+from cuda_lensblur.kernel import disc_kernel
+
+COUNT, HEIGHT, WIDTH = 8, 48, 64
+CARD = (slice(14, 36), slice(20, 46))
+FOCUS = np.linspace(-3.0, 3.0, COUNT)
+DEPTH = {"card": -2.0, "bg": 2.0}
+
+
+@pytest.fixture(scope="module")
+def view() -> Refocuser:
+    """A card before a wall, both textured, the camera still, focus pulled from near to far."""
+    mattes = np.zeros((1, COUNT, HEIGHT, WIDTH), np.uint8)
+    mattes[0][(slice(None), *CARD)] = 255
+    radius = np.zeros((COUNT, HEIGHT, WIDTH), np.float16)
+    for t, focus in enumerate(FOCUS):
+        radius[t] = abs(DEPTH["bg"] - focus)
+        radius[t][CARD] = abs(DEPTH["card"] - focus)
+    model = build_model(
+        Observed(
+            frames=tuple(range(1001, 1001 + COUNT)),
+            layer_names=("card", "bg"),
+            width=WIDTH,
+            height=HEIGHT,
+            colorspace="lin_rec709_srgb",
+            plate=np.zeros((COUNT, HEIGHT, WIDTH, 3), np.float16),
+            mattes=mattes,
+            coc=radius,
+            motion=np.tile(np.eye(3), (2, COUNT, 1, 1)),
+            residual=np.zeros((2, COUNT, 6, 8, 2), np.float32),
+        ),
+        ModelSettings(),
+    )
+    random = torch.Generator().manual_seed(1)
+    for layer in model.layers:
+        height, width = layer.texture.texels.shape[:2]
+        layer.texture.set_linear(torch.rand(height, width, 3, generator=random))
+    return Refocuser(model)
+
+
+def spread(model: ShotModel, index: int, t: int, radius: float) -> np.ndarray:
+    """One layer (4, H, W) premultiplied and spread, from far outside the frame, float64."""
+    margin = 14
+    wide = Box(0, 0, WIDTH, HEIGHT).grown(margin)
+    with torch.no_grad():
+        layer = model.layer_frame(index, t, wide)
+        stack = torch.cat([layer.colour * layer.alpha, layer.alpha]).double()
+    planes = torch.full((1, wide.height, wide.width), radius, dtype=torch.float64)
+    out = reference.forward(stack[None], planes, disc_kernel("soap_bubble"))[0]
+    return out[:, margin:-margin, margin:-margin].numpy()
+
+
+@pytest.mark.parametrize(("focus", "aperture"), [("card", 1.0), ("bg", 1.0), ("0.5", 0.7)])
+def test_two_layers_composed_in_float64(view: Refocuser, focus: str, aperture: float) -> None:
+    track = view.track(parse_focus(focus))
+    shown = view.frame(3, focus=float(track[3]), lens=NewLens(aperture=aperture))
+    at = DEPTH.get(focus, None)
+    mid = float(view.virtual.focus.mean())  # depths are relative to where focus is on average
+    at = float(focus) - mid if at is None else at
+    front, back = (
+        spread(view.model, i, 3, aperture * abs(DEPTH[name] - at))
+        for i, name in enumerate(("card", "bg"))
+    )
+    expected = front[:3] + (1 - front[3]) * back[:3] / back[3]
+    error = np.abs(shown.colour.transpose(2, 0, 1) - expected)
+    assert error.mean() < 4e-3
+    assert error.max() < 0.05
+    np.testing.assert_allclose(shown.matte, front[3], atol=0.03)
+
+
+def test_signs_near_and_far(view: Refocuser) -> None:
+    card, wall = (24, 32), (4, 6)
+    on_wall = view.frame(2, focus=view.depth_of("bg", 2))
+    assert on_wall.coc[card] == pytest.approx(-4, abs=0.2)
+    assert on_wall.coc[wall] == pytest.approx(0, abs=0.2)
+    on_card = view.frame(2, focus=view.depth_of("card", 2), lens=NewLens(far=0.5))
+    assert on_card.coc[card] == pytest.approx(0, abs=0.2)
+    assert on_card.coc[wall] == pytest.approx(2, abs=0.2)
+    held = view.frame(2, focus=view.depth_of("card", 2), lens=NewLens(max_radius_px=1.5))
+    assert held.coc[wall] == pytest.approx(1.5)
+
+
+def test_deep_focus_is_the_sharp_model(view: Refocuser) -> None:
+    shown = view.frame(5, focus=None, lens=NewLens(aperture=0))
+    with torch.no_grad():
+        sharp = view.model.sharp(5).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(shown.colour, sharp, atol=1e-5)
+
+
+def test_the_plates_own_blur_is_the_reblur(view: Refocuser) -> None:
+    shown = view.frame(1, focus=None)
+    with torch.no_grad():
+        reblur = view.model.reblur(1).permute(1, 2, 0).numpy()
+    assert np.abs(shown.colour - reblur).mean() < 0.01
+
+
+def test_a_kept_layer_is_sharp_before_the_plates_own_blur(view: Refocuser) -> None:
+    shown = view.frame(7, focus=None, keep_sharp=frozenset(["card"]))
+    with torch.no_grad():
+        sharp = view.model.sharp(7).permute(1, 2, 0).numpy()
+        blurred = view.model.reblur(7).permute(1, 2, 0).numpy()
+    inside = (slice(18, 32), slice(24, 42))
+    np.testing.assert_allclose(shown.colour[inside], sharp[inside], atol=1e-4)
+    wall = (slice(0, 8), slice(0, 12))
+    assert np.abs(shown.colour[wall] - blurred[wall]).mean() < 0.01
+    assert shown.coc[24, 32] == 0
+
+
+def test_a_picked_place_is_in_focus_wherever_the_card_goes(view: Refocuser) -> None:
+    card = view.track(parse_focus("30,25@1004"))
+    wall = view.track(parse_focus("3,3@1004"))
+    np.testing.assert_allclose(card, view.depth_of("card", 0), atol=0.2)
+    np.testing.assert_allclose(wall, view.depth_of("bg", 0), atol=0.2)
+
+
+def test_highlights_grow_and_take_the_shape_of_the_iris(view: Refocuser) -> None:
+    focus = view.depth_of("card", 2)
+    plain = view.frame(2, focus=focus)
+    lifted = view.frame(2, focus=focus, lens=NewLens(highlight_gain=5))
+    shaped = view.frame(2, focus=focus, lens=NewLens(bokeh=Aperture(blades=3)))
+    assert lifted.colour.max() > 1.3 * plain.colour.max()
+    assert (lifted.colour > plain.colour - 1e-5).mean() > 0.99  # but where a texel undershoots zero
+    assert np.abs(shaped.colour - plain.colour).max() > 0.02
+    assert shaped.colour.mean() == pytest.approx(plain.colour.mean(), rel=0.02)
+
+
+def test_tints_tell_near_from_far(view: Refocuser) -> None:
+    tinted = focus_tint(view.frame(2, focus=view.depth_of("bg", 2)))
+    card, wall = tinted[20:30, 28:40].mean((0, 1)), tinted[:8, :8].mean((0, 1))
+    assert card.argmax() == 2
+    assert wall.argmax() == 1
+
+
+@pytest.mark.parametrize(
+    ("focus", "message"),
+    [
+        ("hero", "card, bg, plate"),
+        ("3,3@1", "a frame of the solve"),
+        ("99,3@1004", "within 64x48"),
+    ],
+)
+def test_what_is_not_there(view: Refocuser, focus: str, message: str) -> None:
+    with pytest.raises(PullfocusError, match=message):
+        view.track(parse_focus(focus))
