@@ -69,7 +69,9 @@ def forth_and_back(clip: Path, folder: Path) -> Path:
     for part in ("plate", "sharp", "alpha", "clean", "truth"):
         paths = sorted(clip.glob(f"{part}.*"))
         for index, path in enumerate([*paths, *reversed(paths)]):
-            (folder / f"{part}.{index + 1:04d}{path.suffix}").symlink_to(path.resolve())
+            link = folder / f"{part}.{index + 1:04d}{path.suffix}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(path.resolve())
     return folder
 
 
@@ -89,7 +91,8 @@ def measure(clip: Path, row: str, out: Path) -> str:
     costs = [
         pullfocus(
             log,
-            *("solve", str(truth / "plate.####.png"), "--matte", f"fg={matte}"),
+            *("solve", str(truth / "plate.####.png")),
+            *(["--matte", f"fg={matte}"] if any(matte.parent.glob("alpha.*.png")) else []),
             *("--out", str(solve), "--restart", *ROWS[row]),
         ),
         # nothing is known of the lens before a solve: nothing of the plate may be kept

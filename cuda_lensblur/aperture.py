@@ -80,7 +80,6 @@ def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
     scale = math.sqrt(math.pi / _area(aperture)) if calibrated else 1.0
     stretch = math.sqrt(aperture.squeeze)
     rim = None if aperture.rim_beta is None else disc_kernel("soap_bubble", aperture.rim_beta)
-    zero = torch.zeros((), dtype=torch.float64)
 
     def weight(rho: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
         x, y = dx * stretch, -dy / stretch  # rows go down, angles go up
@@ -93,14 +92,14 @@ def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
         if rim is None:
             covered = (edge + 0.5).clamp(0, 1)
         else:
-            covered = rim.weight(edge, zero.to(edge.dtype), zero.to(edge.dtype))
+            covered = rim.weight(edge, torch.zeros_like(edge), torch.zeros_like(edge))
         if aperture.inner_radius:
             hole = (aperture.inner_radius * rho * outline - t) / width
             covered = covered * (1 - (hole + 0.5).clamp(0, 1))
         return covered
 
     def reach(rho: float) -> float:
-        return rho * max(stretch, 1 / stretch) + (3.0 if rim is not None else 1.0)
+        return rho * max(stretch, 1 / stretch) + (rim.reach(0.0) if rim is not None else 1.0)
 
     return Kernel(
         "aperture",
@@ -139,13 +138,13 @@ def image_kernel(picture: torch.Tensor) -> Kernel:
 
     def weight(rho: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
         rho, dx, dy = torch.broadcast_tensors(rho, dx, dy)
-        total = torch.zeros(rho.shape, dtype=torch.float64)
+        total = torch.zeros(rho.shape, dtype=torch.float64, device=rho.device)
         for sy in steps:
             for sx in steps:
                 x = (dx + sx) / rho * short / width
                 y = (dy + sy) / rho * short / height
                 grid = torch.stack([x, y], -1).double().reshape(1, 1, -1, 2)
-                seen = torch.nn.functional.grid_sample(source, grid, align_corners=False)
+                seen = torch.nn.functional.grid_sample(source.to(grid), grid, align_corners=False)
                 total += seen.reshape(rho.shape)
         return (total / _SAMPLES**2).to(rho.dtype)
 

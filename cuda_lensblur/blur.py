@@ -10,12 +10,14 @@ from cuda_lensblur.ops import scatter
 from cuda_lensblur.specs import KernelLike, kernel_of, spec_of
 from cuda_lensblur.totals import blended_totals
 
-__all__ = ["LensBlur", "scatter_blur"]
+__all__ = ["MAX_RADIUS_PX", "LensBlur", "scatter_blur"]
 
+MAX_RADIUS_PX = 160
+"""Largest radius: weight tables and margins grow with it."""
 NORMALIZE = ("source", "target", "literal")
 
 
-def _check(image: torch.Tensor, radius: torch.Tensor) -> None:
+def _check(image: torch.Tensor, radius: torch.Tensor, limit: float | None) -> None:
     if image.dim() not in (3, 4):
         raise LensBlurError(f"image: expected (C, H, W) or (B, C, H, W), got {tuple(image.shape)}")
     expected = (*image.shape[:-3], *image.shape[-2:])
@@ -36,6 +38,12 @@ def _check(image: torch.Tensor, radius: torch.Tensor) -> None:
         raise LensBlurError("coc_radius_px: expected finite radii, got NaN or infinity")
     if low < 0:
         raise LensBlurError(f"coc_radius_px: expected radii >= 0, got {low:g}; take the magnitude")
+    top = high if limit is None else min(high, limit)
+    if top > MAX_RADIUS_PX:
+        raise LensBlurError(
+            f"coc_radius_px: expected radii of at most {MAX_RADIUS_PX} px, got {top:g}; hold them"
+            " with max_radius_px"
+        )
 
 
 def scatter_blur(
@@ -73,10 +81,11 @@ def scatter_blur(
         The blurred image: shape, type and device of ``image``.
 
     Raises:
-        LensBlurError: shapes that do not fit, NaN or negative radii, beta out of range, an unknown
-            kernel or normalisation, or a gradient in the radius that the kernel does not have.
+        LensBlurError: shapes that do not fit, radii that are NaN, negative or above 160 px, beta
+            out of range, an unknown kernel or normalisation, or a gradient in the radius that the
+            kernel does not have.
     """
-    _check(image, coc_radius_px)
+    _check(image, coc_radius_px, max_radius_px)
     if normalize not in NORMALIZE:
         raise LensBlurError(f"normalize: expected one of {', '.join(NORMALIZE)}, got {normalize!r}")
     if max_radius_px is not None and not max_radius_px >= 0:

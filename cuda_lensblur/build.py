@@ -9,6 +9,7 @@ library is renamed into place when done: a killed build leaves nothing that a la
 and two builders at once both succeed.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -108,8 +109,9 @@ def escape(path: Path) -> str:
 
 def _sweep(cache: Path) -> None:
     for folder in cache.glob("build-*"):
-        if time.time() - folder.stat().st_mtime > _DAY_S:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another build has swept it
+            if time.time() - folder.stat().st_mtime > _DAY_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ninja() -> str:

@@ -27,7 +27,6 @@ __all__ = ["DISCS", "Kernel", "disc_kernel", "identity_blend"]
 Weight = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]  # rho, dx, dy
 Size = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
-_SOAP_TAIL_PX = 3.0  # beyond, Eq. 2 is below 1e-3 and is cut
 _TANH_TAIL_PX = 1.5
 _GAUSSIAN_SIGMAS = 3.5
 
@@ -62,16 +61,21 @@ def identity_blend(radius: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return 0.9 * r * r + 0.1 * r, (1.8 * r + 0.1) * inside
 
 
+def _soap_tail(beta: float) -> float:
+    """Return how far outside the edge Eq. 2 is still above 1e-3, px; beyond, it is cut."""
+    return max(3.0, 6.0 / beta)
+
+
 def _soap_weight(d: torch.Tensor, beta: float) -> torch.Tensor:
     e = torch.exp(-beta * d.abs())
-    outside = torch.where(d > -_SOAP_TAIL_PX, e / (e - d), torch.zeros_like(d))
+    outside = torch.where(d > -_soap_tail(beta), e / (e - d), torch.zeros_like(d))
     return torch.where(d >= 0, 1 / (1 - d * e), outside)
 
 
 def _soap_slope(d: torch.Tensor, beta: float) -> torch.Tensor:
     e = torch.exp(-beta * d.abs())
     outside = e * (1 - beta * d) / (e - d) ** 2
-    outside = torch.where(d > -_SOAP_TAIL_PX, outside, torch.zeros_like(d))
+    outside = torch.where(d > -_soap_tail(beta), outside, torch.zeros_like(d))
     return torch.where(d >= 0, (1 - beta * d) * e / (1 - d * e) ** 2, outside)
 
 
@@ -107,7 +111,7 @@ def _scaled(factor: float) -> Size:
 def _area_curve(beta: float, max_radius_px: float) -> tuple[np.ndarray, np.ndarray]:
     """Tabulate (equal-area radius, rho of Eq. 2), float64, by integrating it in polar form."""
     step = 1 / 512
-    d = np.arange(-_SOAP_TAIL_PX, max_radius_px + 2, step) + step / 2
+    d = np.arange(-_soap_tail(beta), max_radius_px + 2, step) + step / 2
     k = _soap_weight(torch.from_numpy(d), beta).numpy()
     # area(rho) = 2 pi * integral of (rho - d) k(d) dd for d from the tail to rho
     rho = d + step / 2
@@ -155,14 +159,16 @@ def disc_kernel(name: str, beta: float = 2.0, calibrated: bool = True) -> Kernel
     Raises:
         LensBlurError: an unknown name, or a beta for which Eq. 2 has a pole.
     """
-    if not beta > 1 / math.e:
-        raise LensBlurError(f"beta: expected > 1/e, where Eq. 2 stays positive, got {beta}")
+    if name == "soap_bubble" and not 1 / math.e < beta < math.inf:
+        raise LensBlurError(
+            f"beta: expected a number > 1/e, where Eq. 2 stays positive, got {beta}"
+        )
     if name == "soap_bubble":
         return Kernel(
             name,
             _of_edge(lambda d: _soap_weight(d, beta)),
             _of_edge(lambda d: _soap_slope(d, beta)),
-            reach=lambda rho: rho + _SOAP_TAIL_PX,
+            reach=lambda rho: rho + _soap_tail(beta),
             size=functools.partial(_soap_size, beta) if calibrated else _scaled(1.0),
             flat_depth=_flat_depth(beta),
             code=0,

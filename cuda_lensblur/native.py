@@ -4,6 +4,7 @@
 import ctypes
 import functools
 import logging
+from collections import OrderedDict
 
 import torch
 
@@ -16,6 +17,7 @@ __all__ = ["kernel_info", "native_backward", "native_forward", "native_library"]
 
 _log = logging.getLogger("cuda_lensblur")
 _BEST_ISA = -1
+_TABLES = 4  # kernels whose tables are kept
 
 
 @functools.cache
@@ -54,12 +56,21 @@ class _Table(ctypes.Structure):
     )
 
 
+_tables: OrderedDict[Kernel, tuple[int, WeightTable]] = OrderedDict()
+
+
 def _table_for(kernel: Kernel, max_radius_px: float) -> WeightTable:
-    # Few table sizes, so that a solve whose radii drift does not rebuild one each step.
-    size = 4
+    """Return a table that reaches the radius: each kernel's grows, and serves smaller radii."""
+    held = _tables.pop(kernel, None)
+    size = held[0] if held is not None else 4
     while size < max_radius_px:
         size = size * 3 // 2 if size < 64 else size + 32
-    return weight_table(kernel, size)
+    if held is None or held[0] < size:
+        held = size, weight_table(kernel, size)
+    _tables[kernel] = held
+    while len(_tables) > _TABLES:
+        _tables.popitem(last=False)
+    return held[1]
 
 
 def _described(table: WeightTable) -> _Table:

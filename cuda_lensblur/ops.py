@@ -26,13 +26,18 @@ _library.define(
 
 
 _log = logging.getLogger("cuda_lensblur")
-_cuda_refusals: set[str] = set()
+_cuda_refused: set[torch.device] = set()
 
 
-def _refused(error: BuildError) -> None:
-    if str(error) not in _cuda_refusals:
-        _cuda_refusals.add(str(error))
-        _log.warning("lens blur on CUDA runs the plain-torch reference (slow): %s", error)
+def _refuse(device: torch.device, error: BuildError) -> None:
+    """Say once why a device runs the reference, and do not try to build again."""
+    _cuda_refused.add(device)
+    _log.warning("lens blur on %s runs the plain-torch reference (slow): %s", device, error)
+
+
+def _has_cuda_kernel(image: torch.Tensor, kernel: Kernel) -> bool:
+    known = image.device.type == "cuda" and kernel.code >= 0
+    return known and image.device not in _cuda_refused
 
 
 def _compiled_forward(
@@ -44,14 +49,14 @@ def _compiled_forward(
     if image.device.type == "cpu":
         library = native.native_library()
         return None if library is None else native.native_forward(library, image, radius, kernel)
-    if image.device.type != "cuda" or kernel.code < 0:
+    if not _has_cuda_kernel(image, kernel):
         return None
     planes = disc_planes(kernel, radius)
     shape = {name: planes[name] for name in ("rho", "scale", "centre")}
     try:
         return cuda.cuda_forward(image.contiguous(), **shape, kind=kernel.code, beta=kernel.beta)
     except BuildError as error:
-        _refused(error)
+        _refuse(image.device, error)
         return None
 
 
@@ -66,7 +71,7 @@ def _compiled_backward(
         if library is None:
             return None
         return native.native_backward(library, grad, image, radius, kernel)
-    if image.device.type != "cuda" or kernel.code < 0:
+    if not _has_cuda_kernel(image, kernel):
         return None
     planes = disc_planes(kernel, radius)
     try:
@@ -74,7 +79,7 @@ def _compiled_backward(
             grad.contiguous(), image.contiguous(), **planes, kind=kernel.code, beta=kernel.beta
         )
     except BuildError as error:
-        _refused(error)
+        _refuse(image.device, error)
         return None
 
 

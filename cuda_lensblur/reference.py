@@ -23,7 +23,7 @@ class _Disc:
     def __init__(self, radius: torch.Tensor, kernel: Kernel, *, slopes: bool) -> None:
         self.kernel = kernel
         self.rho, self.rho_slope = kernel.size(radius.clamp(min=1))
-        self.rho_slope = self.rho_slope * (radius > 1)
+        self.rho_slope = self.rho_slope * (radius >= 1)
         self.share, self.share_slope = identity_blend(radius)
         top = float(self.rho.max()) if radius.numel() else 0.0
         self.reach = math.ceil(kernel.reach(top))
@@ -40,7 +40,8 @@ class _Disc:
     def offsets(self) -> Iterator[tuple[int, int]]:
         for dy in range(-self.reach, self.reach + 1):
             for dx in range(-self.reach, self.reach + 1):
-                if math.hypot(dy, dx) <= self.reach:
+                # what is mirrored is round; pictures and irises have corners
+                if not self.kernel.mirrored or math.hypot(dy, dx) <= self.reach:
                     yield dy, dx
 
     def weight(self, dy: int, dx: int) -> torch.Tensor:

@@ -48,10 +48,10 @@ def _keep(picture: torch.Tensor) -> str:
     values = picture.detach().double().cpu().contiguous()
     key = hashlib.sha256(values.numpy().tobytes() + str(tuple(values.shape)).encode()).hexdigest()
     spec = json.dumps(["image", key])
-    if spec not in _images:
-        _images[spec] = image_kernel(values)
-        while len(_images) > _KEPT:
-            del _images[next(iter(_images))]
+    held = _images.pop(spec) if spec in _images else image_kernel(values)
+    _images[spec] = held  # the last used comes last
+    while len(_images) > _KEPT:
+        del _images[next(iter(_images))]
     return spec
 
 

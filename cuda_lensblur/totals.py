@@ -70,7 +70,7 @@ def _totals(kernel: Kernel, radius: torch.Tensor) -> tuple[torch.Tensor, torch.T
     bend, twist = 3 * rise - 2 * m0 - m1, m0 + m1 - 2 * rise
     value = p0 + u * (m0 + u * (bend + u * twist))
     slope = (m0 + u * (2 * bend + 3 * u * twist)) / _STEP_PX
-    return value, slope * (radius.detach() > 1)
+    return value, slope * (radius.detach() >= 1)
 
 
 class _Blended(torch.autograd.Function):
@@ -112,7 +112,7 @@ def disc_planes(kernel: Kernel, radius: torch.Tensor) -> DiscPlanes:
     """
     r = radius.detach().double()
     rho, d_rho = kernel.size(r.clamp(min=1))
-    d_rho = d_rho * (r > 1)
+    d_rho = d_rho * (r >= 1)
     share, d_share = identity_blend(r)
     if kernel.slope is None:
         d_share = torch.zeros_like(d_share)

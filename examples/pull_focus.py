@@ -30,8 +30,8 @@ def radii(time: float, height: int, max_radius: float) -> np.ndarray:
 
     The bottom is in focus at the start; two thirds on the top is; then focus goes past everything.
     """
-    depth = np.linspace(1, 0, height)  # relative disparity of rows is linear: a tilted plane
-    return max_radius * (np.clip(1.5 * time, 0, 1.5) - depth) / 1.5
+    depth = np.linspace(1, 0, height)  # linear in inverse distance: a tilted plane, far above
+    return max_radius * (depth - np.clip(1.5 * time, 0, 1.5)) / 1.5
 
 
 def pull(plate: str, frames: str | None, out: Path, max_radius: float, noise: float) -> None:

@@ -26,7 +26,7 @@ def test_depth_focus_and_every_sign_come_back(rng, noise, within):
     assert (np.sign(found) == np.sign(true))[far].all()
     assert np.sqrt(np.mean((found - true) ** 2)) < within
     assert fit.rmse_px < max(0.01, 1.1 * noise)
-    assert fit.pull_px == pytest.approx(np.ptp(focus), abs=2 * within)
+    assert 0.8 * np.ptp(focus) < fit.pull_px < np.ptp(focus) + 2 * within
 
 
 def test_the_order_of_layers_settles_which_way_round(rng):
@@ -57,6 +57,15 @@ def test_a_lens_that_does_not_move_says_that_it_does_not(rng):
     fit = fit_lens(np.tile(depth[:, None], 12), np.ones((30, 12)))
     assert fit.pull_px < 0.5
     assert np.isfinite(fit.depth).all()
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.3])
+def test_jitter_of_a_lens_that_stays_is_no_travel(rng, noise):
+    """Radii of a solve err by a few tenths, frame by frame."""
+    for _ in range(6):
+        depth = rng.uniform(1, 4, 60)
+        radius = np.abs(depth[:, None] + noise * rng.standard_normal(32)[None])
+        assert fit_lens(radius, np.ones((60, 32))).pull_px < 1
 
 
 def test_nothing_seen_is_refused():

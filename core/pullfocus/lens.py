@@ -16,6 +16,7 @@ settles signs. What is left is one global sign: it comes from the order of layer
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 __all__ = ["LensFit", "fit_lens"]
 
@@ -36,7 +37,7 @@ class LensFit:
     rmse_px: float
     """Weighted error of | depth - focus | against the radii."""
     pull_px: float
-    """How far the focus travels; below about 1 px signs are guesses."""
+    """How far the focus travels, jitter left out; below about 1 px signs are guesses."""
 
 
 def _means(values: np.ndarray, weight: np.ndarray, axis: int) -> np.ndarray:
@@ -131,4 +132,11 @@ def fit_lens(radius: np.ndarray, weight: np.ndarray, nearer: np.ndarray | None =
     whole = np.full(len(radius), np.nan)
     whole[places] = depth - shift
     every = np.interp(np.arange(radius.shape[1]), np.flatnonzero(frames), focus - shift)
-    return LensFit(whole, every, float(np.sqrt(error)), float(np.ptp(every)))
+    return LensFit(whole, every, float(np.sqrt(error)), _travel(every))
+
+
+def _travel(focus: np.ndarray) -> float:
+    """How far focus travels, but for what jitters from frame to frame and a few outliers."""
+    steady = median_filter(focus, size=min(5, len(focus)), mode="nearest")
+    low, high = np.percentile(steady, [5, 95])
+    return float(high - low)

@@ -58,12 +58,17 @@ class VirtualLens:
         """Return the signed radius of the lens alone, (h, w) px, near negative."""
         return self.depth_at(layer, texel) - np.float32(self.focus[t])
 
-    def signed(self, layer: int, t: int, texel: np.ndarray, radius: np.ndarray) -> np.ndarray:
-        """Return solved radii (h, w) with the lens's sign, steadied by the lens a little.
+    def signed(
+        self, layer: int, t: int, texel: np.ndarray, radius: np.ndarray, *, given: bool = False
+    ) -> np.ndarray:
+        """Return radii (h, w) with the lens's sign.
 
-        There is no step where the sign changes.
+        Solved radii are steadied by the lens a little, and have no step where the sign changes;
+        `given` ones stay as they are.
         """
         lens = self.coc(layer, t, texel)
+        if given:
+            return np.where(lens < 0, -radius, radius)
         solved = radius * (lens / _CLEAR_PX).clip(-1, 1)
         return np.float32(_LENS_SHARE) * lens + np.float32(1 - _LENS_SHARE) * solved
 
@@ -143,6 +148,9 @@ def fit_virtual_lens(model: ShotModel) -> VirtualLens:
     cell = max(4.0, round(_CELL_PX * wide * model.settings.texels_per_px))
     radius, count, nearer = _gathered(model, cell)
     enough = np.minimum(count, cell * cell / 4)
+    if not enough.any():  # nothing but soft edges: no lens, and none to trust
+        none = tuple(np.zeros(grid, np.float32) for grid in _grids(model, cell))
+        return VirtualLens(none, cell, np.zeros(radius.shape[1]), 0.0, 0.0)
     fit: LensFit = fit_lens(radius, enough, nearer)
     depth, start = [], 0
     for height, width in _grids(model, cell):

@@ -133,11 +133,11 @@ __device__ void note_reach(const Frame& f, float reach, const Reaches& out) {
 
 template <int Kind>
 __global__ void __launch_bounds__(kThreads)
-measure_sources(Frame f, Group g, const float* image, Planes planes, Reaches out) {
+measure_sources(Frame f, Group g, float beta, const float* image, Planes planes, Reaches out) {
   const int x = blockIdx.x * kTileX + threadIdx.x, y = blockIdx.y * kTileY + threadIdx.y;
   float reach = -1.0f;
   if (x < f.width && y < f.height && lit(load_spread(f, g, image, planes.scale, y, x)))
-    reach = disc_reach<Kind>(planes.rho[pixel_index(f, y, x)]);
+    reach = disc_reach<Kind>(planes.rho[pixel_index(f, y, x)], beta);
   note_reach(f, reach, out);
 }
 
@@ -145,13 +145,13 @@ measure_sources(Frame f, Group g, const float* image, Planes planes, Reaches out
 // scale 0 with a slope: a radius of 0 must be able to grow.
 template <int Kind>
 __global__ void __launch_bounds__(kThreads)
-measure_gathers(Frame f, Planes planes, Reaches out) {
+measure_gathers(Frame f, float beta, Planes planes, Reaches out) {
   const int x = blockIdx.x * kTileX + threadIdx.x, y = blockIdx.y * kTileY + threadIdx.y;
   float reach = -1.0f;
   if (x < f.width && y < f.height) {
     const int64_t i = pixel_index(f, y, x);
     if (planes.scale[i] != 0.0f || planes.d_scale[i] != 0.0f)
-      reach = disc_reach<Kind>(planes.rho[i]);
+      reach = disc_reach<Kind>(planes.rho[i], beta);
   }
   note_reach(f, reach, out);
 }

@@ -38,10 +38,13 @@ DISC_FUNCTION float disc_exp(float x) {
 #endif
 }
 
+// How far a soap bubble's tail goes: beyond, its weight is below 1e-3 and is cut.
+DISC_FUNCTION float soap_tail(float beta) { return beta < 2.0f ? 6.0f / beta : 3.0f; }
+
 // How far a disc spreads from its centre.
 template <int Kind>
-DISC_FUNCTION float disc_reach(float rho) {
-  if constexpr (Kind == kSoapBubble) return rho + 3.0f;
+DISC_FUNCTION float disc_reach(float rho, float beta) {
+  if constexpr (Kind == kSoapBubble) return rho + soap_tail(beta);
   if constexpr (Kind == kGaussian) return 3.5f * rho;
   if constexpr (Kind == kTanh) return rho + 1.5f;
   if constexpr (Kind == kExtendedBox) return rho + 0.5f;
@@ -60,7 +63,7 @@ DISC_FUNCTION float disc_flat(float rho, float beta) {
 
 template <int Kind>
 DISC_FUNCTION DiscSpan disc_span(float rho, float beta) {
-  const float reach = disc_reach<Kind>(rho);
+  const float reach = disc_reach<Kind>(rho, beta);
   const float flat = disc_flat<Kind>(rho, beta);
   return {rho, flat < 0.0f ? -1.0f : flat * flat, reach * reach};
 }

@@ -204,7 +204,7 @@ cudaError_t forward(const Job& job, const float* image, float* out) {
   const dim3 block(kTileX, kTileY), rows(1, job.frame.tiles_y, job.batch);
   for (int first = 0; first < job.frame.channels; first += kGroup) {
     const Group g = {first, std::min(kGroup, job.frame.channels - first)};
-    cudaError_t error = launch(measure_sources<Kind>, job.tiles(), block, job.stream, job.frame, g,
+    cudaError_t error = launch(measure_sources<Kind>, job.tiles(), block, job.stream, job.frame, g, job.beta,
                                image, job.planes, job.reaches);
     if (error == cudaSuccess)
       error = launch(measure_rows, rows, dim3(kThreads), job.stream, job.frame, job.reaches);
@@ -220,7 +220,7 @@ template <int Kind>
 cudaError_t backward(const Job& job, const float* grad, const float* image, float* grad_image,
                      float* grad_radius) {
   const dim3 block(kTileX, kTileY);
-  cudaError_t error = launch(measure_gathers<Kind>, job.tiles(), block, job.stream, job.frame,
+  cudaError_t error = launch(measure_gathers<Kind>, job.tiles(), block, job.stream, job.frame, job.beta,
                              job.planes, job.reaches);
   for (int first = 0; first < job.frame.channels && error == cudaSuccess; first += kGroup) {
     const Group g = {first, std::min(kGroup, job.frame.channels - first)};

@@ -109,6 +109,13 @@ def test_radii_above_the_limit_are_read_as_the_limit() -> None:
         scatter_blur(image, torch.ones(20, 20), max_radius_px=-1)
 
 
+def test_radii_that_no_table_is_kept_for_are_refused() -> None:
+    image = torch.rand(1, 6, 6)
+    with pytest.raises(LensBlurError, match="at most 160 px, got 400"):
+        scatter_blur(image, torch.full((6, 6), 400.0))
+    assert scatter_blur(image, torch.full((6, 6), 1e30), max_radius_px=4).isfinite().all()
+
+
 def test_a_radius_of_128_px_is_exact_where_it_is_flat() -> None:
     size = 321
     image = torch.zeros(1, size, size)

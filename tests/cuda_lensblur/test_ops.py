@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cuda_lensblur import LensBlurError, native, reference, scatter_blur
 from cuda_lensblur.kernel import disc_kernel
-from cuda_lensblur.specs import spec_of
+from cuda_lensblur.specs import kernel_of, spec_of
 
 SOAP = disc_kernel("soap_bubble")
 
@@ -40,16 +40,46 @@ def test_native_kernel_agrees_with_the_definition(height: int, width: int) -> No
     assert (r.grad.double() - exact_radius[0]).norm() < 0.03 * exact_radius.norm()
 
 
-def test_instruction_sets_agree() -> None:
+@pytest.mark.parametrize("top", [9.0, 70.0])
+def test_instruction_sets_agree(top: float) -> None:
+    """Forward and backward, tap by tap and with flat interiors."""
     library = native.native_library()
     if library is None:
         pytest.skip("no C++ compiler: the native kernel cannot be built")
-    image, radius = (t.float()[None] for t in scene(2, 21, 45, 9.0))
+    image, radius = (t.float()[None] for t in scene(2, 21, 45, top))
+    grad = torch.randn(image.shape, generator=torch.Generator().manual_seed(5))
     names = ("generic", "avx2", "avx512")
     best = names.index(native.native_isa())
     outs = [native.native_forward(library, image, radius, SOAP, isa) for isa in range(best + 1)]
     for out in outs[1:]:
         torch.testing.assert_close(out, outs[0], rtol=1e-5, atol=1e-6)
+    backs = [
+        native.native_backward(library, grad, image, radius, SOAP, isa) for isa in range(best + 1)
+    ]
+    for back in backs[1:]:
+        for found, expected in zip(back, backs[0], strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_table_grows_once_and_serves_smaller_radii() -> None:
+    if native.native_library() is None:
+        pytest.skip("no C++ compiler: the native kernel cannot be built")
+    image, tables = torch.rand(1, 8, 8), []
+    spec = spec_of("soap_bubble", beta=1.9, calibrated=True)
+    for radius in (18.0, 3.0, 12.0, 5.0, 18.0):
+        scatter_blur(image, torch.full((8, 8), radius), beta=1.9)
+        tables.append(native._tables[kernel_of(spec)])
+    assert all(table is tables[0] for table in tables)
+
+
+def test_the_slope_is_alive_where_the_identity_ends() -> None:
+    image = torch.zeros(1, 9, 9, dtype=torch.float64)
+    image[0, 4, 4] = 1
+    for dtype in (torch.float64, torch.float32):
+        radius = torch.ones(9, 9, dtype=dtype, requires_grad=True)
+        scatter_blur(image.to(dtype), radius)[0, 4, 4].backward()
+        assert radius.grad is not None
+        assert float(radius.grad[4, 4]) < -0.1
 
 
 def test_gradients_by_central_differences() -> None:

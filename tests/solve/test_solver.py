@@ -89,7 +89,7 @@ def plate_psnr(observed: Observed, t: int, sharp: np.ndarray) -> float:
 
 
 def solved(observed: Observed, **settings: float) -> Solver:
-    solver = Solver(observed, SolveSettings(steps=150, **settings))
+    solver = Solver(observed, SolveSettings(**({"steps": 150} | settings)))
     while not solver.finished:
         solver.step()
     return solver
@@ -113,7 +113,7 @@ def test_without_a_matte_the_whole_frame_is_pulled_into_focus() -> None:
 def test_three_layers_find_their_own_focus() -> None:
     boxes = [(slice(8, 40), slice(8, 40)), (slice(20, 56), slice(50, 88))]
     radii = [[0, 1, 2, 3, 3, 3], [3, 2, 1, 0, 1, 2], [3, 3, 3, 2, 1, 0]]
-    solver = solved(shot(boxes, [[float(r) for r in row] for row in radii]))
+    solver = solved(shot(boxes, [[float(r) for r in row] for row in radii]), steps=240)
     assert [layer.name for layer in solver.model.layers] == ["layer0", "layer1", "bg"]
     for layer, at in ((0, (24, 24)), (1, (38, 69)), (2, (10, 70))):
         found = [middle(solver, layer, t, at) for t in range(COUNT)]
@@ -128,6 +128,48 @@ def test_a_given_coc_is_used_as_it_is_and_wins() -> None:
     told = solved(shot([], [pull], coc=True))
     assert middle(told, 0, 4, (32, 48)) == 2.5
     assert psnr(told, 3, sharp) > psnr(blind, 3, sharp) + 1
+
+
+def test_a_gradient_that_is_not_a_number_leaves_the_parameters_alone(monkeypatch) -> None:
+    solver = Solver(shot([], [[0.0] * COUNT]), SolveSettings(steps=10))
+    before = {name: value.clone() for name, value in solver.model.state_dict().items()}
+    texels = solver.model.layers[0].texture.texels
+    texels.register_hook(lambda grad: torch.full_like(grad, math.nan))
+    with pytest.raises(SolveError, match="finite loss and gradient"):
+        solver.step()
+    for name, value in solver.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_a_broken_lattice_is_one_clear_error(broken: float) -> None:
+    solver = Solver(shot([], [[0.0] * COUNT]), SolveSettings(steps=10))
+    with torch.no_grad():
+        solver.model.layers[0].coc.lattice.fill_(broken)
+    with pytest.raises(SolveError, match="diverged at step 0"):
+        solver.step()
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (1, 1), (16, 24)])
+def test_frames_too_small_for_the_structure_term_are_solved_without(size: tuple[int, int]) -> None:
+    height, width = size
+    observed = Observed(
+        frames=(1, 2),
+        layer_names=("bg",),
+        width=width,
+        height=height,
+        colorspace="lin_rec709_srgb",
+        plate=np.full((2, height, width, 3), 0.4, np.float16),
+        mattes=np.zeros((0, 2, height, width), np.uint8),
+        coc=None,
+        motion=np.tile(np.eye(3), (1, 2, 1, 1)),
+        residual=np.zeros((1, 2, 1, 1, 2), np.float32),
+    )
+    solver = Solver(observed, SolveSettings(steps=6))
+    while not solver.finished:
+        solver.step()
+    with torch.no_grad():
+        assert float((solver.model.sharp(1) - 0.133).abs().max()) < 0.02
 
 
 def test_highlights_above_one_survive() -> None:

@@ -42,7 +42,7 @@ class BakeReport:
     frames: int
     seconds: float
     signed: bool
-    """Whether the lens is known: circles of confusion have their sign, and there is depth."""
+    """Whether circles of confusion have their sign."""
 
 
 def load_solve(
@@ -93,7 +93,7 @@ def _describe(shot: Shot, model: ShotModel, solve_dir: Path, lens: VirtualLens |
         rate=f"{shot.rate.numerator}/{shot.rate.denominator}",
         colorspace=shot.colorspace,
         pixel_aspect=shot.pixel_aspect,
-        coc_signed=lens is not None,
+        coc_signed=lens is not None or model.observed.coc_is_signed,
         plate=shot.plate.describe(),
         lens_curve=None if lens is None else lens.record(shot.frames),
         pullfocus_version=__version__,
@@ -126,8 +126,8 @@ def bake(
     shot, model = load_solve(solve_dir, progress)
     chosen = _chosen(shot, frames)
     lens: VirtualLens | None = fit_virtual_lens(model)
-    if lens is not None and not lens.trusted:
-        lens = None
+    if not (lens and lens.trusted) or model.observed.coc_is_signed:
+        lens = None  # signs that were given need no guess
     passes = _describe(shot, model, solve_dir, lens)
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     try:
@@ -148,4 +148,4 @@ def bake(
         progress("baking", done / len(chosen))
     json_path = out / "passes.json"
     write_passes_json(json_path, passes)
-    return BakeReport(json_path, len(chosen), time.monotonic() - began, lens is not None)
+    return BakeReport(json_path, len(chosen), time.monotonic() - began, passes.coc_signed)

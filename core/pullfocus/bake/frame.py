@@ -55,17 +55,21 @@ def _spread(
     height, width = atlas_size
     uv = torch.stack([(layer.texel[0] + 0.5) / width, 1 - (layer.texel[1] + 0.5) / height])
     uv = uv * (layer.alpha > 0)
-    coc, depth = layer.radius_px, None
-    if lens is not None and coc.numel():
+    coc, depth = placed(layer.radius_px[None])[..., 0], None
+    given = model.observed.coc
+    if lens is not None and layer.radius_px.numel():
         texel, radius = layer.texel.cpu().numpy(), layer.radius_px.cpu().numpy()
-        coc = torch.from_numpy(lens.signed(index, t, texel, radius))
+        signed = lens.signed(index, t, texel, radius, given=given is not None)
+        coc = placed(torch.from_numpy(signed)[None])[..., 0]
         depth = placed(torch.from_numpy(lens.depth_at(index, texel))[None])[..., 0]
+    elif given is not None and model.observed.coc_is_signed:
+        coc = np.where(coc > 0, np.asarray(given[t], np.float32), 0)
     return _Layer(
         placed(layer.colour * layer.alpha),
         placed(layer.alpha)[..., 0],
         placed(uv),
         placed(layer.radius_px[None])[..., 0],
-        placed(coc[None])[..., 0],
+        coc,
         depth,
     )
 

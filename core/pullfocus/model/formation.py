@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn.functional import pad
 
-from cuda_lensblur import scatter_blur
+from cuda_lensblur.blur import MAX_RADIUS_PX, scatter_blur
 from pullfocus.model.grid import Box
 
 __all__ = ["LayerFrame", "LensSettings", "composite", "reblur", "sharp"]
@@ -84,7 +84,9 @@ def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Te
     for layer in layers:
         stack = torch.cat([layer.colour * layer.alpha, layer.alpha])
         stacks.append(
-            scatter_blur(stack, layer.radius_px, beta=lens.beta) if stack.numel() else stack
+            scatter_blur(stack, layer.radius_px, beta=lens.beta, max_radius_px=float(MAX_RADIUS_PX))
+            if stack.numel()
+            else stack
         )
     last = stacks[-1]
     stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)

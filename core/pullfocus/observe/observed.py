@@ -2,7 +2,7 @@
 """What was measured off a shot, held on disk and read frame by frame."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -51,6 +51,11 @@ class Observed:
             return np.ones(size[::-1], np.float32)
         matte = np.asarray(self.mattes[layer, t], np.float32) / 255
         return matte if level == 0 else cv2.resize(matte, size, interpolation=cv2.INTER_AREA)
+
+    @cached_property
+    def coc_is_signed(self) -> bool:
+        """Whether the given circles of confusion say what is near and what is far."""
+        return self.coc is not None and any(float(frame.min()) < 0 for frame in self.coc)
 
     def coc_radius_px(self, t: int, level: int = 0) -> np.ndarray | None:
         """Return the given radius, float32 (h, w), in px of the level; None when not given."""

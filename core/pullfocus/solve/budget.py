@@ -12,6 +12,7 @@ from typing import Any, Protocol
 __all__ = ["Budget"]
 
 _FINE_COST = 3.5  # a step at full resolution against one at half
+_TIMED = 25  # steps that a first plan is made from
 
 
 class Planned(Protocol):
@@ -60,6 +61,9 @@ class Budget:
         self.plans = meta["plans"]
         if self.minutes == meta["minutes"]:
             return int(meta["total_steps"])
+        if meta["step"] < _TIMED:  # too few to tell a pace: most of the time went into observing
+            self.plans = 0
+            return steps
         # At the pace so far; the second plan, timed in this run, puts it right.
         self.plans = 1
         pace_s = meta["seconds"] / max(1, meta["step"])
@@ -71,9 +75,9 @@ class Budget:
             return False
         left_s = self.minutes * 60 - spent_s
         if self.plans == 0:
-            due = self._done >= 25 or (self._done >= 4 and self._total_s > 0.1 * left_s)
+            due = self._done >= _TIMED or (self._done >= 4 and self._total_s > 0.1 * left_s)
         else:
-            due = self._done >= 9 and solver.step_index >= self._coarse_steps(solver) + 9
+            due = self._done >= 9 and solver.step_index >= self.coarse_steps(solver) + 9
         if not due:
             return False
         left_s -= min(2.0, 0.05 * left_s)  # for the last checkpoint and preview
@@ -89,7 +93,7 @@ class Budget:
 
     def left_s(self, solver: Planned, spent_s: float) -> float:
         """Seconds that the rest will take."""
-        coarse = max(0, self._coarse_steps(solver) - solver.step_index)
+        coarse = max(0, self.coarse_steps(solver) - solver.step_index)
         fine = solver.total_steps - solver.step_index - coarse
         left_s = self.step_s * (coarse + fine * (_FINE_COST if coarse else 1.0))
         if self.minutes is None:
@@ -100,5 +104,6 @@ class Budget:
         """Whether to stop at once: a plan a little short of time may end, one far off is cut."""
         return self.minutes is not None and spent_s > 1.1 * self.minutes * 60
 
-    def _coarse_steps(self, solver: Planned) -> int:
+    def coarse_steps(self, solver: Planned) -> int:
+        """How many of the solver's steps are coarse."""
         return round(self.coarse_share * solver.total_steps)

@@ -5,7 +5,7 @@ import torch
 
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.settings import SolveSettings
-from pullfocus.solve.structural import ms_ssim
+from pullfocus.solve.structural import SMALLEST, ms_ssim
 
 __all__ = ["display", "reconstruction", "regularisers"]
 
@@ -21,10 +21,10 @@ def reconstruction(
     shown: torch.Tensor, plate: torch.Tensor, settings: SolveSettings
 ) -> dict[str, torch.Tensor]:
     """Compare a reblurred frame with the plate, both display-encoded (3, h, w) (section 3.5)."""
-    return {
-        "l1": (shown - plate).abs().mean(),
-        "structure": settings.structure_weight * (1 - ms_ssim(shown, plate)),
-    }
+    terms = {"l1": (shown - plate).abs().mean()}
+    if min(shown.shape[-2:]) >= SMALLEST:  # smaller frames have no room for its window
+        terms["structure"] = settings.structure_weight * (1 - ms_ssim(shown, plate))
+    return terms
 
 
 def regularisers(model: ShotModel, settings: SolveSettings) -> dict[str, torch.Tensor]:

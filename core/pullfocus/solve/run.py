@@ -297,10 +297,12 @@ class _Run:
         self.progress.note(f"going on from step {solver.step_index} of {total}")
 
     def _has_converged(self, solver: SolverLike) -> bool:
-        if self.watch is None or not self.watch.reached(solver.step_index, solver.total_steps):
+        if self.watch is None or not self.watch.reached(
+            solver.step_index, solver.total_steps, self.budget.coarse_steps(solver)
+        ):
             return False
         self.converged = True
-        self.progress.note(f"converged: the last {self.watch.window} steps gained nothing")
+        self.progress.note(f"converged: the last {2 * self.watch.stretch} steps gained nothing")
         return True
 
     def _check(self, report: Any) -> None:

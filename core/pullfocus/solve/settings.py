@@ -28,7 +28,7 @@ class SolveSettings:
     """Mapping lattice, px at 512 wide."""
     coc_rate: float = 0.4
     """COC lattice, before the softplus."""
-    frame_matte_rate: float = 0.05
+    frame_matte_rate: float = 0.15
     """Each frame's own matte correction, logits."""
     warmup_steps: int = 20
     structure_weight: float = 0.16

@@ -109,16 +109,21 @@ class Solver:
         if self.model.atlas_level and self.step_index >= self.coarse_until:
             self._refine()
         for _ in range(_TRIES):
-            report = self._try_frame(self._next_frame())
-            if math.isfinite(report.loss):
+            try:
+                report = self._try_frame(self._next_frame())
+            except (ValueError, OverflowError) as error:  # a parameter that is not a number
+                raise SolveError(
+                    f"the solve diverged at step {self.step_index}: {error}"
+                ) from error
+            if report is not None:
                 return report
         raise SolveError(
-            f"the solve diverged at step {self.step_index}: expected a finite loss, got"
-            f" {report.loss} on {_TRIES} frames in a row"
+            f"the solve diverged at step {self.step_index}: expected a finite loss and gradient,"
+            f" got neither on {_TRIES} frames in a row"
         )
 
-    def _try_frame(self, t: int) -> StepReport:
-        """Fit one frame; parameters stay as they are when the loss is not a number."""
+    def _try_frame(self, t: int) -> StepReport | None:
+        """Fit one frame; None, and parameters as they were, when a number is not finite."""
         level = self.model.atlas_level
         rate = self._rate()
         for group in self.optimiser.param_groups:
@@ -129,11 +134,14 @@ class Solver:
         terms = reconstruction(shown, plate, self.settings)
         terms |= regularisers(self.model, self.settings)
         loss = torch.stack(list(terms.values())).sum()
-        if bool(torch.isfinite(loss)):
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimiser.step()
-            self.step_index += 1
+        if not bool(torch.isfinite(loss)):
+            return None
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if not self._gradients_are_finite():
+            return None
+        self.optimiser.step()
+        self.step_index += 1
         mse = (shown.detach() - plate).square().mean().item()
         return StepReport(
             self.step_index,
@@ -141,6 +149,10 @@ class Solver:
             loss.item(),
             -10 * math.log10(max(mse, 1e-10)),
         )
+
+    def _gradients_are_finite(self) -> bool:
+        grads = [p.grad for p in self._parameters() if p.grad is not None]
+        return bool(torch.stack([g.sum() for g in grads]).isfinite().all())
 
     def _refine(self) -> None:
         """Go to full resolution; detail comes from the frames that the coarse phase found sharp."""

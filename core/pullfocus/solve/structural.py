@@ -13,10 +13,12 @@ from torch.nn.functional import avg_pool2d, conv2d
 
 from pullfocus.native import floats, native_function
 
-__all__ = ["ms_ssim"]
+__all__ = ["SMALLEST", "ms_ssim"]
 
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003
 _TAPS, _SIGMA = 11, 1.5
+SMALLEST = _TAPS
+"""Shortest side of a frame that the window fits into, px."""
 _C1, _C2 = 0.01**2, 0.03**2
 
 
