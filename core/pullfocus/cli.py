@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pullfocus import __version__
+from pullfocus.cli_edit import edit
 from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
 from pullfocus.cli_refocus import refocus
 from pullfocus.errors import MatteError, PullfocusError
@@ -221,6 +222,7 @@ def bake(
 
 
 app.command()(refocus)
+app.command()(edit)
 
 
 @app.command()

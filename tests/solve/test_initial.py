@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pullfocus.solve.initial import _splat, fill_holes
+from pullfocus.solve.initial import fill_holes, splat
 
 
 def test_what_is_trusted_stays_and_holes_are_filled_from_their_neighbours() -> None:
@@ -36,7 +36,7 @@ def test_nothing_seen_fills_with_something_finite() -> None:
 def test_splats_share_their_value_among_four_texels_and_drop_what_falls_outside() -> None:
     atlas = torch.zeros(5, 6, 1)
     texel = torch.tensor([[2.25, -0.5, 40.0], [3.5, 0.0, 1.0]])
-    _splat(atlas, texel, torch.tensor([[4.0], [2.0], [9.0]]))
+    splat(atlas, texel, torch.tensor([[4.0], [2.0], [9.0]]))
     expected = torch.zeros(5, 6, 1)
     expected[3, 2], expected[4, 2] = 1.5, 1.5
     expected[3, 3], expected[4, 3] = 0.5, 0.5

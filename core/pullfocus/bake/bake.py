@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
 from pullfocus import __version__
 from pullfocus.bake.frame import frame_planes
+from pullfocus.bake.guide import atlas_guide
 from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, atlas_file_name, exr_metadata
 from pullfocus.bake.passes_json import write_passes_json
 from pullfocus.errors import PassesError
@@ -27,9 +29,10 @@ from pullfocus.solve.settings import settings_from_record
 from pullfocus.solve.solver import load_model
 from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
 
-__all__ = ["BakeReport", "bake", "load_solve"]
+__all__ = ["BakeReport", "bake", "chosen_frames", "load_solve"]
 
 Progress = Callable[[str, float], None]
+Repaint = Callable[[ShotModel, str], list[torch.Tensor]]
 
 DEPTH_UNIT = "px_radius"  # linear in inverse distance, far is larger
 
@@ -63,8 +66,12 @@ def load_solve(
     return shot, model
 
 
-def _chosen(shot: Shot, frames: str | None) -> list[int]:
-    """Return the indices of the frames asked for."""
+def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
+    """Return the indices of the frames asked for, all for None.
+
+    Raises:
+        PassesError: a frame that the solve does not have.
+    """
     if frames is None:
         return list(range(len(shot.frames)))
     wanted = parse_frames(frames)
@@ -107,6 +114,7 @@ def bake(
     *,
     keep_plate: bool = True,
     frames: str | None = None,
+    repaint: Repaint | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> BakeReport:
     """Write the passes of a solve.
@@ -117,6 +125,8 @@ def bake(
         keep_plate: keep the plate's own pixels (grain, detail) in the beauty where all that is
             seen is in focus.
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
+        repaint: gives other atlases in place of the solved ones, from the model and the shot's
+            colour space; where they are the same, what is written is the same to the bit.
         progress: called with a stage name and the fraction done.
 
     Raises:
@@ -124,7 +134,7 @@ def bake(
     """
     began = time.monotonic()
     shot, model = load_solve(solve_dir, progress)
-    chosen = _chosen(shot, frames)
+    chosen = chosen_frames(shot, frames)
     lens: VirtualLens | None = fit_virtual_lens(model)
     if not (lens and lens.trusted) or model.observed.coc_is_signed:
         lens = None  # signs that were given need no guess
@@ -136,14 +146,27 @@ def bake(
         raise PassesError(f"cannot write passes to {out}: {error.strerror}") from error
     with torch.no_grad():
         atlases = model.linear_atlases()
-    for name, atlas in zip(model.layer_names, atlases, strict=True):
+    shown = atlases if repaint is None else repaint(model, shot.colorspace)
+    for name, atlas in zip(model.layer_names, shown, strict=True):
         colour = atlas[..., :3].cpu().numpy()
         plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
         write_exr(out / atlas_file_name(name), [plane], metadata=metadata)
+        guide = atlas_guide(model, model.layer_names.index(name), colour)
+        _, encoded = cv2.imencode(".png", guide[..., ::-1])
+        with checkpoint.replacing(out / f"atlas_{name}_guide.png") as temporary:
+            temporary.write_bytes(encoded.tobytes())
     table = passes.pass_table(depth=lens is not None)
     for done, t in enumerate(chosen, 1):
         plate = np.asarray(shot.plate.read(t)) if keep_plate else None
-        planes = frame_planes(model, t, table, plate=plate, atlases=atlases, lens=lens)
+        planes = frame_planes(
+            model,
+            t,
+            table,
+            plate=plate,
+            atlases=atlases,
+            repainted=None if repaint is None else shown,
+            lens=lens,
+        )
         write_exr(out / passes.file_name(shot.frames[t]), planes, metadata=metadata)
         progress("baking", done / len(chosen))
     json_path = out / "passes.json"

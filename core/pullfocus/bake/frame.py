@@ -124,6 +124,7 @@ def frame_planes(
     *,
     plate: np.ndarray | None,
     atlases: list[torch.Tensor],
+    repainted: list[torch.Tensor] | None = None,
     lens: VirtualLens | None = None,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
@@ -135,15 +136,21 @@ def frame_planes(
         plate: (h, w, 3) scene-linear; its pixels are kept where the frame is in focus. None keeps
             none.
         atlases: ``model.linear_atlases()``.
+        repainted: atlases to show in their place; the beauty changes by what they change.
         lens: gives circles of confusion their sign, and depth; None: radii without.
     """
     raw = model.frame(t, overscan=False, atlases=atlases)
+    solved = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
     sizes = [(atlas.shape[0], atlas.shape[1]) for atlas in atlases]
+    if repainted is not None:
+        raw = model.frame(t, overscan=False, atlases=repainted)
     layers = [_spread(raw, i, t, model, size, lens) for i, size in enumerate(sizes)]
-    beauty = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
+    beauty = solved
     if plate is not None:
         share = _plate_share(layers)[..., None]
         beauty = share * plate + (1 - share) * beauty
+    if repainted is not None:
+        beauty = beauty + (sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy() - solved)
     data = {
         "beauty": np.dstack([beauty, np.ones(beauty.shape[:2], np.float32)]),
         "coc": _front_most(layers, [layer.coc for layer in layers]),

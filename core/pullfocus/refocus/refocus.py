@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from pullfocus import __version__
-from pullfocus.bake.bake import load_solve
+from pullfocus.bake.bake import chosen_frames, load_solve
 from pullfocus.errors import PassesError, PullfocusError
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
-from pullfocus.plate.sequence import parse_frames, range_text
+from pullfocus.plate.sequence import range_text
 from pullfocus.refocus.focus import PLATE, FocusKey, Place, focus_track
 from pullfocus.refocus.render import NewLens, Refocused, focus_tint, refocused_frame
 from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
@@ -173,13 +173,7 @@ def refocus(
         raise PullfocusError(
             f"--keep-sharp: expected one of {', '.join(model.layer_names)}, got {unknown[0]!r}"
         )
-    wanted = shot.frames if frames is None else tuple(parse_frames(frames))
-    missing = [frame for frame in wanted if frame not in shot.frames]
-    if missing:
-        raise PullfocusError(
-            f"--frames: expected frames of the solve ({range_text(shot.frames)}),"
-            f" got {range_text(missing)} besides"
-        )
+    chosen = chosen_frames(shot, frames)
     view = Refocuser(model)
     track = view.track(keys) if keys else None
     try:
@@ -191,14 +185,13 @@ def refocus(
         "oiio:ColorSpace": shot.colorspace,
         "framesPerSecond": shot.rate,
     }
-    for done, frame in enumerate(wanted, 1):
-        t = shot.frames.index(frame)
+    for done, t in enumerate(chosen, 1):
         focus = None if track is None else float(track[t])
         shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
         colour = focus_tint(shown) if overlay else shown.colour
         opaque = np.ones(colour.shape[:2], np.float32)
         write_exr(
-            out / f"{shot.name}.{frame:04d}.exr",
+            out / f"{shot.name}.{shot.frames[t]:04d}.exr",
             [
                 Plane(
                     name="beauty",
@@ -211,7 +204,7 @@ def refocus(
             ],
             metadata=metadata,
         )
-        progress("refocusing", done / len(wanted))
-    held = {f: None if track is None else float(track[shot.frames.index(f)]) for f in wanted}
-    first = out / f"{shot.name}.{wanted[0]:04d}.exr"
-    return RefocusReport(first, len(wanted), time.monotonic() - began, held)
+        progress("refocusing", done / len(chosen))
+    held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
+    first = out / f"{shot.name}.{shot.frames[chosen[0]]:04d}.exr"
+    return RefocusReport(first, len(chosen), time.monotonic() - began, held)

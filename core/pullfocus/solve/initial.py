@@ -19,7 +19,7 @@ from pullfocus.observe.observed import Observed
 from pullfocus.observe.sharpness import detail_energy
 from pullfocus.plate.colour import display_to_linear
 
-__all__ = ["fill_holes", "fuse", "sharp_by_detail", "sharp_by_radius"]
+__all__ = ["fill_holes", "fuse", "sharp_by_detail", "sharp_by_radius", "splat"]
 
 _OVERSAMPLE = 2  # points per pixel side, so that splats leave no gaps at 1.25 texels per px
 _FAINT = 1e-6
@@ -62,7 +62,7 @@ def _seen(model: ShotModel, layer: int, t: int, level: int) -> np.ndarray:
     return seen
 
 
-def _splat(atlas: torch.Tensor, texel: torch.Tensor, values: torch.Tensor) -> None:
+def splat(atlas: torch.Tensor, texel: torch.Tensor, values: torch.Tensor) -> None:
     """Add ``values`` (n, C) bilinearly at ``texel`` (2, n) into ``atlas`` (height, width, C)."""
     height, width, channels = atlas.shape
     flat = atlas.view(-1, channels)
@@ -121,7 +121,7 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
         texel = layer.mapping(t, points).cpu().reshape(2, -1)
         texel = (texel + 0.5) / 2**level - 0.5
         values = np.concatenate([colour * weight[:, None], weight[:, None]], 1)[keep]
-        _splat(total, texel[:, torch.from_numpy(keep)], torch.from_numpy(values))
+        splat(total, texel[:, torch.from_numpy(keep)], torch.from_numpy(values))
     seen_weight = total[..., 3]
     some = seen_weight > 0
     typical = seen_weight[some].median() if bool(some.any()) else seen_weight.new_tensor(1.0)

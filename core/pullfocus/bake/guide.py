@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A picture of an atlas for whoever paints it: what is used, which way is up, where it bends."""
+
+import cv2
+import numpy as np
+import torch
+
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.plate.colour import linear_to_display
+
+__all__ = ["atlas_guide"]
+
+_CHECKS = 24  # along the longer side
+_SEEN = 0.05
+
+
+@torch.no_grad()
+def _used(model: ShotModel, index: int) -> np.ndarray:
+    """Return which texels some frame shows, (height, width) uint8."""
+    height, width = model.layers[index].texture.texels.shape[:2]
+    used = np.zeros((height, width), np.uint8)
+    for t in range(len(model.observed.frames)):
+        layer = model.frame(t, level=1, overscan=False)[index]
+        x, y = layer.texel.cpu().numpy()[:, (layer.alpha[0] > _SEEN).cpu().numpy()].round()
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        used[y[inside].astype(int), x[inside].astype(int)] = 1
+    reach = 2 * int(np.ceil(model.settings.texels_per_px)) * 2 + 1
+    return cv2.morphologyEx(used, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+
+
+def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
+    """Draw a guide, (height, width, 3) uint8, red first.
+
+    The atlas display-encoded under a checker that shows how places lie; what no frame shows is
+    dark; an outline runs round what is used; the name stands where up is.
+
+    Args:
+        model: the solved shot.
+        index: of the layer.
+        atlas: (height, width, 3) scene-linear.
+    """
+    height, width = atlas.shape[:2]
+    used = _used(model, index)
+    side = max(8, max(height, width) // _CHECKS)
+    y, x = np.mgrid[:height, :width] // side
+    checker = np.where((x + y) % 2, 0.9, 1.1)[..., None]
+    shown = (linear_to_display(atlas).clip(0, 1) * checker).clip(0, 1)
+    shown = np.where(used[..., None] > 0, shown, 0.25 * shown)
+    picture = np.ascontiguousarray((shown * 255).round().astype(np.uint8))
+    outlines, _ = cv2.findContours(used, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(picture, outlines, -1, (255, 200, 0), 1, cv2.LINE_AA)
+    text = f"{model.layer_names[index]}  {width} x {height}  up"
+    scale = max(0.35, min(width, height) / 800)
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(
+            picture,
+            text,
+            (6, int(8 + 22 * scale)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            scale,
+            colour,
+            thickness,
+            cv2.LINE_AA,
+        )
+    return picture

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries paint through a whole solve: as passes, or into the plate itself."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pullfocus import __version__
+from pullfocus.bake.bake import bake, chosen_frames, load_solve
+from pullfocus.edit.paint import painted, pushed_to_atlas, read_paint
+from pullfocus.errors import PassesError, PullfocusError
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.plate.exr import Plane, write_exr
+from pullfocus.plate.sequence import range_text
+
+__all__ = ["EditReport", "Painting", "edit"]
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What was painted where."""
+
+    layer: str
+    path: Path
+    frame: int | None = None
+    """Frame number that was painted over; None: the layer's exported atlas."""
+
+
+@dataclass(frozen=True)
+class EditReport:
+    """What was written."""
+
+    first: Path
+    frames: int
+    seconds: float
+
+
+def _edited(model: ShotModel, colorspace: str, painting: Painting) -> list[torch.Tensor]:
+    """Return all atlases, one of them painted.
+
+    Raises:
+        PullfocusError: no such layer or frame, or paint that does not fit.
+    """
+    if painting.layer not in model.layer_names:
+        raise PullfocusError(
+            f"--layer: expected one of {', '.join(model.layer_names)}, got {painting.layer!r}"
+        )
+    index = model.layer_names.index(painting.layer)
+    with torch.no_grad():
+        atlases = model.linear_atlases()
+    if painting.frame is None:
+        height, width = atlases[index].shape[:2]
+        paint = read_paint(painting.path, width=width, height=height, working_space=colorspace)
+    else:
+        frames = model.observed.frames
+        if painting.frame not in frames:
+            raise PullfocusError(
+                f"--frame: expected a frame of the solve ({range_text(frames)}),"
+                f" got {painting.frame}"
+            )
+        frame = model.frame_box()
+        paint = read_paint(
+            painting.path, width=frame.width, height=frame.height, working_space=colorspace
+        )
+        paint = pushed_to_atlas(model, index, frames.index(painting.frame), paint)
+    atlases[index] = painted(atlases[index], paint)
+    return atlases
+
+
+def edit(
+    solve_dir: Path,
+    out: Path,
+    painting: Painting,
+    *,
+    in_plate: bool = False,
+    keep_plate: bool = True,
+    frames: str | None = None,
+    progress: Progress = lambda stage, done: None,
+) -> EditReport:
+    """Write a solve with paint on one of its atlases.
+
+    Args:
+        solve_dir: the solve folder.
+        out: folder for what is written; files in it are replaced one by one, each whole.
+        painting: what was painted.
+        in_plate: write the plate itself with the paint in it, as blurred as its place is; else the
+            passes of a bake. Either way what is not painted stays to the bit.
+        keep_plate: as in a bake.
+        frames: a frame range; all by default.
+        progress: called with a stage name and the fraction done.
+
+    Raises:
+        PullfocusError: see `_edited`, and what a bake raises.
+    """
+    began = time.monotonic()
+    if not in_plate:
+        report = bake(
+            solve_dir,
+            out,
+            keep_plate=keep_plate,
+            frames=frames,
+            repaint=lambda model, space: _edited(model, space, painting),
+            progress=progress,
+        )
+        return EditReport(report.passes_json, report.frames, time.monotonic() - began)
+    shot, model = load_solve(solve_dir, progress)
+    chosen = chosen_frames(shot, frames)
+    edited = _edited(model, shot.colorspace, painting)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PassesError(f"cannot write frames to {out}: {error.strerror}") from error
+    metadata: dict[str, str | Fraction] = {
+        "pullfocus/version": __version__,
+        "oiio:ColorSpace": shot.colorspace,
+        "framesPerSecond": shot.rate,
+    }
+    with torch.no_grad():
+        before = model.linear_atlases()
+    for done, t in enumerate(chosen, 1):
+        with torch.no_grad():
+            change = model.reblur(t, atlases=edited) - model.reblur(t, atlases=before)
+        colour = np.asarray(shot.plate.read(t)) + change.permute(1, 2, 0).cpu().numpy()
+        opaque = np.ones(colour.shape[:2], np.float32)
+        plane = Plane(
+            name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
+        )
+        write_exr(out / f"{shot.name}.{shot.frames[t]:04d}.exr", [plane], metadata=metadata)
+        progress("painting", done / len(chosen))
+    first = out / f"{shot.name}.{shot.frames[chosen[0]]:04d}.exr"
+    return EditReport(first, len(chosen), time.monotonic() - began)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paint on the atlas of a small solved pan: it follows, and nothing else moves."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pullfocus.bake.bake import bake, load_solve
+from pullfocus.edit.edit import Painting, edit
+from pullfocus.edit.paint import read_paint
+from pullfocus.errors import PullfocusError
+from pullfocus.plate.exr import Plane, read_exr, write_exr
+from pullfocus.progress import Progress
+from pullfocus.solve.inputs import ShotInputs
+from pullfocus.solve.run import run_solve
+from pullfocus.solve.settings import SolveSettings
+
+FRAMES, HEIGHT, WIDTH, PAN = 4, 72, 128, 4
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shot")
+    noise = np.random.default_rng(4).random((HEIGHT, WIDTH + PAN * FRAMES, 3)).astype(np.float32)
+    wall = cv2.GaussianBlur(noise, (0, 0), 1.5)
+    wall = ((wall - wall.min()) / np.ptp(wall) * 150 + 30).astype(np.uint8)
+    for t in range(FRAMES):
+        matte = np.zeros((HEIGHT, WIDTH), np.uint8)
+        cv2.circle(matte, (64, 36), 16, 255, -1, cv2.LINE_AA)
+        frame = wall[:, PAN * t : PAN * t + WIDTH].copy()
+        frame[matte > 127] = (40, 90, 200)
+        cv2.imwrite(str(folder / f"plate.{1001 + t}.png"), frame)
+        cv2.imwrite(str(folder / f"matte.{1001 + t}.png"), matte)
+    inputs = ShotInputs(
+        plate=str(folder / "plate.####.png"), mattes=(("fg", str(folder / "matte.####.png")),)
+    )
+    settings = SolveSettings(steps=16, warmup_steps=4)
+    run_solve(inputs.open(), folder / "x.solve", settings, inputs=inputs, progress=Progress())
+    bake(folder / "x.solve", folder / "passes")
+    return folder
+
+
+def atlas_of(solved: Path, layer: str) -> np.ndarray:
+    held = read_exr(solved / "passes" / f"atlas_{layer}.exr")
+    return np.dstack([held[c] for c in "RGB"])
+
+
+def sticker(atlas: np.ndarray) -> tuple[slice, slice]:
+    """Where to paint: left of the middle, clear of the disc in every frame."""
+    height, width = atlas.shape[:2]
+    return slice(height // 3, height // 2), slice(width // 3 - 12, width // 3 + 4)
+
+
+def frame_of(folder: Path, number: int) -> dict[str, np.ndarray]:
+    return read_exr(folder / f"plate.{number}.exr")
+
+
+def test_a_painted_copy_goes_to_every_frame_and_the_rest_stays_to_the_bit(
+    solved: Path, tmp_path: Path
+) -> None:
+    atlas = atlas_of(solved, "bg")
+    atlas[sticker(atlas)] = (0.0, 0.9, 0.0)
+    write_exr(
+        tmp_path / "painted.exr", [Plane(name="a", data=atlas, channels=tuple("RGB"), half=True)]
+    )
+    report = edit(solved / "x.solve", tmp_path / "out", Painting("bg", tmp_path / "painted.exr"))
+    assert report.frames == FRAMES
+    places = []
+    for number in range(1001, 1001 + FRAMES):
+        before, after = frame_of(solved / "passes", number), frame_of(tmp_path / "out", number)
+        assert set(after) == set(before)
+        changed = (after["R"] != before["R"]) | (after["G"] != before["G"])
+        assert 20 < changed.sum() < 0.1 * changed.size
+        green = (after["G"] > 0.7) & (after["R"] < 0.1)
+        assert green.sum() > 20
+        places.append(np.nonzero(green)[1].mean())
+        for name in before:
+            if name not in ("R", "G", "B", "bg.R", "bg.G", "bg.B"):
+                np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+    np.testing.assert_allclose(np.diff(places), -PAN, atol=0.6)  # it rides on the wall
+
+
+def test_an_8_bit_copy_changes_only_what_was_painted(solved: Path, tmp_path: Path) -> None:
+    from pullfocus.plate.colour import linear_to_display
+
+    atlas = atlas_of(solved, "bg")
+    shown = (linear_to_display(atlas).clip(0, 1) * 255).round().astype(np.uint8)
+    shown[sticker(atlas)] = (0, 240, 0)
+    cv2.imwrite(str(tmp_path / "painted.png"), shown[..., ::-1])
+    edit(solved / "x.solve", tmp_path / "out", Painting("bg", tmp_path / "painted.png"))
+    before, after = frame_of(solved / "passes", 1002), frame_of(tmp_path / "out", 1002)
+    changed = np.any([after[c] != before[c] for c in "RGB"], 0)
+    assert 20 < changed.sum() < 0.1 * changed.size
+
+
+def test_paint_with_alpha_lies_over(solved: Path, tmp_path: Path) -> None:
+    height, width = atlas_of(solved, "fg").shape[:2]
+    over = np.zeros((height, width, 4), np.uint8)
+    over[height // 2 - 3 : height // 2 + 3, width // 2 - 3 : width // 2 + 3] = (0, 255, 0, 128)
+    cv2.imwrite(str(tmp_path / "over.png"), over)
+    edit(solved / "x.solve", tmp_path / "out", Painting("fg", tmp_path / "over.png"))
+    before, after = frame_of(solved / "passes", 1003), frame_of(tmp_path / "out", 1003)
+    middle = (36, 64)
+    assert after["G"][middle] == pytest.approx(0.5 + 0.5 * before["G"][middle], abs=0.04)
+    assert after["R"][middle] == pytest.approx(0.5 * before["R"][middle], abs=0.04)
+
+
+def test_paint_over_a_frame_reaches_the_others(solved: Path, tmp_path: Path) -> None:
+    over = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    over[10:20, 90:104] = (0, 255, 0, 255)
+    over[30:42, 58:70] = (0, 255, 0, 255)  # over the disc: not the wall's
+    cv2.imwrite(str(tmp_path / "over.png"), over)
+    painting = Painting("bg", tmp_path / "over.png", frame=1002)
+    edit(solved / "x.solve", tmp_path / "out", painting)
+    for number in (1001, 1002, 1004):
+        channels = frame_of(tmp_path / "out", number)
+        green = (channels["G"] > 0.6) & (channels["R"] < 0.15)
+        ys, xs = np.nonzero(green)
+        assert green.sum() > 60
+        assert xs.mean() == pytest.approx(96.5 - PAN * (number - 1002), abs=1.0)
+        assert ys.max() < 24  # none on the disc
+
+
+def test_paint_in_the_plate_keeps_its_grain(solved: Path, tmp_path: Path) -> None:
+    atlas = atlas_of(solved, "bg")
+    atlas[sticker(atlas)] = (0.0, 0.9, 0.0)
+    write_exr(
+        tmp_path / "painted.exr", [Plane(name="a", data=atlas, channels=tuple("RGB"), half=True)]
+    )
+    painting = Painting("bg", tmp_path / "painted.exr")
+    edit(solved / "x.solve", tmp_path / "out", painting, in_plate=True)
+    shot, _ = load_solve(solved / "x.solve")
+    plate = np.asarray(shot.plate.read(1)).astype(np.float16).astype(np.float32)
+    after = frame_of(tmp_path / "out", 1002)
+    colour = np.dstack([after[c] for c in "RGB"])
+    untouched = (colour == plate).all(-1)
+    assert untouched.mean() > 0.7
+    assert (colour[..., 1] - plate[..., 1]).max() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("painting", "message"),
+    [
+        (Painting("sky", Path("paint.png")), "expected one of fg, bg, got 'sky'"),
+        (Painting("bg", Path("none.png")), "no file at"),
+        (Painting("bg", Path("paint.png")), "got 8x8"),
+        (Painting("bg", Path("paint.png"), frame=7), r"1001-1004.*got 7"),
+        (Painting("bg", Path("paint.png"), frame=1001), "expected paint of 128x72 px, got 8x8"),
+    ],
+)
+def test_paint_that_does_not_fit(
+    solved: Path, tmp_path: Path, monkeypatch, painting: Painting, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("paint.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(PullfocusError, match=message):
+        edit(solved / "x.solve", tmp_path / "out", painting)
+
+
+def test_the_bake_leaves_a_guide_beside_each_atlas(solved: Path) -> None:
+    for layer in ("fg", "bg"):
+        guide = cv2.imread(str(solved / "passes" / f"atlas_{layer}_guide.png"))
+        assert guide is not None
+        assert guide.shape == atlas_of(solved, layer).shape
+        dark = (guide.max(-1) < 70).mean()
+        assert 0.02 < dark < 0.9  # what no frame shows
+
+
+def test_linear_paint_arrives_as_it_is(tmp_path: Path) -> None:
+    data = np.dstack([np.full((4, 5), v, np.float32) for v in (0.2, 3.0, 0.1, 0.5)])
+    write_exr(tmp_path / "p.exr", [Plane(name="p", data=data, channels=tuple("RGBA"), half=False)])
+    paint = read_paint(tmp_path / "p.exr", width=5, height=4, working_space="lin_rec709_srgb")
+    np.testing.assert_allclose(paint.colour[0, 0], (0.2, 3.0, 0.1), rtol=1e-5)
+    np.testing.assert_allclose(paint.alpha, 0.5)
