@@ -20,6 +20,7 @@ import typer
 
 from pullfocus import __version__
 from pullfocus.cli_edit import edit
+from pullfocus.cli_flow import flow
 from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
 from pullfocus.cli_refocus import refocus
 from pullfocus.errors import MatteError, PullfocusError
@@ -223,6 +224,7 @@ def bake(
 
 app.command()(refocus)
 app.command()(edit)
+app.command()(flow)
 
 
 @app.command()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``pullfocus flow``: the command line of optical flow from atlas coordinates."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.errors import PassesError
+
+__all__ = ["flow"]
+
+
+def flow(
+    folder: Annotated[Path, typer.Argument(metavar="X.solve", help="A solve folder.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the frames.")],
+    interval: Annotated[
+        int, typer.Option(min=1, help="Frames between the two that flow is taken between.")
+    ] = 1,
+    flo: Annotated[
+        bool, typer.Option("--flo", help="Also write forward flow as .flo (x right, y down).")
+    ] = False,
+    frames: FramesOption = None,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Write optical flow over any interval: forward.u/v, backward.u/v in px, +v up.
+
+    hidden.X and hidden_back.X are 1 where a pixel is not seen in the other frame, or there is none.
+    """
+    import numpy as np
+
+    from pullfocus.bake.bake import chosen_frames, load_solve
+    from pullfocus.plate.exr import Plane, write_exr
+    from pullfocus.uvflow import shot_flow, write_flo
+
+    began = time.monotonic()
+    with reporting(progress) as say:
+        shot, model = load_solve(folder, say)
+        chosen = chosen_frames(shot, frames)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PassesError(f"cannot write flow to {out}: {error.strerror}") from error
+        for done, t in enumerate(chosen, 1):
+            planes = []
+            stem = f"{shot.name}.{shot.frames[t]:04d}"
+            for name, mask, to in (
+                ("forward", "hidden", t + interval),
+                ("backward", "hidden_back", t - interval),
+            ):
+                data = np.zeros((shot.height, shot.width, 2), np.float32)
+                hidden = np.ones((shot.height, shot.width), np.float32)
+                if 0 <= to < len(shot.frames):
+                    found = shot_flow(model, t, to)
+                    data, hidden = found.px, found.hidden.astype(np.float32)
+                    if flo and name == "forward":
+                        write_flo(out / f"{stem}.flo", data)
+                up = data * np.array([1, -1], np.float32)
+                channels = (f"{name}.u", f"{name}.v")
+                planes.append(Plane(name=name, data=up, channels=channels, half=False))
+                planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
+            write_exr(out / f"{stem}.exr", planes, metadata={"pullfocus/interval": interval})
+            say("flow", done / len(chosen))
+        first = out / f"{shot.name}.{shot.frames[chosen[0]]:04d}.exr"
+        seconds = time.monotonic() - began
+        say.done(
+            f"flow of {len(chosen)} frames in {seconds:.0f} s: {first}",
+            first=str(first),
+            frames=len(chosen),
+            seconds=seconds,
+        )
