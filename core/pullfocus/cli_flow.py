@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
-from pullfocus.errors import PassesError
 
 __all__ = ["flow"]
 
@@ -34,6 +33,7 @@ def flow(
     import numpy as np
 
     from pullfocus.bake.bake import chosen_frames, load_solve
+    from pullfocus.bake.folder import frame_path, made, shot_metadata
     from pullfocus.plate.exr import Plane, write_exr
     from pullfocus.uvflow import shot_flow, write_flo
 
@@ -41,13 +41,11 @@ def flow(
     with reporting(progress) as say:
         shot, model = load_solve(folder, say)
         chosen = chosen_frames(shot, frames)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PassesError(f"cannot write flow to {out}: {error.strerror}") from error
+        made(out)
+        metadata = {**shot_metadata(shot), "pullfocus/interval": interval}
         for done, t in enumerate(chosen, 1):
             planes = []
-            stem = f"{shot.name}.{shot.frames[t]:04d}"
+            path = frame_path(out, shot, t)
             for name, mask, to in (
                 ("forward", "hidden", t + interval),
                 ("backward", "hidden_back", t - interval),
@@ -58,14 +56,14 @@ def flow(
                     found = shot_flow(model, t, to)
                     data, hidden = found.px, found.hidden.astype(np.float32)
                     if flo and name == "forward":
-                        write_flo(out / f"{stem}.flo", data)
+                        write_flo(path.with_suffix(".flo"), data)
                 up = data * np.array([1, -1], np.float32)
                 channels = (f"{name}.u", f"{name}.v")
                 planes.append(Plane(name=name, data=up, channels=channels, half=False))
                 planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
-            write_exr(out / f"{stem}.exr", planes, metadata={"pullfocus/interval": interval})
+            write_exr(path, planes, metadata=metadata)
             say("flow", done / len(chosen))
-        first = out / f"{shot.name}.{shot.frames[chosen[0]]:04d}.exr"
+        first = frame_path(out, shot, chosen[0])
         seconds = time.monotonic() - began
         say.done(
             f"flow of {len(chosen)} frames in {seconds:.0f} s: {first}",

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pullfocus import __version__
+from pullfocus.bake.folder import made
 from pullfocus.bake.frame import frame_planes
 from pullfocus.bake.guide import atlas_guide
 from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, atlas_file_name, exr_metadata
@@ -140,10 +141,7 @@ def bake(
         lens = None  # signs that were given need no guess
     passes = _describe(shot, model, solve_dir, lens)
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PassesError(f"cannot write passes to {out}: {error.strerror}") from error
+    made(out)
     with torch.no_grad():
         atlases = model.linear_atlases()
     shown = atlases if repaint is None else repaint(model, shot.colorspace)

@@ -4,16 +4,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from pullfocus import __version__
 from pullfocus.bake.bake import bake, chosen_frames, load_solve
+from pullfocus.bake.folder import frame_path, made, shot_metadata
 from pullfocus.edit.paint import painted, pushed_to_atlas, read_paint
-from pullfocus.errors import PassesError, PullfocusError
+from pullfocus.errors import PullfocusError
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
@@ -113,15 +112,8 @@ def edit(
     shot, model = load_solve(solve_dir, progress)
     chosen = chosen_frames(shot, frames)
     edited = _edited(model, shot.colorspace, painting)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PassesError(f"cannot write frames to {out}: {error.strerror}") from error
-    metadata: dict[str, str | Fraction] = {
-        "pullfocus/version": __version__,
-        "oiio:ColorSpace": shot.colorspace,
-        "framesPerSecond": shot.rate,
-    }
+    made(out)
+    metadata = shot_metadata(shot)
     with torch.no_grad():
         before = model.linear_atlases()
     for done, t in enumerate(chosen, 1):
@@ -132,7 +124,6 @@ def edit(
         plane = Plane(
             name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
         )
-        write_exr(out / f"{shot.name}.{shot.frames[t]:04d}.exr", [plane], metadata=metadata)
+        write_exr(frame_path(out, shot, t), [plane], metadata=metadata)
         progress("painting", done / len(chosen))
-    first = out / f"{shot.name}.{shot.frames[chosen[0]]:04d}.exr"
-    return EditReport(first, len(chosen), time.monotonic() - began)
+    return EditReport(frame_path(out, shot, chosen[0]), len(chosen), time.monotonic() - began)

@@ -4,15 +4,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from pullfocus import __version__
 from pullfocus.bake.bake import chosen_frames, load_solve
-from pullfocus.errors import PassesError, PullfocusError
+from pullfocus.bake.folder import frame_path, made, shot_metadata
+from pullfocus.errors import PullfocusError
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
@@ -176,22 +175,15 @@ def refocus(
     chosen = chosen_frames(shot, frames)
     view = Refocuser(model)
     track = view.track(keys) if keys else None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PassesError(f"cannot write frames to {out}: {error.strerror}") from error
-    metadata: dict[str, str | Fraction] = {
-        "pullfocus/version": __version__,
-        "oiio:ColorSpace": shot.colorspace,
-        "framesPerSecond": shot.rate,
-    }
+    made(out)
+    metadata = shot_metadata(shot)
     for done, t in enumerate(chosen, 1):
         focus = None if track is None else float(track[t])
         shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
         colour = focus_tint(shown) if overlay else shown.colour
         opaque = np.ones(colour.shape[:2], np.float32)
         write_exr(
-            out / f"{shot.name}.{shot.frames[t]:04d}.exr",
+            frame_path(out, shot, t),
             [
                 Plane(
                     name="beauty",
@@ -206,5 +198,6 @@ def refocus(
         )
         progress("refocusing", done / len(chosen))
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
-    first = out / f"{shot.name}.{shot.frames[chosen[0]]:04d}.exr"
-    return RefocusReport(first, len(chosen), time.monotonic() - began, held)
+    return RefocusReport(
+        frame_path(out, shot, chosen[0]), len(chosen), time.monotonic() - began, held
+    )
