@@ -18,6 +18,9 @@ NORMALIZE = ("source", "target", "literal")
 
 
 def _check(image: torch.Tensor, radius: torch.Tensor, limit: float | None) -> None:
+    for name, given in (("image", image), ("coc_radius_px", radius)):
+        if not isinstance(given, torch.Tensor):
+            raise LensBlurError(f"{name}: expected a torch tensor, got {type(given).__name__}")
     if image.dim() not in (3, 4):
         raise LensBlurError(f"image: expected (C, H, W) or (B, C, H, W), got {tuple(image.shape)}")
     expected = (*image.shape[:-3], *image.shape[-2:])

@@ -69,7 +69,7 @@ def test_flow_writes_both_ways_and_says_where_there_is_none(
     arguments = ["--interval", "2", "--flo", "--progress", "json"]
     assert cli.run(["flow", str(solved), "--out", str(tmp_path), *arguments]) == 0
     assert last_event(capfd)["frames"] == COUNT
-    first, last = (read_exr(tmp_path / f"plate.{n}.exr") for n in (1001, 1005))
+    first, last = (read_exr(tmp_path / f"plate_flow.{n}.exr") for n in (1001, 1005))
     assert (first["hidden_back.X"] == 1).all()
     assert (last["hidden.X"] == 1).all()
     assert first["hidden.X"].mean() < 0.5

@@ -355,9 +355,10 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
             **facts,
         )
         raise typer.Exit(128 + outcome.stop_signal)
+    reblur = f"reblur {outcome.psnr_reblur:.1f} dB, " if outcome.step else ""
     say.done(
         f"solved {outcome.folder}: {outcome.step} steps in {outcome.seconds:.0f} s, "
-        f"reblur {outcome.psnr_reblur:.1f} dB, peak memory {outcome.peak_memory_mb / 1000:.1f} GB\n"
+        f"{reblur}peak memory {outcome.peak_memory_mb / 1000:.1f} GB\n"
         f"look at {outcome.folder / 'preview.png'}, "
         f"then: pullfocus bake {outcome.folder} --out DIR",
         **facts,

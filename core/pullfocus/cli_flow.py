@@ -45,7 +45,7 @@ def flow(
         metadata = {**shot_metadata(shot), "pullfocus/interval": interval}
         for done, t in enumerate(chosen, 1):
             planes = []
-            path = frame_path(out, shot, t)
+            path = frame_path(out, shot, t, "flow")
             for name, mask, to in (
                 ("forward", "hidden", t + interval),
                 ("backward", "hidden_back", t - interval),
@@ -63,7 +63,7 @@ def flow(
                 planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
             write_exr(path, planes, metadata=metadata)
             say("flow", done / len(chosen))
-        first = frame_path(out, shot, chosen[0])
+        first = frame_path(out, shot, chosen[0], "flow")
         seconds = time.monotonic() - began
         say.done(
             f"flow of {len(chosen)} frames in {seconds:.0f} s: {first}",

@@ -132,7 +132,7 @@ def test_paint_in_the_plate_keeps_its_grain(solved: Path, tmp_path: Path) -> Non
     edit(solved / "x.solve", tmp_path / "out", painting, in_plate=True)
     shot, _ = load_solve(solved / "x.solve")
     plate = np.asarray(shot.plate.read(1)).astype(np.float16).astype(np.float32)
-    after = frame_of(tmp_path / "out", 1002)
+    after = read_exr(tmp_path / "out" / "plate_painted.1002.exr")
     colour = np.dstack([after[c] for c in "RGB"])
     untouched = (colour == plate).all(-1)
     assert untouched.mean() > 0.7
@@ -158,11 +158,32 @@ def test_paint_that_does_not_fit(
         edit(solved / "x.solve", tmp_path / "out", painting)
 
 
+@pytest.mark.parametrize("in_plate", [False, True])
+def test_opaque_paint_hides_what_lies_under_it(
+    solved: Path, tmp_path: Path, in_plate: bool
+) -> None:
+    """Grain of the plate lies beneath the paint, not on it."""
+    height, width = atlas_of(solved, "bg").shape[:2]
+    over = np.zeros((height, width, 4), np.uint8)
+    over[height // 3 : height // 2, width // 3 - 12 : width // 3 + 4] = (0, 0, 255, 255)
+    cv2.imwrite(str(tmp_path / "over.png"), over)
+    painting = Painting("bg", tmp_path / "over.png")
+    edit(solved / "x.solve", tmp_path / "out", painting, in_plate=in_plate)
+    name = "plate_painted" if in_plate else "plate"
+    after = read_exr(tmp_path / "out" / f"{name}.1002.exr")
+    inside = cv2.erode(((after["R"] > 0.6) & (after["G"] < 0.2)).astype(np.uint8), np.ones((5, 5)))
+    assert inside.sum() > 10
+    assert np.ptp(after["G"][inside > 0]) < 0.02
+    assert np.ptp(after["R"][inside > 0]) < 0.06
+
+
 def test_the_bake_leaves_a_guide_beside_each_atlas(solved: Path) -> None:
     for layer in ("fg", "bg"):
         guide = cv2.imread(str(solved / "passes" / f"atlas_{layer}_guide.png"))
         assert guide is not None
-        assert guide.shape == atlas_of(solved, layer).shape
+        height, width = atlas_of(solved, layer).shape[:2]
+        assert guide.shape[1] >= max(width, 700)
+        assert (guide.shape[0] - 40) / guide.shape[1] == pytest.approx(height / width, rel=0.02)
         dark = (guide.max(-1) < 70).mean()
         assert 0.02 < dark < 0.9  # what no frame shows
 

@@ -14,7 +14,7 @@ import torch
 
 from pullfocus import __version__
 from pullfocus.bake.folder import made
-from pullfocus.bake.frame import frame_planes
+from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.guide import atlas_guide
 from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, atlas_file_name, exr_metadata
 from pullfocus.bake.passes_json import write_passes_json
@@ -33,7 +33,7 @@ from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
 __all__ = ["BakeReport", "bake", "chosen_frames", "load_solve"]
 
 Progress = Callable[[str, float], None]
-Repaint = Callable[[ShotModel, str], list[torch.Tensor]]
+Repaint = Callable[[ShotModel, str], Repainted]
 
 DEPTH_UNIT = "px_radius"  # linear in inverse distance, far is larger
 
@@ -144,7 +144,8 @@ def bake(
     made(out)
     with torch.no_grad():
         atlases = model.linear_atlases()
-    shown = atlases if repaint is None else repaint(model, shot.colorspace)
+    repainted = None if repaint is None else repaint(model, shot.colorspace)
+    shown = atlases if repainted is None else repainted.atlases
     for name, atlas in zip(model.layer_names, shown, strict=True):
         colour = atlas[..., :3].cpu().numpy()
         plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
@@ -162,7 +163,7 @@ def bake(
             table,
             plate=plate,
             atlases=atlases,
-            repainted=None if repaint is None else shown,
+            repainted=repainted,
             lens=lens,
         )
         write_exr(out / passes.file_name(shot.frames[t]), planes, metadata=metadata)

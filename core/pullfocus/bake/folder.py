@@ -24,9 +24,9 @@ def made(out: Path) -> Path:
     return out
 
 
-def frame_path(out: Path, shot: Shot, t: int) -> Path:
-    """Return the file of frame index ``t``."""
-    return out / f"{shot.name}.{shot.frames[t]:04d}.exr"
+def frame_path(out: Path, shot: Shot, t: int, made_by: str) -> Path:
+    """Return the file of frame index ``t``, named so that it is not taken for the plate."""
+    return out / f"{shot.name}_{made_by}.{shot.frames[t]:04d}.exr"
 
 
 def shot_metadata(shot: Shot) -> dict[str, str | Fraction]:

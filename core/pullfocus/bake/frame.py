@@ -15,11 +15,39 @@ from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane
 from pullfocus.virtual_lens import VirtualLens
 
-__all__ = ["frame_planes"]
+__all__ = ["Repainted", "frame_planes", "laid_over"]
 
 _KEEP_BELOW_PX = 0.5  # in focus: the plate's own pixels
 _KEEP_NONE_PX = 1.0
 _SEEN = 0.004  # one step of an 8-bit matte
+
+
+@dataclass(frozen=True)
+class Repainted:
+    """Atlases to show in place of the solved ones, (height, width, 4) each."""
+
+    atlases: list[torch.Tensor]
+    covers: list[torch.Tensor]
+    """How far paint covers every texel, 0..1, as a grey atlas with the same matte offsets."""
+
+
+def laid_over(
+    below: np.ndarray, solved: np.ndarray, shown: np.ndarray, cover: np.ndarray
+) -> np.ndarray:
+    """Return a frame with paint on it, all (h, w, 3).
+
+    What the plate has beyond the solve, grain and detail, shows as far as paint does not cover it;
+    where there is no paint the frame stays to the bit.
+
+    Args:
+        below: the frame without paint.
+        solved: what the model shows without paint.
+        shown: and with it.
+        cover: how far paint covers, 0..1.
+    """
+    free = 1 - cover.clip(0, 1)
+    touched = (shown != solved).any(-1, keepdims=True) | (cover != 0).any(-1, keepdims=True)
+    return np.where(touched, shown + free * (below - solved), below)
 
 
 @dataclass(frozen=True)
@@ -124,7 +152,7 @@ def frame_planes(
     *,
     plate: np.ndarray | None,
     atlases: list[torch.Tensor],
-    repainted: list[torch.Tensor] | None = None,
+    repainted: Repainted | None = None,
     lens: VirtualLens | None = None,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
@@ -143,14 +171,18 @@ def frame_planes(
     solved = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
     sizes = [(atlas.shape[0], atlas.shape[1]) for atlas in atlases]
     if repainted is not None:
-        raw = model.frame(t, overscan=False, atlases=repainted)
+        raw = model.frame(t, overscan=False, atlases=repainted.atlases)
     layers = [_spread(raw, i, t, model, size, lens) for i, size in enumerate(sizes)]
     beauty = solved
     if plate is not None:
         share = _plate_share(layers)[..., None]
         beauty = share * plate + (1 - share) * beauty
     if repainted is not None:
-        beauty = beauty + (sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy() - solved)
+        covered = model.frame(t, overscan=False, atlases=repainted.covers)
+        shown, cover = (
+            sharp(one, model.frame_box()).permute(1, 2, 0).cpu().numpy() for one in (raw, covered)
+        )
+        beauty = laid_over(beauty, solved, shown, cover)
     data = {
         "beauty": np.dstack([beauty, np.ones(beauty.shape[:2], np.float32)]),
         "coc": _front_most(layers, [layer.coc for layer in layers]),

@@ -12,6 +12,8 @@ __all__ = ["atlas_guide"]
 
 _CHECKS = 24  # along the longer side
 _SEEN = 0.05
+_LEAST_WIDTH = 720  # px of the picture
+_MARGIN = 40
 
 
 @torch.no_grad()
@@ -29,10 +31,11 @@ def _used(model: ShotModel, index: int) -> np.ndarray:
 
 
 def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
-    """Draw a guide, (height, width, 3) uint8, red first.
+    """Draw a guide, uint8 (rows, columns, 3), red first.
 
     The atlas display-encoded under a checker that shows how places lie; what no frame shows is
-    dark; an outline runs round what is used; the name stands where up is.
+    dark; an outline runs round what is used. A margin above names the layer and its size; small
+    atlases are enlarged by a whole number.
 
     Args:
         model: the solved shot.
@@ -49,17 +52,10 @@ def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
     picture = np.ascontiguousarray((shown * 255).round().astype(np.uint8))
     outlines, _ = cv2.findContours(used, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(picture, outlines, -1, (255, 200, 0), 1, cv2.LINE_AA)
-    text = f"{model.layer_names[index]}  {width} x {height}  up"
-    scale = max(0.35, min(width, height) / 800)
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(
-            picture,
-            text,
-            (6, int(8 + 22 * scale)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            scale,
-            colour,
-            thickness,
-            cv2.LINE_AA,
-        )
-    return picture
+    text = f"{model.layer_names[index]}: paint {width} x {height} px; used inside the yellow line"
+    enlarged = max(1, -(-_LEAST_WIDTH // width))
+    large = np.repeat(np.repeat(picture, enlarged, 0), enlarged, 1)
+    framed = cv2.copyMakeBorder(large, _MARGIN, 0, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    white, font = (235, 235, 235), cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(framed, text, (8, 26), font, 0.6, white, 1, cv2.LINE_AA)
+    return framed

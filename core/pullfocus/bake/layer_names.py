@@ -14,7 +14,20 @@ _LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Blender's limit is 64 bytes with the suffix; 48 leaves room for any of ours.
 _LAYER_NAME_BYTES = 48
 _RESERVED = frozenset(
-    ["rgb", "rgba", "alpha", "depth", "coc", "mask", "forward", "backward", "motion", "all", "none"]
+    [
+        "beauty",
+        "rgb",
+        "rgba",
+        "alpha",
+        "depth",
+        "coc",
+        "mask",
+        "forward",
+        "backward",
+        "motion",
+        "all",
+        "none",
+    ]
 )
 _DATA_SUFFIXES = ("_uv", "_coc")
 

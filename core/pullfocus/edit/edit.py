@@ -11,6 +11,7 @@ import torch
 
 from pullfocus.bake.bake import bake, chosen_frames, load_solve
 from pullfocus.bake.folder import frame_path, made, shot_metadata
+from pullfocus.bake.frame import Repainted, laid_over
 from pullfocus.edit.paint import painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
 from pullfocus.model.shot_model import ShotModel
@@ -41,8 +42,8 @@ class EditReport:
     seconds: float
 
 
-def _edited(model: ShotModel, colorspace: str, painting: Painting) -> list[torch.Tensor]:
-    """Return all atlases, one of them painted.
+def _edited(model: ShotModel, colorspace: str, painting: Painting) -> Repainted:
+    """Return all atlases, one of them painted, and what is covered.
 
     Raises:
         PullfocusError: no such layer or frame, or paint that does not fit.
@@ -69,8 +70,10 @@ def _edited(model: ShotModel, colorspace: str, painting: Painting) -> list[torch
             painting.path, width=frame.width, height=frame.height, working_space=colorspace
         )
         paint = pushed_to_atlas(model, index, frames.index(painting.frame), paint)
-    atlases[index] = painted(atlases[index], paint)
-    return atlases
+    covers = [torch.cat([torch.zeros_like(a[..., :3]), a[..., 3:]], -1) for a in atlases]
+    atlases[index], cover = painted(atlases[index], paint)
+    covers[index][..., :3] = cover[..., None]
+    return Repainted(atlases, covers)
 
 
 def edit(
@@ -118,12 +121,17 @@ def edit(
         before = model.linear_atlases()
     for done, t in enumerate(chosen, 1):
         with torch.no_grad():
-            change = model.reblur(t, atlases=edited) - model.reblur(t, atlases=before)
-        colour = np.asarray(shot.plate.read(t)) + change.permute(1, 2, 0).cpu().numpy()
+            solved, shown, cover = (
+                model.reblur(t, atlases=held).permute(1, 2, 0).cpu().numpy()
+                for held in (before, edited.atlases, edited.covers)
+            )
+        colour = laid_over(np.asarray(shot.plate.read(t)), solved, shown, cover)
         opaque = np.ones(colour.shape[:2], np.float32)
         plane = Plane(
             name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
         )
-        write_exr(frame_path(out, shot, t), [plane], metadata=metadata)
+        write_exr(frame_path(out, shot, t, "painted"), [plane], metadata=metadata)
         progress("painting", done / len(chosen))
-    return EditReport(frame_path(out, shot, chosen[0]), len(chosen), time.monotonic() - began)
+    return EditReport(
+        frame_path(out, shot, chosen[0], "painted"), len(chosen), time.monotonic() - began
+    )

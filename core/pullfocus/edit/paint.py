@@ -66,8 +66,10 @@ def read_paint(path: Path, *, width: int, height: int, working_space: str) -> Pa
     return Paint(light * alpha[..., None], alpha.astype(np.float32))
 
 
-def painted(atlas: torch.Tensor, paint: Paint) -> torch.Tensor:
-    """Lay paint over an atlas (h, w, 4); texels that it does not change stay to the bit.
+def painted(atlas: torch.Tensor, paint: Paint) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lay paint over an atlas (h, w, 4); returns it, and how far each texel is covered (h, w).
+
+    Texels that paint does not change stay to the bit.
 
     A painted copy that went through 8 bit differs everywhere by a rounding: what differs by no more
     is taken for unchanged.
@@ -81,7 +83,8 @@ def painted(atlas: torch.Tensor, paint: Paint) -> torch.Tensor:
     out[..., :3][where] = torch.from_numpy(new.astype(np.float32))[torch.from_numpy(touched)].to(
         atlas.device
     )
-    return out
+    cover = np.where(touched, paint.alpha, 0).astype(np.float32)
+    return out, torch.from_numpy(cover).to(atlas.device)
 
 
 def _shown(light: np.ndarray) -> np.ndarray:

@@ -183,7 +183,7 @@ def refocus(
         colour = focus_tint(shown) if overlay else shown.colour
         opaque = np.ones(colour.shape[:2], np.float32)
         write_exr(
-            frame_path(out, shot, t),
+            frame_path(out, shot, t, "refocus"),
             [
                 Plane(
                     name="beauty",
@@ -199,5 +199,5 @@ def refocus(
         progress("refocusing", done / len(chosen))
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
     return RefocusReport(
-        frame_path(out, shot, chosen[0]), len(chosen), time.monotonic() - began, held
+        frame_path(out, shot, chosen[0], "refocus"), len(chosen), time.monotonic() - began, held
     )

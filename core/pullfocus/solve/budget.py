@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from statistics import median
+from statistics import fmean, median
 from typing import Any, Protocol
 
 __all__ = ["Budget"]
@@ -38,6 +38,7 @@ class Budget:
         self._done = 0
         self._total_s = 0.0
         self._last: deque[float] = deque(maxlen=9)
+        self._recent: deque[float] = deque(maxlen=50)
 
     @property
     def step_s(self) -> float:
@@ -52,6 +53,7 @@ class Budget:
         self._done += 1
         self._total_s += took
         self._last.append(took)
+        self._recent.append(took)
         return result
 
     def resume(self, meta: Mapping[str, Any], steps: int, spent_s: float) -> int:
@@ -95,7 +97,8 @@ class Budget:
         """Seconds that the rest will take."""
         coarse = max(0, self.coarse_steps(solver) - solver.step_index)
         fine = solver.total_steps - solver.step_index - coarse
-        left_s = self.step_s * (coarse + fine * (_FINE_COST if coarse else 1.0))
+        pace_s = fmean(self._recent)  # a busy machine is busy for a while: no median here
+        left_s = pace_s * (coarse + fine * (_FINE_COST if coarse else 1.0))
         if self.minutes is None:
             return left_s
         return min(left_s, max(0.0, self.minutes * 60 - spent_s))

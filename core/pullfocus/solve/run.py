@@ -116,7 +116,10 @@ def run_solve(
     progress = progress or Progress()
     _check_folder(out)
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SolveError(f"cannot write a solve to {out}: {error.strerror}") from error
     with locked(out), StopSignals(progress) as stop:
         watch = Convergence(len(shot.frames)) if until_converged else None
         run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s)
