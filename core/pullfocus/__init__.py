@@ -5,6 +5,8 @@ import os
 
 __version__ = "0.1.0"
 
-# Threads that spin while they wait take the cores from each other wherever anything else runs:
-# beside one other job a solve then takes ten times as long. Read when torch is first imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads that spin long while they wait take the cores from each other wherever anything else runs:
+# beside one other solve every step then takes five times as long. A short spin costs nothing on an
+# idle machine (none at all costs a third). Read when torch is first imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
