@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A card that moves one way before a wall that moves the other: flow known in closed form."""
 
+import copy
 import struct
 
 import numpy as np
 import pytest
+import torch
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
 from pullfocus.uvflow import shot_flow, write_flo
@@ -39,9 +41,12 @@ def model() -> ShotModel:
     )
 
 
+@pytest.mark.parametrize("interpolated", [False, True])
 @pytest.mark.parametrize("to", [1, 4, 9])
-def test_flow_over_any_interval_and_what_it_hides(model: ShotModel, to: int) -> None:
-    flow = shot_flow(model, 0, to)
+def test_flow_over_any_interval_and_what_it_hides(
+    model: ShotModel, to: int, interpolated: bool
+) -> None:
+    flow = shot_flow(model, 0, to, interpolated=interpolated)
     card = np.zeros((HEIGHT, WIDTH), bool)
     card[21:43, 11:33] = True
     wall = np.ones_like(card)
@@ -63,6 +68,29 @@ def test_there_and_back_again(model: ShotModel) -> None:
     there, back = shot_flow(model, 2, 7), shot_flow(model, 7, 2)
     np.testing.assert_allclose(there.px[30, 24], -back.px[30, 24 + 15], atol=0.03)
     assert np.abs(shot_flow(model, 3, 3).px).max() < 1e-3
+
+
+# texels; pictures are looked up to 1/32 px, and the bend here is far above any solve's
+@pytest.mark.parametrize(("interpolated", "off"), [(False, 0.08), (True, 0.25)])
+def test_a_pixel_lands_on_its_own_texel_where_the_mapping_bends(
+    model: ShotModel, interpolated: bool, off: float
+) -> None:
+    bent = copy.deepcopy(model)
+    random = torch.Generator().manual_seed(4)
+    mapping = bent.layers[1].mapping
+    with torch.no_grad():
+        mapping.lattice += torch.randn(mapping.lattice.shape, generator=random)
+        moved = shot_flow(bent, 2, 6, interpolated=interpolated).px
+        y, x = np.mgrid[:HEIGHT, :WIDTH]
+        landed = torch.from_numpy(np.stack([x + moved[..., 0], y + moved[..., 1]], -1))
+        texel = mapping.texels_at(6, landed.reshape(-1, 2).float()).T.reshape(2, HEIGHT, WIDTH)
+        own = mapping(2, bent.frame_box())
+    wall = np.ones((HEIGHT, WIDTH), bool)
+    wall[18:46, 14:44] = False
+    wall[:, :12] = False  # leaves the frame
+    error = (texel - own).norm(dim=0).numpy()[wall]
+    assert np.abs(moved - shot_flow(model, 2, 6).px)[wall].max() > 1
+    assert np.percentile(error, 99) < off
 
 
 def test_flo_files_are_middleburys(tmp_path) -> None:

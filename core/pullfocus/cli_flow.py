@@ -23,6 +23,13 @@ def flow(
     flo: Annotated[
         bool, typer.Option("--flo", help="Also write forward flow as .flo (x right, y down).")
     ] = False,
+    interpolate: Annotated[
+        bool,
+        typer.Option(
+            "--interpolate",
+            help="Interpolate linearly between known places, as the paper does; slower.",
+        ),
+    ] = False,
     frames: FramesOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
@@ -53,7 +60,7 @@ def flow(
                 data = np.zeros((shot.height, shot.width, 2), np.float32)
                 hidden = np.ones((shot.height, shot.width), np.float32)
                 if 0 <= to < len(shot.frames):
-                    found = shot_flow(model, t, to)
+                    found = shot_flow(model, t, to, interpolated=interpolate)
                     data, hidden = found.px, found.hidden.astype(np.float32)
                     if flo and name == "forward":
                         write_flo(path.with_suffix(".flo"), data)

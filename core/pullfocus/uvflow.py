@@ -3,6 +3,7 @@
 
 The paper follows a pixel by the Jacobian of (x, y, t) -> (u, v) (Eq. 5, 6); `layer_motion` does the
 same and repeats it until it lands (Newton's method), so that any interval between frames will do.
+The paper's own step, interpolated between inverse Jacobians, is there too.
 """
 
 import struct
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from pullfocus.bake.motion import layer_motion
+from pullfocus.bake.motion import interpolated_motion, layer_motion
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.checkpoint import replacing
 
@@ -54,14 +55,16 @@ def _looked_up(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def shot_flow(model: ShotModel, t: int, to: int) -> Flow:
+def shot_flow(model: ShotModel, t: int, to: int, *, interpolated: bool = False) -> Flow:
     """Return the flow from frame index ``t`` to ``to``, any distance apart, either way.
 
     Args:
         model: the solved shot.
         t: frame index whose pixels are followed.
         to: frame index in which they are looked for.
+        interpolated: the paper's linear interpolation of inverse Jacobians, not Newton's method.
     """
+    motion = interpolated_motion if interpolated else layer_motion
     frame = model.frame_box()
     margin = min(frame.width, max(8, ceil(frame.width / 16)) * max(1, abs(to - t)))
     here, there = _mattes(model, t), _mattes(model, to)
@@ -74,7 +77,7 @@ def shot_flow(model: ShotModel, t: int, to: int) -> Flow:
         free &= ~own
         if not own.any():
             continue
-        moved = layer_motion(layer.mapping, t, to, frame, margin)
+        moved = motion(layer.mapping, t, to, frame, margin)
         to_x, to_y = x + moved[..., 0], y + moved[..., 1]
         outside = (to_x < 0) | (to_y < 0) | (to_x > frame.width - 1) | (to_y > frame.height - 1)
         gone = outside | (_looked_up(there[index], to_x, to_y) <= _COVERS)

@@ -4,13 +4,15 @@
 import cv2
 import numpy as np
 import torch
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
 from pullfocus.model.grid import Box
 from pullfocus.model.mapping import LatticeMapping
 
-__all__ = ["layer_motion"]
+__all__ = ["interpolated_motion", "layer_motion"]
 
 _ITERATIONS = 5
+_STRIDE_PX = 2  # between the places that are interpolated; a mapping bends over 16 px and more
 
 
 @torch.no_grad()
@@ -23,7 +25,9 @@ def layer_motion(mapping: LatticeMapping, t: int, to: int, frame: Box, margin: i
     wanted = np.moveaxis(mapping(t, frame).cpu().numpy(), 0, -1)
     wide = frame.grown(margin)
     there = np.moveaxis(mapping(to, wide).cpu().numpy(), 0, -1)
-    by_y, by_x = np.gradient(there, axis=(0, 1))
+    by_x, by_y = (
+        np.moveaxis(a, 0, -1) for a in mapping.jacobian(to, wide).cpu().numpy().swapaxes(0, 1)
+    )
     stack = [np.ascontiguousarray(a, np.float32) for a in (there, by_x, by_y)]
     x, y = np.meshgrid(
         np.arange(frame.width, dtype=np.float32), np.arange(frame.height, dtype=np.float32)
@@ -45,3 +49,33 @@ def layer_motion(mapping: LatticeMapping, t: int, to: int, frame: Box, margin: i
         at_x += step_x.clip(-margin, margin)
         at_y += step_y.clip(-margin, margin)
     return np.stack([at_x - x, at_y - y], -1)
+
+
+@torch.no_grad()
+def interpolated_motion(
+    mapping: LatticeMapping, t: int, to: int, frame: Box, margin: int
+) -> np.ndarray:
+    """Return the same as `layer_motion`, the paper's way (Eq. 5, 6).
+
+    Inverse Jacobians and offsets of places in frame ``to`` are interpolated linearly between the
+    texels they land on (scipy's LinearNDInterpolator). Texels that lie outside all of them, places
+    that left the frame by more than ``margin`` px, take the nearest.
+    """
+    wanted = np.moveaxis(mapping(t, frame).cpu().numpy(), 0, -1)
+    wide = frame.grown(margin)
+    pick = (..., slice(None, None, _STRIDE_PX), slice(None, None, _STRIDE_PX))
+    texel = mapping(to, wide).double()[pick].flatten(1).T.cpu().numpy()
+    slopes = mapping.jacobian(to, wide).double()[pick].flatten(2).permute(2, 0, 1)
+    inverse = torch.linalg.inv(slopes).cpu().numpy()
+    columns, rows = (axis.numpy()[::_STRIDE_PX] for axis in (wide.columns(), wide.rows()))
+    place = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(np.float64)
+    offset = place - np.einsum("nij,nj->ni", inverse, texel)
+    known = np.concatenate([inverse.reshape(-1, 4), offset], 1)
+    asked = wanted.reshape(-1, 2).astype(np.float64)
+    found = LinearNDInterpolator(texel, known)(asked)
+    outside = np.isnan(found[:, 0])
+    if outside.any():
+        found[outside] = NearestNDInterpolator(texel, known)(asked[outside])
+    landed = np.einsum("nij,nj->ni", found[:, :4].reshape(-1, 2, 2), asked) + found[:, 4:]
+    own = np.stack(np.meshgrid(np.arange(frame.width), np.arange(frame.height)), -1)
+    return (landed.reshape(own.shape) - own).astype(np.float32)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pullfocus.model.grid import Box
-from pullfocus.model.spline import spline_basis
+from pullfocus.model.spline import spline_basis, spline_slopes
 
 __all__ = ["LatticeMapping"]
 
@@ -92,22 +92,71 @@ class LatticeMapping(nn.Module):
 
     def displacement(self, t: int, box: Box) -> torch.Tensor:
         """Return what the lattice adds in frame ``t``, (2, h, w) plate px."""
-        now = torch.einsum("k,kcyx->cyx", self.time_basis[t], self.lattice)
-        device = self.lattice.device
-        down = spline_basis(box.rows(device), *self.span_y, self.cells[0])
-        across = spline_basis(box.columns(device), *self.span_x, self.cells[1])
-        bent = down @ now @ across.T
-        down = spline_basis(box.rows(device), *self.span_y, _SHAKE_CELLS)
-        across = spline_basis(box.columns(device), *self.span_x, _SHAKE_CELLS)
-        return bent + down @ self.shake[t] @ across.T
+        rows, columns = self._centres(box)
+        moved = rows.new_zeros(2, box.height, box.width)
+        for field, cells in self._fields(t):
+            down = spline_basis(rows, *self.span_y, cells[0])
+            across = spline_basis(columns, *self.span_x, cells[1])
+            moved = moved + down @ field @ across.T
+        return moved
 
     def forward(self, t: int, box: Box) -> torch.Tensor:
         """Return atlas texel coordinates (x, y) of the pixel centres of ``box``, (2, h, w)."""
-        moved = self.displacement(t, box)
-        device = self.lattice.device
-        x = moved[0] + box.columns(device)
-        y = moved[1] + box.rows(device)[:, None]
+        rows, columns = self._centres(box)
+        here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))  # (2, h, w) plate px
+        return self._projected(t, here + self.displacement(t, box))
+
+    def texels_at(self, t: int, points: torch.Tensor) -> torch.Tensor:
+        """Return atlas texel coordinates of any places (n, 2) in plate px (x, y), (n, 2).
+
+        Differentiable in the places; on a whole box `forward` is faster.
+        """
+        moved = points.T
+        for field, cells in self._fields(t):
+            down = spline_basis(points[:, 1], *self.span_y, cells[0])
+            across = spline_basis(points[:, 0], *self.span_x, cells[1])
+            moved = moved + torch.einsum("ny,cyx,nx->cn", down, field, across)
+        return self._projected(t, moved).T
+
+    def jacobian(self, t: int, box: Box) -> torch.Tensor:
+        """Return d texel / d plate px at the pixel centres of ``box``, (2, 2, h, w).
+
+        First axis: texel x, y; second: by plate x, y. In closed form; `jacobian.by_autograd` gives
+        the same for any mapping (Eq. 5 of the paper).
+        """
+        rows, columns = self._centres(box)
+        by_x = rows.new_zeros(2, box.height, box.width)
+        by_y = torch.zeros_like(by_x)
+        by_x[0] += 1
+        by_y[1] += 1
+        here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))
+        for field, cells in self._fields(t):
+            down = spline_basis(rows, *self.span_y, cells[0])
+            across = spline_basis(columns, *self.span_x, cells[1])
+            here = here + down @ field @ across.T
+            by_x = by_x + down @ field @ spline_slopes(columns, *self.span_x, cells[1]).T
+            by_y = by_y + spline_slopes(rows, *self.span_y, cells[0]) @ field @ across.T
         m = self.to_atlas[t]
+        w = m[2, 0] * here[0] + m[2, 1] * here[1] + m[2, 2]
+        texel = self._projected(t, here)
+        # quotient rule: d(n / w) = (dn - texel dw) / w
+        outer = (m[:2, :2, None, None] - texel[:, None] * m[2, :2, None, None]) / w
+        return torch.einsum("ikhw,kjhw->ijhw", outer, torch.stack([by_x, by_y], 1))
+
+    def _centres(self, box: Box) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return plate-px y and x of a box's pixel centres."""
+        like = self.lattice
+        return box.rows(like.device).to(like.dtype), box.columns(like.device).to(like.dtype)
+
+    def _fields(self, t: int) -> tuple[tuple[torch.Tensor, tuple[int, int]], ...]:
+        """Return frame t's control values (2, rows, columns), with the lattice's intervals."""
+        now = torch.einsum("k,kcyx->cyx", self.time_basis[t], self.lattice)
+        return (now, self.cells), (self.shake[t], (_SHAKE_CELLS, _SHAKE_CELLS))
+
+    def _projected(self, t: int, place: torch.Tensor) -> torch.Tensor:
+        """Apply the frame's homography to (2, ...) plate px."""
+        m = self.to_atlas[t]
+        x, y = place
         w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
         return torch.stack(
             [
