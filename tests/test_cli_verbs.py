@@ -135,3 +135,20 @@ def test_an_output_that_is_a_file_is_one_line(solved: Path, tmp_path: Path, capf
     for verb in (["refocus"], ["flow"]):
         assert cli.run([*verb, str(solved), "--out", str(tmp_path / "file")]) == 2
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_refocus_shows_a_painted_atlas(solved: Path, tmp_path: Path, capfd) -> None:
+    assert cli.run(["bake", str(solved), "--out", str(tmp_path / "passes")]) == 0
+    atlas = read_exr(tmp_path / "passes" / "atlas_fg.exr")
+    over = np.zeros((*atlas["R"].shape, 4), np.uint8)
+    over[...] = (0, 255, 0, 255)
+    cv2.imwrite(str(tmp_path / "over.png"), over)
+    base = ["refocus", str(solved), "--frames", "1003", "--aperture", "0"]
+    painted = ["--atlas", f"fg={tmp_path / 'over.png'}", "--progress", "json"]
+    capfd.readouterr()
+    assert cli.run([*base, "--out", str(tmp_path / "out"), *painted]) == 0
+    shown = read_exr(Path(last_event(capfd)["first"]))
+    assert shown["G"][24, 40] == pytest.approx(1, abs=0.02)
+    assert shown["R"][24, 40] == pytest.approx(0, abs=0.02)
+    assert cli.run([*base, "--out", str(tmp_path / "no"), "--atlas", "over.png"]) == 2
+    assert "LAYER=PAINTED" in capfd.readouterr().err

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from cuda_lensblur import Aperture
+    from pullfocus.bake.bake import Repaint
 
 __all__ = ["refocus"]
 
@@ -65,6 +66,13 @@ def refocus(
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Tint: near blue, in focus green, far red.")
     ] = False,
+    atlas: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER=PAINTED",
+            help="Show a painted atlas in place of the solved one, as in edit. Repeated.",
+        ),
+    ] = None,
     frames: FramesOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
@@ -109,6 +117,7 @@ def refocus(
             lens=lens,
             keep_sharp=tuple(keep_sharp or ()),
             overlay=overlay,
+            repaint=_repaint(atlas or []),
             frames=frames,
             progress=say,
         )
@@ -118,6 +127,21 @@ def refocus(
             frames=report.frames,
             seconds=report.seconds,
         )
+
+
+def _repaint(named: list[str]) -> Repaint | None:
+    """What `--atlas` asks for."""
+    from pullfocus.edit.edit import Painting, repainted
+
+    paintings = []
+    for one in named:
+        layer, equals, path = one.partition("=")
+        if not (layer and equals and path):
+            raise PullfocusError(f"--atlas: expected LAYER=PAINTED, got {one!r}")
+        paintings.append(Painting(layer, Path(path)))
+    if not paintings:
+        return None
+    return lambda model, space: repainted(model, space, paintings)
 
 
 def _bokeh(shape: Aperture, picture: Path | None) -> Aperture | torch.Tensor | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paint on the atlas of a small solved pan: it follows, and nothing else moves."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -194,3 +195,39 @@ def test_linear_paint_arrives_as_it_is(tmp_path: Path) -> None:
     paint = read_paint(tmp_path / "p.exr", width=5, height=4, working_space="lin_rec709_srgb")
     np.testing.assert_allclose(paint.colour[0, 0], (0.2, 3.0, 0.1), rtol=1e-5)
     np.testing.assert_allclose(paint.alpha, 0.5)
+
+
+def write_psd(path: Path, planes: np.ndarray) -> None:
+    """An 8-bit Photoshop file of (channels, h, w), by Adobe's specification: one empty layer.
+
+    A negative count of layers says that the fourth plane of the merged picture is transparency.
+    """
+    channels, height, width = planes.shape
+    layer = struct.pack(">4iH", 0, 0, 0, 0, 0) + b"8BIMnorm" + bytes([255, 0, 0, 0])
+    layer += struct.pack(">I", 12) + bytes(12)
+    info = struct.pack(">h", -1 if channels == 4 else 1) + layer
+    info += bytes(len(info) % 2)
+    layers = struct.pack(">I", len(info)) + info + bytes(4)
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, height, width, 8, 3)
+    # no palette, no resources; layers; the merged picture, uncompressed, plane by plane
+    merged = bytes(2) + planes.astype(np.uint8).tobytes()
+    path.write_bytes(head + bytes(8) + struct.pack(">I", len(layers)) + layers + merged)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_flattened_psd_is_read_like_a_png(tmp_path: Path, transparent: bool) -> None:
+    rgb, alpha = np.random.default_rng(1).integers(1, 255, (3, 6, 9)), np.full((6, 9), 255)
+    alpha[2:5, 3:7] = 128
+    alpha[0] = 0
+    # Photoshop merges onto white
+    merged = (rgb * alpha + 255 * (255 - alpha) + 127) // 255 if transparent else rgb
+    write_psd(tmp_path / "p.psd", np.stack([*merged, alpha]) if transparent else merged)
+    straight = np.dstack([*rgb[::-1], alpha])[..., : 4 if transparent else 3].astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "p.png"), straight)
+    psd, png = (
+        read_paint(tmp_path / name, width=9, height=6, working_space="lin_rec709_srgb")
+        for name in ("p.psd", "p.png")
+    )
+    np.testing.assert_allclose(psd.alpha, png.alpha, atol=1e-6)
+    # two roundings to 8 bit under half an alpha
+    np.testing.assert_allclose(psd.colour, png.colour, atol=0.012 if transparent else 1e-6)

@@ -2,7 +2,7 @@
 """Carries paint through a whole solve: as passes, or into the plate itself."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,13 @@ import torch
 from pullfocus.bake.bake import bake, chosen_frames, load_solve
 from pullfocus.bake.folder import frame_path, made, shot_metadata
 from pullfocus.bake.frame import Repainted, laid_over
-from pullfocus.edit.paint import painted, pushed_to_atlas, read_paint
+from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 
-__all__ = ["EditReport", "Painting", "edit"]
+__all__ = ["EditReport", "Painting", "edit", "repainted"]
 
 Progress = Callable[[str, float], None]
 
@@ -42,38 +42,46 @@ class EditReport:
     seconds: float
 
 
-def _edited(model: ShotModel, colorspace: str, painting: Painting) -> Repainted:
-    """Return all atlases, one of them painted, and what is covered.
+def repainted(model: ShotModel, colorspace: str, paintings: Sequence[Painting]) -> Repainted:
+    """Return all atlases with paint on them, and what is covered.
+
+    Args:
+        model: the solved shot.
+        colorspace: its working space.
+        paintings: laid on one after the other.
 
     Raises:
         PullfocusError: no such layer or frame, or paint that does not fit.
     """
-    if painting.layer not in model.layer_names:
-        raise PullfocusError(
-            f"--layer: expected one of {', '.join(model.layer_names)}, got {painting.layer!r}"
-        )
-    index = model.layer_names.index(painting.layer)
     with torch.no_grad():
         atlases = model.linear_atlases()
-    if painting.frame is None:
-        height, width = atlases[index].shape[:2]
-        paint = read_paint(painting.path, width=width, height=height, working_space=colorspace)
-    else:
-        frames = model.observed.frames
-        if painting.frame not in frames:
-            raise PullfocusError(
-                f"--frame: expected a frame of the solve ({range_text(frames)}),"
-                f" got {painting.frame}"
-            )
-        frame = model.frame_box()
-        paint = read_paint(
-            painting.path, width=frame.width, height=frame.height, working_space=colorspace
-        )
-        paint = pushed_to_atlas(model, index, frames.index(painting.frame), paint)
     covers = [torch.cat([torch.zeros_like(a[..., :3]), a[..., 3:]], -1) for a in atlases]
-    atlases[index], cover = painted(atlases[index], paint)
-    covers[index][..., :3] = cover[..., None]
+    for painting in paintings:
+        if painting.layer not in model.layer_names:
+            raise PullfocusError(
+                f"paint: expected one of {', '.join(model.layer_names)}, got {painting.layer!r}"
+            )
+        index = model.layer_names.index(painting.layer)
+        paint = _on_atlas(model, colorspace, index, painting)
+        atlases[index], cover = painted(atlases[index], paint)
+        covers[index][..., :3] = torch.maximum(covers[index][..., :3], cover[..., None])
     return Repainted(atlases, covers)
+
+
+def _on_atlas(model: ShotModel, colorspace: str, index: int, painting: Painting) -> Paint:
+    if painting.frame is None:
+        height, width = model.layers[index].texture.texels.shape[:2]
+        return read_paint(painting.path, width=width, height=height, working_space=colorspace)
+    frames = model.observed.frames
+    if painting.frame not in frames:
+        raise PullfocusError(
+            f"--frame: expected a frame of the solve ({range_text(frames)}), got {painting.frame}"
+        )
+    frame = model.frame_box()
+    over = read_paint(
+        painting.path, width=frame.width, height=frame.height, working_space=colorspace
+    )
+    return pushed_to_atlas(model, index, frames.index(painting.frame), over)
 
 
 def edit(
@@ -99,7 +107,7 @@ def edit(
         progress: called with a stage name and the fraction done.
 
     Raises:
-        PullfocusError: see `_edited`, and what a bake raises.
+        PullfocusError: see `repainted`, and what a bake raises.
     """
     began = time.monotonic()
     if not in_plate:
@@ -108,13 +116,13 @@ def edit(
             out,
             keep_plate=keep_plate,
             frames=frames,
-            repaint=lambda model, space: _edited(model, space, painting),
+            repaint=lambda model, space: repainted(model, space, [painting]),
             progress=progress,
         )
         return EditReport(report.passes_json, report.frames, time.monotonic() - began)
     shot, model = load_solve(solve_dir, progress)
     chosen = chosen_frames(shot, frames)
-    edited = _edited(model, shot.colorspace, painting)
+    edited = repainted(model, shot.colorspace, [painting])
     made(out)
     metadata = shot_metadata(shot)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pullfocus.bake.bake import chosen_frames, load_solve
+from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
 from pullfocus.bake.folder import frame_path, made, shot_metadata
 from pullfocus.errors import PullfocusError
 from pullfocus.model.grid import Box
@@ -40,11 +40,12 @@ class RefocusReport:
 class Refocuser:
     """A solve, opened for looking at it through other lenses."""
 
-    def __init__(self, model: ShotModel) -> None:
+    def __init__(self, model: ShotModel, atlases: list[torch.Tensor] | None = None) -> None:
+        """Fit the shot's lens; ``atlases`` are shown in place of the solved ones."""
         self.model = model
         self.virtual: VirtualLens = fit_virtual_lens(model)
         with torch.no_grad():
-            self.atlases = model.linear_atlases()
+            self.atlases = model.linear_atlases() if atlases is None else atlases
         self._layer_depths: dict[str, float] = {}
 
     def depth_of(self, target: str | float | Place, t: int) -> float:
@@ -146,6 +147,7 @@ def refocus(
     lens: NewLens = NewLens(),  # noqa: B008 - frozen
     keep_sharp: tuple[str, ...] = (),
     overlay: bool = False,
+    repaint: Repaint | None = None,
     frames: str | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> RefocusReport:
@@ -158,6 +160,7 @@ def refocus(
         lens: aperture and bokeh.
         keep_sharp: layers that stay in focus throughout.
         overlay: tint the frames: near blue, in focus green, far red.
+        repaint: gives other atlases in place of the solved ones, as in a bake.
         frames: a frame range; all by default.
         progress: called with a stage name and the fraction done.
 
@@ -173,7 +176,7 @@ def refocus(
             f"--keep-sharp: expected one of {', '.join(model.layer_names)}, got {unknown[0]!r}"
         )
     chosen = chosen_frames(shot, frames)
-    view = Refocuser(model)
+    view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None)
     track = view.track(keys) if keys else None
     made(out)
     metadata = shot_metadata(shot)
