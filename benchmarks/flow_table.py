@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optical flow read off a solve's atlases against flow measured on the plate (paper, Table 5).
 
-    python benchmarks/flow_table.py X.solve CLIP [--intervals 1,3,5,7,9] [--raft]
+    python benchmarks/flow_table.py X.solve CLIP [--intervals 1,3,5,7,9] [--every N] [--paper] [--raft]
 
 Mean end-point error in px over every start frame, where the clip's truth knows the answer: its flow
 from frame to frame is chained, and a point is dropped for good when it leaves the frame or passes
@@ -27,7 +27,6 @@ from pullfocus.plate.exr import read_exr
 from pullfocus.uvflow import Flow, shot_flow
 
 FlowBetween = Callable[[int, int], np.ndarray]
-OURS = ("atlas", "interpolated")  # Newton's method, and the paper's interpolation
 _SAME_SURFACE = 0.1  # a subject's matte along a path: at its edge nobody knows
 
 
@@ -129,12 +128,18 @@ class Hidden:
         self.count += int(known.sum())
 
 
-def measure(model: ShotModel, clip: TruthClip, intervals: list[int], methods: dict) -> list[str]:
+def measure(
+    model: ShotModel,
+    clip: TruthClip,
+    intervals: list[int],
+    methods: dict[str, FlowBetween],
+    every: int,
+) -> list[str]:
     """Return one line of the table for every interval."""
     frames = len(clip.frames)
-    scores = {i: {name: Score() for name in (*OURS, *methods)} for i in intervals}
+    scores = {i: {name: Score() for name in ("atlas", *methods)} for i in intervals}
     hidden = {i: Hidden() for i in intervals}
-    for t in range(frames - min(intervals)):
+    for t in range(0, frames - min(intervals), every):
         paths, known = truth_paths(clip, t, min(max(intervals), frames - 1 - t))
         for interval in intervals:
             if t + interval >= frames:
@@ -143,8 +148,6 @@ def measure(model: ShotModel, clip: TruthClip, intervals: list[int], methods: di
             ours = shot_flow(model, t, t + interval)
             scores[interval]["atlas"].add(ours.px, truth, where)
             hidden[interval].add(ours, where)
-            paper = shot_flow(model, t, t + interval, interpolated=True)
-            scores[interval]["interpolated"].add(paper.px, truth, where)
             for name, between in methods.items():
                 scores[interval][name].add(between(t, t + interval), truth, where)
     lines = []
@@ -163,6 +166,8 @@ def main() -> None:
     parser.add_argument("solve", type=Path, metavar="X.solve")
     parser.add_argument("clip", type=Path, metavar="CLIP")
     parser.add_argument("--intervals", default="1,3,5,7,9")
+    parser.add_argument("--every", type=int, default=1, help="score every n-th start frame")
+    parser.add_argument("--paper", action="store_true", help="add Eq. 5 and 6, interpolated")
     parser.add_argument("--raft", action="store_true", help="add RAFT (torchvision)")
     given = parser.parse_args()
     intervals = [int(i) for i in given.intervals.split(",")]
@@ -170,15 +175,17 @@ def main() -> None:
     clip = open_truth(given.clip)
     plates = [clip.read(number).plate for number in clip.frames]
     methods = {"DIS": dis_between(plates), "DIS on sharp": dis_between(sharp_frames(model))}
+    if given.paper:
+        methods["paper"] = lambda t, to: shot_flow(model, t, to, interpolated=True).px
     if given.raft:
         try:
             methods["RAFT"] = raft_between(plates)
         except (ImportError, RuntimeError, OSError) as error:
             parser.error(f"--raft: expected torchvision beside this torch, got: {error}")
-    names = " | ".join(["clip", "interval", *(f"{m} px" for m in (*OURS, *methods))])
+    names = " | ".join(["clip", "interval", *(f"{m} px" for m in ("atlas", *methods))])
     print(f"| {names} | gain on DIS | seen, called hidden |")
-    print("|---" * (4 + len(OURS) + len(methods)) + "|", flush=True)
-    for line in measure(model, clip, intervals, methods):
+    print("|---" * (5 + len(methods)) + "|", flush=True)
+    for line in measure(model, clip, intervals, methods, given.every):
         print(line)
 
 

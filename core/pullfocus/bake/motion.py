@@ -13,6 +13,8 @@ __all__ = ["interpolated_motion", "layer_motion"]
 
 _ITERATIONS = 5
 _STRIDE_PX = 2  # between the places that are interpolated; a mapping bends over 16 px and more
+_SPARE_TEXELS = 8
+_FEWEST = 16
 
 
 @torch.no_grad()
@@ -69,6 +71,10 @@ def interpolated_motion(
     inverse = torch.linalg.inv(slopes).cpu().numpy()
     columns, rows = (axis.numpy()[::_STRIDE_PX] for axis in (wide.columns(), wide.rows()))
     place = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(np.float64)
+    low, high = wanted.min((0, 1)) - _SPARE_TEXELS, wanted.max((0, 1)) + _SPARE_TEXELS
+    near = ((texel >= low) & (texel <= high)).all(1)
+    if near.sum() >= _FEWEST:  # triangulating is what costs
+        texel, inverse, place = texel[near], inverse[near], place[near]
     offset = place - np.einsum("nij,nj->ni", inverse, texel)
     known = np.concatenate([inverse.reshape(-1, 4), offset], 1)
     asked = wanted.reshape(-1, 2).astype(np.float64)
