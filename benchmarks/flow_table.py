@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optical flow read off a solve's atlases against flow measured on the plate (paper, Table 5).
 
-    python benchmarks/flow_table.py X.solve CLIP [--intervals 1,3,5,7,9] [--every N] [--paper] [--raft]
+    python benchmarks/flow_table.py X.solve CLIP [--paper] [--raft]
 
 Mean end-point error in px over every start frame, where the clip's truth knows the answer: its flow
 from frame to frame is chained, and a point is dropped for good when it leaves the frame or passes

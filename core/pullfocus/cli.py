@@ -21,7 +21,7 @@ import typer
 from pullfocus import __version__
 from pullfocus.cli_edit import edit
 from pullfocus.cli_flow import flow
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
 from pullfocus.cli_refocus import refocus
 from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import JsonProgress, Progress, make_progress
@@ -215,7 +215,7 @@ def bake(
         if not report.signed:
             say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
         say.done(
-            f"baked {report.frames} frames in {report.seconds:.0f} s: {report.passes_json}",
+            f"baked {frames_text(report.frames)} in {report.seconds:.0f} s: {report.passes_json}",
             passes_json=str(report.passes_json),
             frames=report.frames,
             seconds=report.seconds,

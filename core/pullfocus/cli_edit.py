@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
 from pullfocus.errors import PullfocusError
 
 __all__ = ["edit"]
@@ -66,7 +66,7 @@ def edit(
             progress=say,
         )
         say.done(
-            f"painted {report.frames} frames in {report.seconds:.0f} s: {report.first}",
+            f"painted {frames_text(report.frames)} in {report.seconds:.0f} s: {report.first}",
             first=str(report.first),
             frames=report.frames,
             seconds=report.seconds,

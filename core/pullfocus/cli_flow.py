@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
 
 __all__ = ["flow"]
 
@@ -73,7 +73,7 @@ def flow(
         first = frame_path(out, shot, chosen[0], "flow")
         seconds = time.monotonic() - began
         say.done(
-            f"flow of {len(chosen)} frames in {seconds:.0f} s: {first}",
+            f"flow of {frames_text(len(chosen))} in {seconds:.0f} s: {first}",
             first=str(first),
             frames=len(chosen),
             seconds=seconds,

@@ -14,7 +14,7 @@ import typer
 
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
-__all__ = ["FramesOption", "ProgressOption", "Report", "reporting"]
+__all__ = ["FramesOption", "ProgressOption", "Report", "frames_text", "reporting"]
 
 
 class Report(StrEnum):
@@ -58,3 +58,8 @@ def reporting(mode: Report) -> Iterator[Progress]:
         yield progress
     finally:
         progress.close()
+
+
+def frames_text(count: int) -> str:
+    """Return how many frames, in words."""
+    return "1 frame" if count == 1 else f"{count} frames"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
 from pullfocus.errors import PullfocusError
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def refocus(
         highlight_gain=highlight_gain,
     )
     with reporting(progress) as say:
+        if not keys and not keep_sharp and lens == NewLens():
+            say.note("no --focus, --keep-sharp or lens was asked for: the plate's own blur stays")
         report = refocus_solve(
             folder,
             out,
@@ -122,7 +124,7 @@ def refocus(
             progress=say,
         )
         say.done(
-            f"refocused {report.frames} frames in {report.seconds:.0f} s: {report.first}",
+            f"refocused {frames_text(report.frames)} in {report.seconds:.0f} s: {report.first}",
             first=str(report.first),
             frames=report.frames,
             seconds=report.seconds,
