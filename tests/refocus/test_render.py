@@ -134,6 +134,8 @@ def test_highlights_grow_and_take_the_shape_of_the_iris(view: Refocuser) -> None
     shaped = view.frame(2, focus=focus, lens=NewLens(bokeh=Aperture(blades=3)))
     assert lifted.colour.max() > 1.3 * plain.colour.max()
     assert (lifted.colour > plain.colour - 1e-5).mean() > 0.99  # but where a texel undershoots zero
+    in_focus = (slice(20, 30), slice(28, 40))
+    np.testing.assert_allclose(lifted.colour[in_focus], plain.colour[in_focus], atol=0.02)
     assert np.abs(shaped.colour - plain.colour).max() > 0.02
     assert shaped.colour.mean() == pytest.approx(plain.colour.mean(), rel=0.02)
 

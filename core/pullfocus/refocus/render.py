@@ -20,6 +20,7 @@ from pullfocus.virtual_lens import VirtualLens
 __all__ = ["NewLens", "Refocused", "focus_tint", "refocused_frame"]
 
 _HIGHLIGHT = 0.8  # light above this is taken for clipped
+_LIFTED_FROM_PX = 2.0  # highlights are lifted in full from this radius on
 _IN_FOCUS_PX = 0.5
 _NEAR, _IN_FOCUS, _FAR = np.array([[0.3, 0.5, 1.0], [0.2, 1.0, 0.3], [1.0, 0.35, 0.3]], np.float32)
 
@@ -39,7 +40,8 @@ class NewLens:
     bokeh: Aperture | torch.Tensor | None = None
     """Shape of highlights; None is the soap bubble that the solve assumes."""
     highlight_gain: float = 1.0
-    """Light above 0.8 is multiplied by up to this: what a clipped sensor lost."""
+    """Light above 0.8 that is out of focus is multiplied by up to this: what a clipped sensor
+    lost."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,13 @@ def _radius(signed: np.ndarray, lens: NewLens) -> np.ndarray:
     return scaled.clip(-lens.max_radius_px, lens.max_radius_px).astype(np.float32)
 
 
-def _lifted(colour: torch.Tensor, gain: float) -> torch.Tensor:
-    """Give highlights back what clipping took, (3, h, w)."""
+def _lifted(colour: torch.Tensor, gain: float, radius_px: torch.Tensor) -> torch.Tensor:
+    """Give highlights (3, h, w) back what clipping took; in focus nobody misses it."""
     if gain == 1:
         return colour
     bright = ((colour.amax(0, keepdim=True) - _HIGHLIGHT) / (1 - _HIGHLIGHT)).clamp(0, 1)
-    return colour * (1 + (gain - 1) * bright * bright)
+    spread = ((radius_px - _IN_FOCUS_PX) / (_LIFTED_FROM_PX - _IN_FOCUS_PX)).clamp(0, 1)
+    return colour * (1 + (gain - 1) * bright * bright * spread)
 
 
 def _reach(virtual: VirtualLens, index: int, focus: float, lens: NewLens) -> int:
@@ -131,7 +134,7 @@ def _shown(
 ) -> Refocused:
     stacks = []
     for layer in layers:
-        lifted = _lifted(layer.colour, lens.highlight_gain)
+        lifted = _lifted(layer.colour, lens.highlight_gain, layer.radius_px)
         stack = torch.cat([lifted * layer.alpha, layer.alpha])
         if stack.numel() and float(layer.radius_px.max()) > 0:
             kernel = "soap_bubble" if lens.bokeh is None else lens.bokeh
