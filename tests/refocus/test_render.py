@@ -132,7 +132,7 @@ def test_highlights_grow_and_take_the_shape_of_the_iris(view: Refocuser) -> None
     plain = view.frame(2, focus=focus)
     lifted = view.frame(2, focus=focus, lens=NewLens(highlight_gain=5))
     shaped = view.frame(2, focus=focus, lens=NewLens(bokeh=Aperture(blades=3)))
-    assert lifted.colour.max() > 1.3 * plain.colour.max()
+    assert lifted.colour[:8].max() > 1.3 * plain.colour[:8].max()  # the wall
     assert (lifted.colour > plain.colour - 1e-5).mean() > 0.99  # but where a texel undershoots zero
     in_focus = (slice(20, 30), slice(28, 40))
     np.testing.assert_allclose(lifted.colour[in_focus], plain.colour[in_focus], atol=0.02)
