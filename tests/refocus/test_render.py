@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 from pullfocus.errors import PullfocusError
+from pullfocus.model.formation import sharp
 from pullfocus.model.grid import Box
-from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
+from pullfocus.model.shot_model import ModelSettings, build_model
 from pullfocus.observe.observed import Observed
 from pullfocus.refocus.focus import parse_focus
 from pullfocus.refocus.refocus import Refocuser
@@ -52,12 +53,12 @@ def view() -> Refocuser:
     return Refocuser(model)
 
 
-def spread(model: ShotModel, index: int, t: int, radius: float) -> np.ndarray:
+def spread(view: Refocuser, index: int, t: int, radius: float) -> np.ndarray:
     """One layer (4, H, W) premultiplied and spread, from far outside the frame, float64."""
     margin = 14
     wide = Box(0, 0, WIDTH, HEIGHT).grown(margin)
     with torch.no_grad():
-        layer = model.layer_frame(index, t, wide)
+        layer = view.model.layer_frame(index, t, wide, view.atlases[index])
         stack = torch.cat([layer.colour * layer.alpha, layer.alpha]).double()
     planes = torch.full((1, wide.height, wide.width), radius, dtype=torch.float64)
     out = reference.forward(stack[None], planes, disc_kernel("soap_bubble"))[0]
@@ -72,7 +73,7 @@ def test_two_layers_composed_in_float64(view: Refocuser, focus: str, aperture: f
     mid = float(view.virtual.focus.mean())  # depths are relative to where focus is on average
     at = float(focus) - mid if at is None else at
     front, back = (
-        spread(view.model, i, 3, aperture * abs(DEPTH[name] - at))
+        spread(view, i, 3, aperture * abs(DEPTH[name] - at))
         for i, name in enumerate(("card", "bg"))
     )
     expected = front[:3] + (1 - front[3]) * back[:3] / back[3]
@@ -97,8 +98,9 @@ def test_signs_near_and_far(view: Refocuser) -> None:
 def test_deep_focus_is_the_sharp_model(view: Refocuser) -> None:
     shown = view.frame(5, focus=None, lens=NewLens(aperture=0))
     with torch.no_grad():
-        sharp = view.model.sharp(5).permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(shown.colour, sharp, atol=1e-5)
+        layers = view.model.frame(5, overscan=False, atlases=view.atlases)
+        expected = sharp(layers, view.model.frame_box()).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(shown.colour, expected, atol=1e-5)
 
 
 def test_the_plates_own_blur_is_the_reblur(view: Refocuser) -> None:
@@ -111,10 +113,10 @@ def test_the_plates_own_blur_is_the_reblur(view: Refocuser) -> None:
 def test_a_kept_layer_is_sharp_before_the_plates_own_blur(view: Refocuser) -> None:
     shown = view.frame(7, focus=None, keep_sharp=frozenset(["card"]))
     with torch.no_grad():
-        sharp = view.model.sharp(7).permute(1, 2, 0).numpy()
+        in_focus = view.model.sharp(7).permute(1, 2, 0).numpy()
         blurred = view.model.reblur(7).permute(1, 2, 0).numpy()
     inside = (slice(18, 32), slice(24, 42))
-    np.testing.assert_allclose(shown.colour[inside], sharp[inside], atol=1e-4)
+    np.testing.assert_allclose(shown.colour[inside], in_focus[inside], atol=1e-4)
     wall = (slice(0, 8), slice(0, 12))
     assert np.abs(shown.colour[wall] - blurred[wall]).mean() < 0.01
     assert shown.coc[24, 32] == 0

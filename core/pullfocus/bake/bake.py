@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from pullfocus import __version__
+from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.folder import made
 from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.guide import atlas_guide
@@ -142,8 +142,7 @@ def bake(
     passes = _describe(shot, model, solve_dir, lens)
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     made(out)
-    with torch.no_grad():
-        atlases = model.linear_atlases()
+    atlases = finished_atlases(model)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
     for name, atlas in zip(model.layer_names, shown, strict=True):

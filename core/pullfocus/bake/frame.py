@@ -163,7 +163,7 @@ def frame_planes(
         table: the passes to make, as ``bake.passes.pass_table`` lists them.
         plate: (h, w, 3) scene-linear; its pixels are kept where the frame is in focus. None keeps
             none.
-        atlases: ``model.linear_atlases()``.
+        atlases: ``bake.atlases.finished_atlases``.
         repainted: atlases to show in their place; the beauty changes by what they change.
         lens: gives circles of confusion their sign, and depth; None: radii without.
     """

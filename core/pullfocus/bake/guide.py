@@ -3,31 +3,16 @@
 
 import cv2
 import numpy as np
-import torch
 
+from pullfocus.bake.atlases import used_texels
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.colour import linear_to_display
 
 __all__ = ["atlas_guide"]
 
 _CHECKS = 24  # along the longer side
-_SEEN = 0.05
 _LEAST_WIDTH = 720  # px of the picture
 _MARGIN = 40
-
-
-@torch.no_grad()
-def _used(model: ShotModel, index: int) -> np.ndarray:
-    """Return which texels some frame shows, (height, width) uint8."""
-    height, width = model.layers[index].texture.texels.shape[:2]
-    used = np.zeros((height, width), np.uint8)
-    for t in range(len(model.observed.frames)):
-        layer = model.frame(t, level=1, overscan=False)[index]
-        x, y = layer.texel.cpu().numpy()[:, (layer.alpha[0] > _SEEN).cpu().numpy()].round()
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        used[y[inside].astype(int), x[inside].astype(int)] = 1
-    reach = 2 * int(np.ceil(model.settings.texels_per_px)) * 2 + 1
-    return cv2.morphologyEx(used, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
 
 
 def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
@@ -43,7 +28,7 @@ def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
         atlas: (height, width, 3) scene-linear.
     """
     height, width = atlas.shape[:2]
-    used = _used(model, index)
+    used = used_texels(model, index)
     side = max(8, max(height, width) // _CHECKS)
     y, x = np.mgrid[:height, :width] // side
     checker = np.where((x + y) % 2, 0.9, 1.1)[..., None]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import bake, chosen_frames, load_solve
 from pullfocus.bake.folder import frame_path, made, shot_metadata
 from pullfocus.bake.frame import Repainted, laid_over
@@ -53,8 +54,7 @@ def repainted(model: ShotModel, colorspace: str, paintings: Sequence[Painting]) 
     Raises:
         PullfocusError: no such layer or frame, or paint that does not fit.
     """
-    with torch.no_grad():
-        atlases = model.linear_atlases()
+    atlases = finished_atlases(model)
     covers = [torch.cat([torch.zeros_like(a[..., :3]), a[..., 3:]], -1) for a in atlases]
     for painting in paintings:
         if painting.layer not in model.layer_names:
@@ -125,8 +125,7 @@ def edit(
     edited = repainted(model, shot.colorspace, [painting])
     made(out)
     metadata = shot_metadata(shot)
-    with torch.no_grad():
-        before = model.linear_atlases()
+    before = finished_atlases(model)
     for done, t in enumerate(chosen, 1):
         with torch.no_grad():
             solved, shown, cover = (

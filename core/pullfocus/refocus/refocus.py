@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
 from pullfocus.bake.folder import frame_path, made, shot_metadata
 from pullfocus.errors import PullfocusError
@@ -44,8 +45,7 @@ class Refocuser:
         """Fit the shot's lens; ``atlases`` are shown in place of the solved ones."""
         self.model = model
         self.virtual: VirtualLens = fit_virtual_lens(model)
-        with torch.no_grad():
-            self.atlases = model.linear_atlases() if atlases is None else atlases
+        self.atlases = finished_atlases(model) if atlases is None else atlases
         self._layer_depths: dict[str, float] = {}
 
     def depth_of(self, target: str | float | Place, t: int) -> float:

@@ -96,7 +96,7 @@ def refocused_frame(
         focus: depth in focus, px of radius; None keeps the plate's own circles of confusion.
         lens: aperture and bokeh.
         keep_sharp: layers that stay in focus whatever the rest does.
-        atlases: ``model.linear_atlases()``, when they are at hand.
+        atlases: ``bake.atlases.finished_atlases``, when they are at hand.
     """
     frame = model.frame_box()
     layers, signed = [], []

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What leaves a solve: seen texels to the bit, the others continued from them."""
+
+import numpy as np
+import pytest
+import torch
+from pullfocus.bake.atlases import finished_atlases, used_texels
+from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
+from pullfocus.observe.observed import Observed
+
+COUNT, HEIGHT, WIDTH = 3, 40, 64
+
+
+@pytest.fixture(scope="module")
+def model() -> ShotModel:
+    """A square before a wall; every texel that no frame shows is a garish green."""
+    mattes = np.zeros((1, COUNT, HEIGHT, WIDTH), np.uint8)
+    mattes[0, :, 12:28, 20:44] = 255
+    model = build_model(
+        Observed(
+            frames=tuple(range(COUNT)),
+            layer_names=("fg", "bg"),
+            width=WIDTH,
+            height=HEIGHT,
+            colorspace="lin_rec709_srgb",
+            plate=np.zeros((COUNT, HEIGHT, WIDTH, 3), np.float16),
+            mattes=mattes,
+            coc=None,
+            motion=np.tile(np.eye(3), (2, COUNT, 1, 1)),
+            residual=np.zeros((2, COUNT, 6, 8, 2), np.float32),
+        ),
+        ModelSettings(overscan_px=200.0),
+    )
+    for index, layer in enumerate(model.layers):
+        grey = torch.full((*layer.texture.texels.shape[:2], 3), 0.4)
+        grey[torch.from_numpy(used_texels(model, index)) == 0] = torch.tensor([0.0, 5.0, 0.0])
+        layer.texture.set_linear(grey)
+    return model
+
+
+def test_what_frames_show_is_used(model: ShotModel) -> None:
+    scale = model.settings.texels_per_px
+    for index, area in ((0, 16 * 24), (1, HEIGHT * WIDTH)):
+        used = used_texels(model, index)
+        assert used.sum() == pytest.approx(area * scale**2, rel=0.25)
+
+
+def test_unseen_texels_continue_the_seen_ones(model: ShotModel) -> None:
+    for index, (finished, raw) in enumerate(
+        zip(finished_atlases(model), model.linear_atlases(), strict=True)
+    ):
+        seen = torch.from_numpy(used_texels(model, index)) > 0
+        torch.testing.assert_close(finished[seen], raw[seen], rtol=0, atol=0)
+        torch.testing.assert_close(finished[..., 3], raw[..., 3], rtol=0, atol=0)
+        border = finished[0, :, :3]  # far from what is seen
+        assert (raw[0, :, 1] > 4.9).all()
+        torch.testing.assert_close(border, torch.full_like(border, 0.4))
