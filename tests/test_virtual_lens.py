@@ -114,6 +114,6 @@ def test_one_layer_takes_the_lower_part_for_the_nearer(upper_is_far: bool) -> No
     found = lens.depth_at(0, texel)
     assert found[5].mean() - found[-5].mean() == pytest.approx(3.6, abs=0.5)
     # the unit of the record is that of the radii, and it rises where the eye goes deeper
-    record = lens.record(model.observed.frames)["focus"]
+    record = lens.record(model.observed.frames, {})["focus"]
     rise = record["11"] - record["0"]
     assert rise == pytest.approx(6 if upper_is_far else -6, abs=0.4)

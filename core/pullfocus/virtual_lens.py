@@ -5,7 +5,7 @@ Radii of every layer and frame are gathered in the atlas, where a place stays it
 moves over it, and explained by `lens.fit_lens`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,14 @@ from pullfocus.model.formation import LayerFrame
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.initial import fill_holes
 
-__all__ = ["VirtualLens", "fit_virtual_lens"]
+__all__ = ["VirtualLens", "fit_virtual_lens", "layer_depths"]
 
 _CELL_PX = 20.0  # of the atlas grid, px at 512 wide
 _CLEAR_PX = 0.5  # radii fade to zero where the lens says the sign changes
 _LENS_SHARE = 0.3  # of the lens in a signed radius: its errors and the solve's are independent
 _LEAST_PULL_PX = 1.0
 _SOLID, _FREE = 0.9, 0.05
+_COVERED = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,19 @@ class VirtualLens:
         solved = radius * (lens / _CLEAR_PX).clip(-1, 1)
         return np.float32(_LENS_SHARE) * lens + np.float32(1 - _LENS_SHARE) * solved
 
-    def record(self, frames: Sequence[int]) -> dict[str, Any]:
-        """What passes.json keeps: a radius at another focus f is coc + focus[frame] - f."""
+    def record(self, frames: Sequence[int], layers: Mapping[str, float]) -> dict[str, Any]:
+        """What passes.json keeps: a radius at another focus f is coc + focus[frame] - f.
+
+        Args:
+            frames: frame numbers, one a value of `focus`.
+            layers: the middle depth of each layer, `layer_depths`: what focusing on it means.
+        """
         return {
             "unit": "px_radius",
             "focus": {
                 str(frame): round(float(f), 4) for frame, f in zip(frames, self.focus, strict=True)
             },
+            "layers": {name: round(depth, 4) for name, depth in layers.items()},
             "aperture": 1.0,
             "rmse_px": round(self.rmse_px, 4),
             "pull_px": round(self.pull_px, 4),
@@ -159,3 +166,25 @@ def fit_virtual_lens(model: ShotModel) -> VirtualLens:
         depth.append(_spread(fit.depth[start:stop].reshape(height, width), seen))
         start = stop
     return VirtualLens(tuple(depth), cell, fit.focus, fit.rmse_px, fit.pull_px)
+
+
+@torch.no_grad()
+def layer_depths(
+    model: ShotModel, lens: VirtualLens, atlases: list[torch.Tensor] | None = None
+) -> dict[str, float]:
+    """Return the middle depth of every layer over the frames that show it, px of radius.
+
+    Args:
+        model: the solved shot.
+        lens: its lens.
+        atlases: ``bake.atlases.finished_atlases``, when they are at hand.
+    """
+    atlases = model.linear_atlases() if atlases is None else atlases
+    medians: dict[str, list[float]] = {name: [] for name in model.layer_names}
+    for t in range(len(model.observed.frames)):
+        for index, layer in enumerate(model.frame(t, level=1, overscan=False, atlases=atlases)):
+            covered = (layer.alpha[0] > _COVERED).cpu().numpy()
+            if covered.any():
+                depth = lens.depth_at(index, layer.texel.cpu().numpy())
+                medians[layer.name].append(float(np.median(depth[covered])))
+    return {name: float(np.median(found)) for name, found in medians.items() if found}

@@ -201,3 +201,7 @@ def test_a_pull_of_focus_gives_signs_and_depth(footage: Path, tmp_path: Path) ->
     # a radius at another focus f is coc + focus - f: at its own depth the disc is sharp
     at = passes.lens_curve["focus"]["1002"]
     assert channels["fg_coc.X"][disc].mean() + at == pytest.approx(np.median(depth[disc]), abs=0.2)
+    # and focusing on a layer means its own middle depth
+    assert passes.lens_curve["layers"] == pytest.approx(
+        {"fg": np.median(depth[disc]), "bg": np.median(depth[wall])}, abs=0.2
+    )

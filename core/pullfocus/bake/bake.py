@@ -28,7 +28,7 @@ from pullfocus.solve import checkpoint
 from pullfocus.solve.folder import read_settings, reopen_shot
 from pullfocus.solve.settings import settings_from_record
 from pullfocus.solve.solver import load_model
-from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
+from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
 
 __all__ = ["BakeReport", "bake", "chosen_frames", "load_solve"]
 
@@ -103,7 +103,7 @@ def _describe(shot: Shot, model: ShotModel, solve_dir: Path, lens: VirtualLens |
         pixel_aspect=shot.pixel_aspect,
         coc_signed=lens is not None or model.observed.coc_is_signed,
         plate=shot.plate.describe(),
-        lens_curve=None if lens is None else lens.record(shot.frames),
+        lens_curve=None if lens is None else lens.record(shot.frames, layer_depths(model, lens)),
         pullfocus_version=__version__,
         solve_digest=hashlib.sha256(record.encode()).hexdigest()[:16],
     )

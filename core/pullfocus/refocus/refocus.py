@@ -19,7 +19,7 @@ from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 from pullfocus.refocus.focus import PLATE, FocusKey, Place, focus_track
 from pullfocus.refocus.render import NewLens, Refocused, focus_tint, refocused_frame
-from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens
+from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
 
 __all__ = ["RefocusReport", "Refocuser", "refocus"]
 
@@ -46,7 +46,7 @@ class Refocuser:
         self.model = model
         self.virtual: VirtualLens = fit_virtual_lens(model)
         self.atlases = finished_atlases(model) if atlases is None else atlases
-        self._layer_depths: dict[str, float] = {}
+        self._layer_depths: dict[str, float] | None = None
 
     def depth_of(self, target: str | float | Place, t: int) -> float:
         """Return the depth of a target in frame ``t``, px of radius.
@@ -65,8 +65,10 @@ class Refocuser:
             raise PullfocusError(
                 f"--focus: expected one of {known}, a depth or a place, got {target!r}"
             )
+        if self._layer_depths is None:
+            self._layer_depths = layer_depths(self.model, self.virtual, self.atlases)
         if target not in self._layer_depths:
-            self._layer_depths[target] = self._layer_depth(self.model.layer_names.index(target))
+            raise PullfocusError(f"--focus: expected {target} in some frame, got it in none")
         return self._layer_depths[target]
 
     def track(self, keys: tuple[FocusKey, ...]) -> np.ndarray:
@@ -101,22 +103,6 @@ class Refocuser:
             keep_sharp=keep_sharp,
             atlases=self.atlases,
         )
-
-    @torch.no_grad()
-    def _layer_depth(self, index: int) -> float:
-        """The middle depth of a layer over all frames that show it."""
-        medians = []
-        for t in range(len(self.model.observed.frames)):
-            layer = self.model.frame(t, level=1, overscan=False, atlases=self.atlases)[index]
-            solid = (layer.alpha[0] > _SOLID).cpu().numpy()
-            if solid.any():
-                depth = self.virtual.depth_at(index, layer.texel.cpu().numpy())
-                medians.append(float(np.median(depth[solid])))
-        if not medians:
-            raise PullfocusError(
-                f"--focus: expected {self.model.layer_names[index]} in some frame, got it in none"
-            )
-        return float(np.median(medians))
 
     @torch.no_grad()
     def _depth_at(self, place: Place) -> float:
