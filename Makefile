@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
 
-.PHONY: setup demo test test-slow lint blender bench clean
+.PHONY: setup demo test test-slow lint blender gizmos bench clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,10 @@ $(BPY_VENV)/.installed: constraints-bpy.txt
 	test -x $(BPY_VENV)/bin/python || $(PYTHON) -m venv $(BPY_VENV)
 	$(BPY_VENV)/bin/python -m pip install --quiet --constraint constraints-bpy.txt bpy
 	touch $@
+
+# the .gizmo files, from their descriptions; tests say whether they are current
+gizmos: setup
+	$(BIN)/python -m nuke_gizmo.build
 
 bench: setup
 	$(BIN)/python benchmarks/lens_blur.py

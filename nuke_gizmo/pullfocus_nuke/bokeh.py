@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One layer out of focus, by either engine, and the knobs that shape it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pullfocus_nuke.graph import Graph, parent
+from pullfocus_nuke.nodes import Knob
+
+__all__ = [
+    "ENGINES",
+    "KERNEL_WIRES",
+    "ZDEFOCUS_SIZE",
+    "bokeh_knobs",
+    "defocused",
+    "engine_knobs",
+    "kernel_text",
+]
+
+ENGINES = ("ZDefocus (native)", "soap bubble (Blink)")
+ZDEFOCUS_SIZE = "(2*parent.max_radius+1)"
+"""Size S of the bridge to ZDefocus: above any radius, so that what it reads stays positive."""
+
+_SHAPE = {
+    "Blades": "parent.blades<3?0:parent.blades",
+    "Rotation": "parent.rotation",
+    "Roundness": "parent.roundness",
+    "Squeeze": "parent.squeeze",
+    "Rim": "parent.rim",
+    "InnerRing": "parent.inner_ring",
+}
+KERNEL_WIRES: dict[str, tuple[str, dict[str, str]]] = {
+    "weights": (
+        "PullFocusWeights",
+        dict(_SHAPE, MaxRadius="parent.max_radius", PlateWidth="parent.plate_width"),
+    ),
+    "scatter": ("PullFocusScatter", dict(_SHAPE)),
+}
+"""Kernel file -> name of the kernel, and its parameters with what drives them. Nuke makes these
+knobs when it compiles the kernel, so they can't stand in the file; see `blink`."""
+
+
+def kernel_text(name: str) -> str:
+    """Return the text of a kernel file."""
+    path = Path(__file__).parent / "kernels" / (name + ".blink")
+    return path.read_text(encoding="ascii")
+
+
+def bokeh_knobs() -> tuple[Knob, ...]:
+    """Return the knobs of the iris."""
+    return (
+        Knob(20, "bokeh_group", "Bokeh", opens=1),
+        Knob(3, "blades", "blades", "Blades of the iris, 3 or more. 0: round.", 0),
+        Knob(
+            7,
+            "rotation",
+            "rotation",
+            "Turn of the iris, degrees, anticlockwise.",
+            0,
+            range=(-180, 180),
+        ),
+        Knob(
+            7,
+            "roundness",
+            "roundness",
+            "0: straight blades. 1: curved until the circle closes.",
+            0,
+            range=(0, 1),
+        ),
+        Knob(
+            7,
+            "squeeze",
+            "squeeze",
+            "Height over width of the iris: 2 gives the ovals of a 2x"
+            " anamorphic lens. The area stays.",
+            1,
+            range=(0.5, 2),
+        ),
+        Knob(
+            7,
+            "rim",
+            "rim",
+            "Edge of the bokeh, beta of the soap bubble: 0.5 is a strong rim, 2"
+            " what the solve assumes, 8 hardly one, 0 a plain edge. Soap bubble engine only.",
+            2,
+            range=(0, 8),
+        ),
+        Knob(
+            7,
+            "inner_ring",
+            "inner ring",
+            "Mirror-lens hole, share of the radius, 0..0.95.",
+            0,
+            range=(0, 0.95),
+        ),
+        Knob(20, "end_bokeh", opens=-1),
+    )
+
+
+def engine_knobs(first_layer: str) -> tuple[Knob, ...]:
+    """Return the knobs that choose what computes the blur."""
+    return (
+        Knob(20, "engine_group", "Engine", opens=1),
+        Knob(
+            4,
+            "engine",
+            "engine",
+            "ZDefocus: Nuke's own node, fed with the exact circle of"
+            " confusion of each layer. Soap bubble: the lens that the solve assumed, as a"
+            " BlinkScript kernel; it is compiled when chosen, and falls back with a message where"
+            " that is not possible.",
+            ENGINES[0],
+            choices=ENGINES,
+            flags=("+STARTLINE",),
+        ),
+        Knob(
+            41,
+            "useGPUIfAvailable",
+            "use GPU if available",
+            text=first_layer + "_scatter.useGPUIfAvailable",
+            flags=("-STARTLINE",),
+        ),
+        Knob(
+            7,
+            "zdefocus_scale",
+            "ZDefocus scale",
+            "Multiplies ZDefocus's size. 1 means that its"
+            " size is a radius in px; verify.py measures what your version does.",
+            1,
+            range=(0.25, 2),
+        ),
+        Knob(20, "end_engine", opens=-1),
+    )
+
+
+def defocused(graph: Graph, layer: str, source: str, coc: str, at: tuple[float, float]) -> str:
+    """Spread a layer over its circles of confusion and return the node that holds it.
+
+    Args:
+        graph: gets the nodes.
+        layer: prefix of their names.
+        source: premultiplied, linear rgba.
+        coc: red the signed radius in px of the plate, near negative; green its magnitude.
+        at: column and row of the first.
+    """
+    column, row = at
+    # ZDefocus reads 1/z with focus at 1: radius = S (1 - v), exact for either sign.
+    bridge = graph.maths(
+        layer + "_inverse_depth", coc, (column, row), ["1-r/" + ZDEFOCUS_SIZE, "0", "0", "0"]
+    )
+    fed = graph.copied(
+        layer + "_with_depth", source, bridge, (column, row + 1), [("rgba.red", "depth.Z")]
+    )
+    native = graph.add(
+        "ZDefocus2",
+        layer + "_zdefocus",
+        fed,
+        (column, row + 2),
+        [
+            ("channels", "rgba"),
+            ("z_channel", "depth.Z"),
+            ("math", "far=0"),
+            ("center", 1),
+            ("dof", 0),
+            ("blur_dof", False),
+            ("size", parent(ZDEFOCUS_SIZE + "*parent.zdefocus_scale")),
+            ("max_size", parent("parent.max_radius*parent.zdefocus_scale")),
+            ("filter_type", "bladed"),
+            ("legacy_resize_mode", False),
+            ("show_legacy_resize_mode", False),
+            ("blades", parent("parent.blades<3?16:parent.blades")),
+            ("roundness", parent("parent.blades<3?1:parent.roundness")),
+            ("rotation", parent("parent.rotation")),
+            ("aspect", parent("1/parent.squeeze")),
+            ("catadioptric", parent("parent.inner_ring>0")),
+            ("catadioptric_size", parent("parent.inner_ring")),
+        ],
+    )
+    weights = graph.add(
+        "BlinkScript",
+        layer + "_weights",
+        coc,
+        (column + 1, row),
+        [("kernelSource", kernel_text("weights"))],
+    )
+    # A pixel has to look as far as the farthest-reaching disc around it.
+    wide = graph.add(
+        "Dilate",
+        layer + "_reach",
+        weights,
+        (column + 1, row + 1),
+        [
+            ("channels", "alpha"),
+            ("size", parent("parent.max_radius*max(parent.squeeze,1/parent.squeeze)+4")),
+        ],
+    )
+    soap = graph.add(
+        "BlinkScript",
+        layer + "_scatter",
+        [source, wide],
+        (column + 1, row + 2),
+        [("kernelSource", kernel_text("scatter"))],
+    )
+    return graph.switch(layer + "_defocused", [native, soap], "parent.engine", (column, row + 3))

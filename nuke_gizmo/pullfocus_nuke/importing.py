@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passes on disk become a Read, and a PullFocus made for their layers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nuke
+
+from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.nodes import Gizmo, gizmo_text
+from pullfocus_nuke.passes import Passes, read_passes
+from pullfocus_nuke.refocus_gizmo import refocus_gizmo
+
+__all__ = ["apply_passes", "import_passes", "make_node", "reload", "remarks"]
+
+
+def import_passes(path: str | None = None) -> Any | None:
+    """Ask for passes.json, and make a Read and a PullFocus from it.
+
+    Args:
+        path: do not ask.
+
+    Returns:
+        The PullFocus node, or None when nothing was chosen or something is wrong, which is said.
+    """
+    if path is None:
+        path = nuke.getFilename("Passes of pullfocus (passes.json)", "passes.json *.json")
+    if not path:
+        return None
+    try:
+        passes = read_passes(path)
+        read = _read_node(passes)
+        group = make_node(refocus_gizmo([layer.name for layer in passes.layers]))
+    except GizmoError as error:
+        nuke.message(str(error))
+        return None
+    group.setInput(0, read)
+    group.setXYpos(read.xpos(), read.ypos() + 160)
+    apply_passes(group, passes)
+    notes = remarks(passes)
+    if notes:
+        nuke.message("\n".join(notes))
+    return group
+
+
+def make_node(gizmo: Gizmo) -> Any:
+    """Make a node of a gizmo's description, as an editable group."""
+    handle, path = tempfile.mkstemp(suffix=".nk", prefix="pullfocus_")
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(gizmo_text(gizmo))
+        return nuke.nodePaste(path.replace("\\", "/"))
+    finally:
+        Path(path).unlink()
+
+
+def _read_node(passes: Passes) -> Any:
+    read = nuke.createNode("Read", inpanel=False)
+    read["file"].setValue(passes.pattern)
+    for knob, value in (
+        ("first", passes.first),
+        ("last", passes.last),
+        ("origfirst", passes.first),
+        ("origlast", passes.last),
+    ):
+        read[knob].setValue(value)
+    # Scene-linear already, and uv, radii and motion must not pass through any curve.
+    read["raw"].setValue(True)
+    read["on_error"].setValue("error")
+    read["label"].setValue("pullfocus passes\n" + passes.colorspace)
+    return read
+
+
+def apply_passes(group: Any, passes: Passes) -> None:
+    """Tell a PullFocus what passes.json says.
+
+    Raises:
+        GizmoError: the node was made for other layers.
+    """
+    missing = [layer.name for layer in passes.layers if group.knob(layer.name + "_on") is None]
+    if missing or len(group["focus_layer"].values()) != len(passes.layers):
+        raise GizmoError(
+            "expected a node with the layers {}, got {} with {}: import the passes again".format(
+                ", ".join(layer.name for layer in passes.layers),
+                group.name(),
+                ", ".join(group["focus_layer"].values()),
+            )
+        )
+    group["passes_json"].setValue(passes.json_path)
+    group["plate_width"].setValue(passes.width)
+    group["plate_height"].setValue(passes.height)
+    group["pass_colorspace"].setValue(passes.colorspace)
+    group["focus_point"].setValue([passes.width / 2.0, passes.height / 2.0])
+    for layer in passes.layers:
+        group[layer.name + "_depth"].setValue(layer.depth)
+        group[layer.name + "_atlas"].setValue(layer.atlas)
+        group[layer.name + "_atlas_width"].setValue(layer.atlas_width)
+        group[layer.name + "_atlas_height"].setValue(layer.atlas_height)
+    focus = group["plate_focus"]
+    focus.clearAnimated()
+    if passes.focus:
+        focus.setAnimated()
+        for frame in sorted(passes.focus):
+            focus.setValueAt(passes.focus[frame], frame)
+    else:
+        focus.setValue(0)
+    group["coc_signed"].setValue(passes.coc_signed)
+
+
+def reload(group: Any) -> None:
+    """Read the passes.json that a node names once more."""
+    try:
+        passes = read_passes(group["passes_json"].value())
+        apply_passes(group, passes)
+    except GizmoError as error:
+        nuke.message(str(error))
+        return
+    read = group.input(0)
+    if read is not None and read.Class() == "Read":
+        for knob, value in (
+            ("file", passes.pattern),
+            ("first", passes.first),
+            ("last", passes.last),
+        ):
+            read[knob].setValue(value)
+
+
+def remarks(passes: Passes) -> list[str]:
+    """Return what an artist should know before trusting what is shown."""
+    out = []
+    if not passes.coc_signed:
+        out.append(
+            "Near and far are not told apart in this shot: focus can't be pulled, only scaled."
+        )
+    elif not passes.depths_known:
+        out.append("These passes do not hold the depth of layers: bake them again to focus on one.")
+    if passes.gaps:
+        out.append("Frames {} are not baked.".format(", ".join(map(str, passes.gaps[:5]))))
+    lost = [layer.atlas for layer in passes.layers if not Path(layer.atlas).is_file()]
+    if lost:
+        out.append(f"There is no atlas at {lost[0]}: painting is off.")
+    working = nuke.root().knob("workingSpaceLUT")
+    space = working.value() if working is not None else ""
+    if space and not _same_space(str(space), passes.colorspace):
+        out.append(
+            f"The passes are {passes.colorspace}, this script works in {space}: add an"
+            " OCIOColorSpace after PullFocus."
+        )
+    return out
+
+
+_SAME = (
+    ("linrec709srgb", "linearrec709srgb", "linsrgb", "linrec709", "scenelinearrec709srgb"),
+    ("acescg", "linap1", "acesacescg"),
+)
+
+
+def _same_space(one: str, other: str) -> bool:
+    """Whether two names mean the same space, as far as names tell."""
+    flat = ["".join(c for c in name.lower() if c.isalnum()) for name in (one, other)]
+    if flat[0] == flat[1] or "scenelinear" in flat:
+        return True
+    return any(flat[0] in names and flat[1] in names for names in _SAME)

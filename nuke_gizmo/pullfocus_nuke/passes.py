@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a folder of passes holds, read from its passes.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pullfocus_nuke.errors import GizmoError
+
+__all__ = ["Layer", "Passes", "read_passes"]
+
+_MAJOR = 1
+_LAYER = re.compile(r"[a-z][a-z0-9_]*$")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, and the atlas that it is painted on."""
+
+    name: str
+    atlas: str
+    """Full path, with forward slashes as Nuke wants them."""
+    atlas_width: int
+    atlas_height: int
+    depth: float
+    """Middle depth, px of radius; 0 where it is not known."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes on disk."""
+
+    json_path: str
+    layers: tuple[Layer, ...]
+    """Front to back."""
+    pattern: str
+    """Full path of the frames with %04d, as Nuke wants it."""
+    frames: tuple[int, ...]
+    width: int
+    height: int
+    pixel_aspect: float
+    rate: float
+    colorspace: str
+    coc_signed: bool
+    focus: dict[int, float]
+    """Focus of the plate by frame, px of radius; empty where the lens is not known."""
+    depths_known: bool
+    """Whether layers have a depth of their own."""
+
+    @property
+    def first(self) -> int:
+        """First frame number."""
+        return self.frames[0]
+
+    @property
+    def last(self) -> int:
+        """Last frame number."""
+        return self.frames[-1]
+
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """Frame numbers between first and last that were not baked."""
+        there = set(self.frames)
+        return tuple(f for f in range(self.first, self.last + 1) if f not in there)
+
+
+def read_passes(path: str) -> Passes:
+    """Read passes.json; `path` is the file or the folder that holds it.
+
+    Raises:
+        GizmoError: nothing there, not ours, a newer major version, or a value that is no good.
+    """
+    source = Path(path)
+    if source.is_dir():
+        source = source / "passes.json"
+    path = source.absolute().as_posix()
+    try:
+        document = json.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GizmoError(f"expected passes.json, got {error} for {path}") from error
+    try:
+        return _passes(document, path)
+    except GizmoError:
+        raise
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise GizmoError(
+            f"expected the passes of pullfocus in {path}, got something else ({error!r})"
+        ) from error
+
+
+def _passes(document: Any, path: str) -> Passes:
+    folder = Path(path).parent.as_posix()
+    if int(str(document["version"]).split(".")[0]) > _MAJOR:
+        raise GizmoError(
+            "expected passes of version {}, got {} in {}: use a newer plug-in".format(
+                _MAJOR, document["version"], path
+            )
+        )
+    lens = document.get("lens_curve") or {}
+    depths = lens.get("layers") or {}
+    layers = tuple(
+        Layer(
+            _checked(one["name"], path),
+            folder + "/" + Path(one["atlas"]).name,
+            int(one["atlas_width"]),
+            int(one["atlas_height"]),
+            float(depths.get(one["name"], 0.0)),
+        )
+        for one in document["layers"]
+    )
+    if not layers or not document["frames"]:
+        raise GizmoError(f"expected layers and frames, got none in {path}")
+    pattern = re.sub(
+        r"#+",
+        lambda run: f"%0{len(run.group())}d",
+        Path(document["file_pattern"]).name.replace("%", "%%"),
+        count=1,
+    )
+    top, bottom = str(document["rate"]).split("/")
+    return Passes(
+        json_path=path,
+        layers=layers,
+        pattern=folder + "/" + pattern,
+        frames=tuple(sorted(int(frame) for frame in document["frames"])),
+        width=int(document["width"]),
+        height=int(document["height"]),
+        pixel_aspect=float(document.get("pixel_aspect", 1.0)),
+        rate=int(top) / float(bottom),
+        colorspace=str(document["colorspace"]),
+        coc_signed=bool(document.get("coc_signed")),
+        focus={int(frame): float(f) for frame, f in (lens.get("focus") or {}).items()},
+        depths_known=bool(depths),
+    )
+
+
+def _checked(name: str, path: str) -> str:
+    # the name goes into a script that Nuke runs
+    if not _LAYER.match(name):
+        raise GizmoError(f"expected layer names of a-z, 0-9 and _, got {name!r} in {path}")
+    return name
