@@ -58,6 +58,20 @@ STRINGS = set(
 STRINGS |= {f"{stem}{index}" for stem in ("expr", "temp_name", "temp_expr") for index in range(4)}
 
 
+class FakeCurve:
+    """The animation of a knob."""
+
+    def __init__(self, knob):
+        self.knob = knob
+
+    def keys(self):
+        return sorted(self.knob.keys)
+
+    def changeInterpolation(self, keys, kind):
+        assert list(keys) == self.keys()
+        self.knob.interpolation = kind
+
+
 class FakeKnob:
     """One knob. `choices` makes it a choice: its number is the index, its value the entry."""
 
@@ -69,6 +83,7 @@ class FakeKnob:
         self.keys: dict[float, float] = {}
         self.script = script
         self.enabled = True
+        self.interpolation = "linear"
         self.shown = True
 
     def name(self):
@@ -133,6 +148,9 @@ class FakeKnob:
     def isAnimated(self, index=0):
         return self._animated
 
+    def animation(self, index=0):
+        return FakeCurve(self) if self._animated else None
+
     def setExpression(self, expression, channel=0):
         self.expressions[channel] = expression
         return True
@@ -146,14 +164,21 @@ class FakeKnob:
         if index in self.expressions:
             return evaluate(self.expressions[index], lambda name: self.node.resolve(name, frame))
         if self.keys:
-            times = sorted(self.keys)
-            import numpy as np
-
-            return float(np.interp(frame, times, [self.keys[t] for t in times]))
+            return self._between_keys(frame)
         if self.choices:
             return float(self.choices.index(self.held))
         held = self.held[index] if isinstance(self.held, list) else self.held
         return float(held) if held != "" else 0.0
+
+    def _between_keys(self, frame):
+        times = sorted(self.keys)
+        after = next((t for t in times if t >= frame), times[-1])
+        before = max((t for t in times if t <= frame), default=times[0])
+        share = (frame - before) / (after - before) if before < after else 0.0
+        share = min(max(share, 0.0), 1.0)
+        if self.interpolation == "horizontal":  # a cubic with flat ends
+            share = share * share * (3 - 2 * share)
+        return self.keys[before] + share * (self.keys[after] - self.keys[before])
 
     def value(self, index=None):
         if self.choices:

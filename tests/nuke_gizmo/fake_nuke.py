@@ -119,6 +119,8 @@ class FakeNode:
         parts = rest.split(".")
         if len(parts) > 1 and parts[0] in (self.group.children if self.group else {}):
             node, parts = self.group.children[parts[0]], parts[1:]
+        elif len(parts) > 1 and self.group is None and parts[0] in self.nuke.nodes_by_name:
+            node, parts = self.nuke.nodes_by_name[parts[0]], parts[1:]
         if node is None or parts[0] not in node.all_knobs:
             raise ExpressionFault(f"{self.fullName()}: nothing is called {name}")
         index = {"x": 0, "y": 1}[parts[1]] if len(parts) > 1 else 0
@@ -170,7 +172,7 @@ class FakePanel:
         self.fields[label] = value
         return True
 
-    addFilenameSearch = addSingleLineInput = addBooleanCheckBox = _add
+    addFilenameSearch = addSingleLineInput = addBooleanCheckBox = _add  # as documented
 
     def addEnumerationPulldown(self, label, values):
         self.fields[label] = shlex.split(values)[0]
@@ -195,6 +197,7 @@ class FakeNuke(types.ModuleType):
     def __init__(self, gizmos=None):
         super().__init__("nuke")
         self.GUI = True
+        self.HORIZONTAL = "horizontal"
         self.env = {"nukex": True, "gui": True, "NukeVersionMajor": 15}
         self.NUKE_VERSION_STRING = "15.1v1"
         self.gizmos = gizmos or {}

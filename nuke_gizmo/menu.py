@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read by Nuke when its window opens: PullFocus's menus and nothing else."""
+
+import sys
+
+import nuke
+
+
+def _add_menus() -> None:
+    from pullfocus_nuke import importing, painting, solving
+
+    menu = nuke.menu("Nuke").addMenu("PullFocus")
+    menu.addCommand("Solve...", solving.solve)
+    menu.addCommand("Import passes...", importing.import_passes)
+    menu.addCommand("Paint atlas...", painting.paint_atlas)
+    menu.addSeparator()
+    menu.addCommand("Set program...", solving.set_program)
+    nodes = nuke.menu("Nodes").addMenu("PullFocus")
+    for name in ("PullFocus", "PullFocusAtlas", "PullFocusLens"):
+        nodes.addCommand(name, f"nuke.createNode('{name}')")
+
+
+try:
+    _add_menus()
+except Exception as error:
+    print(f"pullfocus: no menus in this session: {error}", file=sys.stderr)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command lines that the plug-in runs, and in which environment. Nothing here needs Nuke."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from pullfocus_nuke.errors import GizmoError
+
+__all__ = ["bake_command", "clean_environment", "program", "remember_program", "solve_command"]
+
+_SETTINGS = Path.home() / ".nuke" / "pullfocus.json"
+# Nuke points these at its own Python and libraries; another Python would trip over them.
+_NUKES_OWN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD")
+_NUKES_OWN_MAC = ("DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES")
+
+
+def program(settings: Path = _SETTINGS) -> str:
+    """Return the pullfocus executable: $PULLFOCUS, what was remembered, or what is on PATH.
+
+    Raises:
+        GizmoError: it is nowhere.
+    """
+    named = os.environ.get("PULLFOCUS") or _remembered(settings)
+    found = shutil.which(named or "pullfocus")
+    if found is None:
+        what = named or "pullfocus on PATH"
+        raise GizmoError(
+            f"expected the pullfocus program, found no {what}:"
+            " PullFocus > Set program..., or the variable PULLFOCUS"
+        )
+    return found
+
+
+def _remembered(settings: Path) -> str | None:
+    try:
+        held = json.loads(settings.read_text(encoding="utf-8"))
+        return str(held["program"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no settings, or damaged ones: as if never set
+
+
+def remember_program(path: str, settings: Path = _SETTINGS) -> None:
+    """Remember where the pullfocus executable is, for all later sessions.
+
+    Raises:
+        GizmoError: it is not one, or the settings can't be written.
+    """
+    if shutil.which(path) is None:
+        raise GizmoError(f"expected a program, got {path}")
+    try:
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        beside = settings.with_suffix(".new")
+        beside.write_text(json.dumps({"program": path}), encoding="utf-8")
+        beside.replace(settings)
+    except OSError as error:
+        raise GizmoError(f"cannot write {settings}: {error.strerror}") from error
+
+
+def solve_command(
+    executable: str,
+    plate: str,
+    mattes: Sequence[tuple[str, str]],
+    out: str,
+    *,
+    quality: str = "standard",
+    frames: str = "",
+    rate: str = "",
+    colorspace: str = "",
+    restart: bool = False,
+) -> list[str]:
+    """Return the command that solves a shot.
+
+    Args:
+        executable: of pullfocus.
+        plate: frames with #### for the number.
+        mattes: layer name and frames, front to back.
+        out: solve folder.
+        quality: draft, standard or high.
+        frames: such as 1001-1060; all by default.
+        rate: frames a second.
+        colorspace: scene-linear space of the plate and of all that comes back; default: the
+            command's own.
+        restart: discard an earlier solve there.
+    """
+    words = [executable, "solve", plate, "--out", out, "--quality", quality]
+    for name, path in mattes:
+        words += ["--matte", f"{name}={path}"]
+    for option, value in (("--frames", frames), ("--rate", rate)):
+        if value:
+            words += [option, value]
+    if colorspace:
+        words += ["--colorspace", colorspace, "--working-space", colorspace]
+    return [*words, *(["--restart"] if restart else []), "--progress", "json"]
+
+
+def bake_command(executable: str, solve: str, out: str) -> list[str]:
+    """Return the command that writes the passes of a solve."""
+    return [executable, "bake", solve, "--out", out, "--progress", "json"]
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what Nuke adds to it for its own Python."""
+    out = {k: v for k, v in environment.items() if k not in _NUKES_OWN + _NUKES_OWN_MAC}
+    out["PYTHONUNBUFFERED"] = "1"
+    return out

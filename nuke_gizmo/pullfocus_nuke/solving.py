@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Solve from Nuke: plate and rotos go to disk, pullfocus runs beside, passes come back."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+import nuke
+
+from pullfocus_nuke.command import bake_command, program, remember_program, solve_command
+from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.importing import import_passes
+from pullfocus_nuke.running import Cancelled, run_command
+
+__all__ = [
+    "Job",
+    "job_from_answers",
+    "run_job",
+    "set_program",
+    "solve",
+    "working_space",
+    "write_footage",
+]
+
+QUALITIES = ("standard", "draft", "high")
+_ROTO = ("Roto", "RotoPaint")
+_LAYER = re.compile(r"[a-z][a-z0-9_]*$")
+_WORKING_SPACES = {
+    "acescg": "ACEScg",
+    "aces - acescg": "ACEScg",
+    "linear": "lin_rec709_srgb",
+    "scene_linear": "",
+    "linear rec.709 (srgb)": "lin_rec709_srgb",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One solve."""
+
+    folder: str
+    """For plate, mattes, solve and passes."""
+    plate: Any
+    """Node."""
+    mattes: tuple[tuple[str, Any], ...]
+    """Layer name and node, front to back."""
+    first: int
+    last: int
+    quality: str
+    write: bool
+    """Write plate and mattes, even where files are there already."""
+    restart: bool = False
+    """Discard an earlier solve in the folder instead of going on with it."""
+
+    @property
+    def passes(self) -> str:
+        """Where the passes go."""
+        return self.folder + "/passes"
+
+    def footage(self, name: str) -> str:
+        """Return the frames of plate or matte, with #### for the number."""
+        return f"{self.folder}/{name}/{name}.####.exr"
+
+
+def solve() -> threading.Thread | None:
+    """Ask what to solve, write it, and start solving beside Nuke.
+
+    Returns:
+        The thread that watches the solve, or None when there is nothing to watch.
+    """
+    try:
+        job = _asked()
+        if job is None:
+            return None
+        executable = program()
+        write_footage(job)
+    except GizmoError as error:
+        nuke.message(str(error))
+        return None
+    words = solve_command(
+        executable,
+        job.footage("plate"),
+        [(name, job.footage(name)) for name, _ in job.mattes],
+        job.folder + "/shot.solve",
+        quality=job.quality,
+        frames=f"{job.first}-{job.last}",
+        rate=f"{nuke.root()['fps'].value():g}",
+        colorspace=working_space(),
+        restart=job.restart,
+    )
+    bake = bake_command(executable, job.folder + "/shot.solve", job.passes)
+    thread = threading.Thread(target=run_job, args=(words, bake, job.passes), daemon=True)
+    thread.start()
+    return thread
+
+
+def run_job(solve_words: Sequence[str], bake_words: Sequence[str], passes: str) -> None:
+    """Solve, bake, and bring the passes into the script; for a thread of its own."""
+    task = nuke.ProgressTask("pullfocus")
+    try:
+        run_command(solve_words, task)
+        run_command(bake_words, task)
+    except Cancelled:
+        _in_main(
+            nuke.message,
+            "pullfocus stopped. What was solved is kept: solve again with the same folder to go"
+            " on.",
+        )
+    except GizmoError as error:
+        _in_main(nuke.message, f"pullfocus: {error}")
+    else:
+        _in_main(import_passes, passes)
+    finally:
+        del task  # its bar goes with it
+
+
+def _in_main(call: Any, argument: str) -> None:
+    nuke.executeInMainThread(call, (argument,))
+
+
+def _asked() -> Job | None:
+    """The dialog, filled in from the selection.
+
+    Raises:
+        GizmoError: an answer that can't be.
+    """
+    selected = list(reversed(nuke.selectedNodes()))
+    rotos = [node for node in selected if node.Class() in _ROTO]
+    plates = [node for node in selected if node.Class() not in _ROTO]
+    names = ["fg", "fg2", "fg3", "fg4", "fg5", "fg6"]
+    mattes = " ".join(f"{layer}={roto.name()}" for layer, roto in zip(names, rotos))
+    plate = plates[0] if plates else None
+    first, last = _range(plate)
+    panel = nuke.Panel("Solve with pullfocus")
+    panel.addSingleLineInput("Plate node", plate.name() if plate is not None else "")
+    panel.addSingleLineInput("Mattes, front to back", mattes)
+    panel.addSingleLineInput("Frames", f"{first}-{last}")
+    panel.addEnumerationPulldown("Quality", " ".join(QUALITIES))
+    panel.addFilenameSearch("Folder", _default_folder(plate))
+    # types-nuke spells this one addbooleanCheckBox
+    panel.addBooleanCheckBox("Write plate and mattes again", False)  # type: ignore[attr-defined]
+    panel.addBooleanCheckBox("Start over", False)  # type: ignore[attr-defined]
+    if not panel.show():
+        return None
+    return job_from_answers(
+        panel.value("Plate node"),
+        panel.value("Mattes, front to back"),
+        panel.value("Frames"),
+        panel.value("Quality"),
+        panel.value("Folder"),
+        write=bool(panel.value("Write plate and mattes again")),
+        restart=bool(panel.value("Start over")),
+    )
+
+
+def job_from_answers(
+    plate: str,
+    mattes: str,
+    frames: str,
+    quality: str,
+    folder: str,
+    *,
+    write: bool = False,
+    restart: bool = False,
+) -> Job:
+    """Check what was typed.
+
+    Raises:
+        GizmoError: no such node, a layer name that passes cannot carry, no frame range.
+    """
+    pairs: list[tuple[str, Any]] = []
+    for word in mattes.split():
+        name, _, node = word.partition("=")
+        if not _LAYER.match(name) or not node:
+            raise GizmoError(f"expected mattes such as fg=Roto1, got {word!r}")
+        if name in ("plate", "bg") or name in [one for one, _ in pairs]:
+            raise GizmoError(f"expected another name for a matte, got {name!r}")
+        pairs.append((name, _node(node)))
+    match = re.match(r"\s*(-?\d+)(?:\s*-\s*(-?\d+))?\s*$", frames)
+    if match is None:
+        raise GizmoError(f"expected frames such as 1001-1060, got {frames!r}")
+    first, last = int(match.group(1)), int(match.group(2) or match.group(1))
+    if last - first < 1:
+        raise GizmoError(f"expected two frames or more, got {frames!r}")
+    if not folder.strip():
+        raise GizmoError("expected a folder for the solve, got none")
+    where = Path(folder.strip()).absolute().as_posix()
+    return Job(where, _node(plate), tuple(pairs), first, last, quality, write, restart)
+
+
+def _node(name: str) -> Any:
+    node = nuke.toNode(name.strip()) if name.strip() else None
+    if node is None:
+        raise GizmoError(f"expected a node of this script, got {name!r}")
+    return node
+
+
+def _range(plate: Any) -> tuple[int, int]:
+    if plate is not None:
+        return int(plate.firstFrame()), int(plate.lastFrame())
+    root = nuke.root()
+    return int(root["first_frame"].value()), int(root["last_frame"].value())
+
+
+def _default_folder(plate: Any) -> str:
+    """Beside the script; where there is none yet, in Nuke's temporary folder."""
+    script = nuke.root()["name"].value()
+    if script:
+        base = Path(script).parent
+    else:
+        base = Path(os.environ.get("NUKE_TEMP_DIR") or tempfile.gettempdir())
+    name = plate.name() if plate is not None else "shot"
+    return (base / "pullfocus" / name).as_posix()
+
+
+def working_space() -> str:
+    """Return the script's scene-linear space by the name that pullfocus knows, or nothing."""
+    knob = nuke.root().knob("workingSpaceLUT")
+    return _WORKING_SPACES.get(str(knob.value()).lower(), "") if knob is not None else ""
+
+
+def write_footage(job: Job) -> None:
+    """Write plate and mattes as EXR, in the script's working space.
+
+    Raises:
+        GizmoError: Nuke could not render them, or it was stopped.
+    """
+    for name, node, channels in [("plate", job.plate, "rgb")] + [
+        (name, node, "alpha") for name, node in job.mattes
+    ]:
+        path = job.footage(name)
+        if not job.write and _complete(path, job.first, job.last):
+            continue
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GizmoError(f"cannot write to {job.folder}: {error.strerror}") from error
+        write = nuke.createNode("Write", inpanel=False)
+        try:
+            write.setInput(0, node)
+            write["file"].setValue(path.replace("####", "%04d"))
+            write["file_type"].setValue("exr")
+            write["channels"].setValue(channels)
+            write["raw"].setValue(True)
+            nuke.execute(write, job.first, job.last)
+        except RuntimeError as error:
+            raise GizmoError(f"{node.name()} was not written: {str(error).strip()}") from error
+        finally:
+            nuke.delete(write)
+        if not _complete(path, job.first, job.last):
+            raise GizmoError(f"{node.name()} was not written to {path}")
+
+
+def _complete(pattern: str, first: int, last: int) -> bool:
+    frames = range(first, last + 1)
+    return all(Path(pattern.replace("####", f"{frame:04d}")).is_file() for frame in frames)
+
+
+def set_program() -> None:
+    """Ask where the pullfocus executable is, and remember it."""
+    path = nuke.getFilename("The pullfocus program")
+    if not path:
+        return
+    try:
+        remember_program(str(path))
+    except GizmoError as error:
+        nuke.message(str(error))

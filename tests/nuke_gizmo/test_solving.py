@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Solve from Nuke: footage written, commands run beside, progress, cancelling, failures."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_nuke import FakeTask
+from pullfocus.plate.exr import Plane, write_exr
+from pullfocus_nuke import command, solving
+from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.running import Cancelled, run_command
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs here are shell scripts")
+CLIP = Path(__file__).parents[1] / "clips" / "market"
+
+
+def script(folder: Path, body: str, name: str = "program") -> str:
+    path = folder / name
+    path.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{body}")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+class Task(FakeTask):
+    def __init__(self, stop_after_s: float = 1e9) -> None:
+        super().__init__("test")
+        self.deadline = time.monotonic() + stop_after_s
+
+    def isCancelled(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+def test_progress_is_passed_on(tmp_path: Path) -> None:
+    program = script(
+        tmp_path,
+        """
+say = lambda **event: print(json.dumps(event), flush=True)
+say(event="note", text="taken as scene-linear")
+print("a library talks")
+say(event="progress", stage="solve", fraction=0.256, psnr=31.24, eta_s=75.0)
+say(event="stage", stage="baking", fraction=1.0)
+say(event="done", text="ready", passes_json="x")
+""",
+    )
+    task = Task()
+    assert run_command([program], task)["passes_json"] == "x"
+    assert task.progress == [25, 100]
+    assert task.messages[0] == "taken as scene-linear"
+    assert task.messages[1] == "solve, reblur 31.2 dB, 1:15 min left"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            'print(json.dumps({"event": "error", "text": "no such plate"})); sys.exit(2)',
+            "such plate",
+        ),
+        (
+            'sys.stderr.write("Traceback\\nImportError: no torch\\n"); sys.exit(1)',
+            "ImportError: no torch",
+        ),
+        ("os.kill(os.getpid(), 9)", "exit code -9"),
+        ("pass", "it said nothing"),
+    ],
+)
+def test_a_failure_gives_its_one_line(tmp_path: Path, body: str, says: str) -> None:
+    with pytest.raises(GizmoError, match=says) as caught:
+        run_command([script(tmp_path, body)], Task())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(GizmoError, match="cannot run"):
+        run_command([str(tmp_path / "none")], Task())
+
+
+def test_cancelling_lets_the_child_save(tmp_path: Path) -> None:
+    program = script(
+        tmp_path,
+        """
+def stop(*_):
+    open(os.path.join(os.path.dirname(__file__), "saved"), "w").close()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, stop)
+while True:
+    print(json.dumps({"event": "stage", "stage": "solve", "fraction": 0.5}), flush=True)
+    time.sleep(0.05)
+""",
+    )
+    with pytest.raises(Cancelled):
+        run_command([program], Task(stop_after_s=0.6))
+    assert (tmp_path / "saved").exists()
+
+
+def test_the_child_does_not_inherit_nukes_python(tmp_path: Path, monkeypatch) -> None:
+    for name in ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH"):
+        monkeypatch.setenv(name, "/usr/local/Nuke15/nonsense")
+    monkeypatch.setenv("OCIO", "config.ocio")
+    names = "PYTHONHOME PYTHONPATH LD_LIBRARY_PATH OCIO"
+    program = script(
+        tmp_path,
+        f"""
+held = {{name: os.environ.get(name) for name in "{names}".split()}}
+print(json.dumps({{"event": "done", "text": "", **held}}))
+""",
+    )
+    done = run_command([program], Task())
+    assert [done[name] for name in names.split()] == [None, None, None, "config.ocio"]
+
+
+def test_commands_are_those_that_pullfocus_takes() -> None:
+    from pullfocus.cli import app
+    from typer.main import get_command
+
+    verbs = get_command(app).commands
+    for words in (
+        command.solve_command(
+            "pullfocus",
+            "p.####.exr",
+            [("fg", "fg.####.exr"), ("b", "b.exr")],
+            "x.solve",
+            quality="draft",
+            frames="1-4",
+            rate="24",
+            colorspace="ACEScg",
+            restart=True,
+        ),
+        command.bake_command("pullfocus", "x.solve", "passes"),
+    ):
+        verb = verbs[words[1]]
+        context = verb.make_context(words[1], list(words[2:]))
+        assert str(context.params["progress"]) == "json"
+        if words[1] == "solve":
+            assert context.params["matte"] == ["fg=fg.####.exr", "b=b.exr"]
+            assert context.params["restart"] is True
+
+
+def test_the_program_is_found_and_remembered(tmp_path: Path, monkeypatch) -> None:
+    settings = tmp_path / ".nuke" / "pullfocus.json"
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.delenv("PULLFOCUS", raising=False)
+    with pytest.raises(GizmoError, match="no pullfocus on PATH"):
+        command.program(settings)
+    with pytest.raises(GizmoError, match="expected a program"):
+        command.remember_program(str(tmp_path / "none"), settings)
+    mine = script(tmp_path, "", "mine")
+    command.remember_program(mine, settings)
+    assert command.program(settings) == mine
+    other = script(tmp_path, "", "other")
+    monkeypatch.setenv("PULLFOCUS", other)
+    assert command.program(settings) == other
+    monkeypatch.delenv("PULLFOCUS")
+    settings.write_text("damaged")
+    with pytest.raises(GizmoError, match="Set program"):
+        command.program(settings)
+
+
+def market_frames(nuke, node, first: int, last: int) -> None:
+    """What Nuke would render for a Write: the clip, as EXR."""
+    import cv2
+
+    source = "alpha" if node["channels"].value() == "alpha" else "plate"
+    for frame in range(first, last + 1):
+        image = cv2.imread(str(CLIP / f"{source}.{frame:04d}.png"), cv2.IMREAD_UNCHANGED)
+        data = image.astype(np.float32) / np.iinfo(image.dtype).max
+        if source == "alpha":
+            data = data if data.ndim == 2 else data[..., 0]
+            plane = Plane(name="matte", data=data, channels=("A",), half=True)
+        else:
+            plane = Plane(
+                name="plate", data=data[..., ::-1] ** 2.2, channels=tuple("RGB"), half=True
+            )
+        write_exr(Path(node["file"].value() % frame), [plane], metadata={})
+
+
+@pytest.fixture
+def shot(nuke, tmp_path: Path, monkeypatch):
+    """A script with a plate and a roto, and a pullfocus that takes few steps."""
+    plate = nuke.createNode("Read", "file plate first 1 last 20")
+    plate.setName("Plate")
+    roto = nuke.createNode("NoOp")
+    roto.kind = "Roto"
+    roto.setName("Roto1")
+    nuke.root()["fps"].held = 24.0
+    nuke.root()["name"].held = str(tmp_path / "shot.nk")
+    nuke.root()["workingSpaceLUT"].held = "scene_linear"
+    nuke.on_execute = lambda node, first, last: market_frames(nuke, node, first, last)
+    core = Path(__file__).parents[2]
+    real = script(
+        tmp_path,
+        f"""
+more = ["--steps", "3"] if sys.argv[1] == "solve" else []
+os.environ["PYTHONPATH"] = {os.pathsep.join([str(core / "core"), str(core)])!r}
+os.execv(sys.executable, [sys.executable, "-m", "pullfocus.cli", *sys.argv[1:], *more])
+""",
+    )
+    monkeypatch.setenv("PULLFOCUS", real)
+    for node in (plate, roto):
+        node.setSelected(True)
+    return nuke
+
+
+def test_solve_from_nuke_brings_the_passes_back(shot, tmp_path: Path) -> None:
+    shot.answers = [{"Frames": "1-4", "Quality": "draft"}]
+    thread = solving.solve()
+    assert shot.messages == []
+    thread.join(120)
+    folder = tmp_path / "pullfocus" / "Plate"
+    assert (folder / "shot.solve" / "checkpoint.safetensors").exists()
+    assert len(list((folder / "fg").glob("fg.*.exr"))) == 4
+    (node,) = shot.allNodes("Group")
+    assert node["passes_json"].value() == (folder / "passes" / "passes.json").as_posix()
+    assert node["focus_layer"].values() == ["fg", "bg"]
+    assert FakeTask.latest.progress[-1] == 100
+    assert shot.allNodes("Write") == []
+    # the same again goes on with what is there: nothing is written, nothing refused
+    shot.executed.clear()
+    shot.answers = [{"Frames": "1-4", "Quality": "draft"}]
+    solving.solve().join(120)
+    assert shot.executed == []
+    assert len(shot.allNodes("Group")) == 2
+    assert not any("pullfocus:" in message for message in shot.messages)
+
+
+def test_a_solve_that_fails_says_why(shot, tmp_path: Path, monkeypatch) -> None:
+    body = 'print(json.dumps({"event": "error", "text": "mattes are empty"})); sys.exit(2)'
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, body, "failing"))
+    shot.answers = [{"Frames": "1-2"}]
+    solving.solve().join(60)
+    assert shot.messages == ["pullfocus: mattes are empty"]
+    assert shot.allNodes("Group") == []
+
+
+def test_a_solve_that_is_stopped_says_that_it_is_kept(shot, tmp_path, monkeypatch) -> None:
+    body = """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+time.sleep(60)
+"""
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, body, "slow"))
+    monkeypatch.setattr(shot, "ProgressTask", lambda name: Task(stop_after_s=0.5))
+    shot.answers = [{"Frames": "1-2"}]
+    solving.solve().join(60)
+    assert "What was solved is kept" in shot.messages[0]
+
+
+def test_footage_that_nuke_cannot_render_starts_nothing(shot, tmp_path: Path) -> None:
+    def fails(*_):
+        raise RuntimeError("Plate: no such file")
+
+    shot.on_execute = fails
+    shot.answers = [{"Frames": "1-2"}]
+    assert solving.solve() is None
+    assert shot.messages == ["Plate was not written: Plate: no such file"]
+    assert shot.allNodes("Write") == []
+    shot.on_execute = None
+    shot.answers = [{"Frames": "1-2"}, None]
+    assert solving.solve() is None
+    assert "was not written to" in shot.messages[-1]
+    assert solving.solve() is None  # the dialog was closed
+    assert len(shot.messages) == 2
+    (tmp_path / "pullfocus" / "Plate" / "plate").rmdir()
+    (tmp_path / "pullfocus" / "Plate").rmdir()
+    (tmp_path / "pullfocus" / "Plate").touch()
+    shot.answers = [{"Frames": "1-2"}]
+    assert solving.solve() is None
+    assert shot.messages[-1].startswith("cannot write to")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"plate": "Nothing"}, "expected a node"),
+        ({"mattes": "Roto1"}, "such as fg=Roto1"),
+        ({"mattes": "FG=Roto1"}, "such as fg=Roto1"),
+        ({"mattes": "fg=Roto1 fg=Roto1"}, "another name"),
+        ({"mattes": "bg=Roto1"}, "another name"),
+        ({"frames": "all"}, "such as 1001-1060"),
+        ({"frames": "7"}, "two frames"),
+        ({"folder": " "}, "expected a folder"),
+    ],
+)
+def test_answers_that_cannot_be(shot, changes, says) -> None:
+    answers = {"plate": "Plate", "mattes": "fg=Roto1", "frames": "1-4", "folder": "/x"}
+    with pytest.raises(GizmoError, match=says):
+        solving.job_from_answers(**{**answers, **changes}, quality="draft")
+
+
+@pytest.mark.parametrize(
+    ("space", "named"),
+    [("ACEScg", "ACEScg"), ("ACES - ACEScg", "ACEScg"), ("linear", "lin_rec709_srgb"), ("x", "")],
+)
+def test_the_working_space_is_told(nuke, space: str, named: str) -> None:
+    nuke.root()["workingSpaceLUT"].held = space
+    assert solving.working_space() == named
+
+
+def test_processes_end_with_their_watcher(tmp_path: Path) -> None:
+    """A child that will not stop is killed."""
+    body = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('{}', flush=True)\ntime.sleep(60)"
+    child = subprocess.Popen([script(tmp_path, body)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    from pullfocus_nuke import running
+
+    began = time.monotonic()
+    running._stop(child, patience_s=0.5)
+    assert child.returncode == -signal.SIGKILL
+    assert time.monotonic() - began < 10
