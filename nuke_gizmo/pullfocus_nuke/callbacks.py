@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import nuke
-
 from pullfocus_nuke.blink import wire_kernels
 from pullfocus_nuke.bokeh import ENGINES
+from pullfocus_nuke.telling import tell
 
 __all__ = ["changed", "created"]
 
@@ -33,11 +32,7 @@ def _choose_blink(group: Any) -> None:
     if not problems:
         return
     group["engine"].setValue(ENGINES[0])
-    text = "The soap bubble kernel does not run here; ZDefocus stays.\n" + "\n".join(problems)
-    if nuke.GUI:
-        nuke.message(text)
-    else:
-        nuke.tprint(text)
+    tell("The soap bubble kernel does not run here; ZDefocus stays.\n" + "\n".join(problems))
 
 
 def show_what_counts(group: Any) -> None:

@@ -9,6 +9,7 @@ import nuke
 
 from pullfocus_nuke.bokeh import ZDEFOCUS_SIZE
 from pullfocus_nuke.refocus_panel import EXPORTS
+from pullfocus_nuke.telling import tell
 
 __all__ = ["create_export"]
 
@@ -19,12 +20,12 @@ def create_export(group: Any) -> None:
     """Make the node that `depth.Z for` names after a PullFocus, or say that it is not there."""
     kind = int(group["export_for"].getValue())
     if kind not in _CLASSES:
-        nuke.message("Choose first which node depth.Z is for.")
+        tell("Choose first which node depth.Z is for.")
         return
     try:
         node = nuke.createNode(_CLASSES[kind], inpanel=False)
     except RuntimeError:
-        nuke.message(
+        tell(
             f"This Nuke has no {_CLASSES[kind]} node ({EXPORTS[kind]}). depth.Z is set up all the"
             " same; PullFocus's own engines need nothing else."
         )
@@ -45,12 +46,12 @@ def create_export(group: Any) -> None:
         node["depthChannel"].setValue("depth.Z")
         node["focalPlane"].setValue(1)
         node["max_kernelsize"].setExpression(name + ".max_radius")
-        nuke.message(
+        tell(
             "Bokeh reads depth.Z with the focal plane at 1. Set its lens so that infinity blurs by"
             f" a radius of {2 * group['max_radius'].value() + 1:g} px."
         )
     else:
-        nuke.message(
+        tell(
             "OpenDefocus: choose direct maths and the channel depth.Z: radius in px, near positive."
         )
     group["output"].setValue("sharp")

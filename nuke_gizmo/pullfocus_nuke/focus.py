@@ -8,6 +8,7 @@ from typing import Any
 import nuke
 
 from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.telling import tell
 
 __all__ = ["chosen_pullfocus", "follow", "key_focus", "sample_point"]
 
@@ -31,15 +32,15 @@ def sample_point(group: Any) -> None:
     """Put the depth that is seen at the focus point, in this frame, into a PullFocus."""
     passes = group.input(0)
     if passes is None:
-        nuke.message("Connect the passes first: PullFocus > Import passes...")
+        tell("Connect the passes first: PullFocus > Import passes...")
         return
     if not group["coc_signed"].value():
-        nuke.message("Near and far are not told apart in this shot: there is no depth to sample.")
+        tell("Near and far are not told apart in this shot: there is no depth to sample.")
         return
     x, y = group["focus_point"].value()
     width, height = group["plate_width"].value(), group["plate_height"].value()
     if width and not (0 <= x < width and 0 <= y < height):
-        nuke.message(f"The point {x:g}, {y:g} is outside the plate, {int(width)} x {int(height)}.")
+        tell(f"The point {x:g}, {y:g} is outside the plate, {int(width)} x {int(height)}.")
         return
     frame = nuke.frame()
     coc = passes.sample("coc.X", x, y)
@@ -84,7 +85,7 @@ def follow(group: Any) -> None:
     try:
         leader = chosen_pullfocus()
     except GizmoError as error:
-        nuke.message(str(error))
+        tell(str(error))
         return
     name = leader.name()
     for knob in _FOLLOWED:

@@ -14,6 +14,7 @@ from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.nodes import Gizmo, gizmo_text
 from pullfocus_nuke.passes import Passes, read_passes
 from pullfocus_nuke.refocus_gizmo import refocus_gizmo
+from pullfocus_nuke.telling import tell
 
 __all__ = ["apply_passes", "import_passes", "make_node", "reload", "remarks"]
 
@@ -36,14 +37,14 @@ def import_passes(path: str | None = None) -> Any | None:
         read = _read_node(passes)
         group = make_node(refocus_gizmo([layer.name for layer in passes.layers]))
     except GizmoError as error:
-        nuke.message(str(error))
+        tell(str(error))
         return None
     group.setInput(0, read)
     group.setXYpos(read.xpos(), read.ypos() + 160)
     apply_passes(group, passes)
     notes = remarks(passes)
     if notes:
-        nuke.message("\n".join(notes))
+        tell("\n".join(notes))
     return group
 
 
@@ -117,7 +118,7 @@ def reload(group: Any) -> None:
         passes = read_passes(group["passes_json"].value())
         apply_passes(group, passes)
     except GizmoError as error:
-        nuke.message(str(error))
+        tell(str(error))
         return
     read = group.input(0)
     if read is not None and read.Class() == "Read":

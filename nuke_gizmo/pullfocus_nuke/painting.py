@@ -13,6 +13,7 @@ from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.focus import chosen_pullfocus
 from pullfocus_nuke.importing import make_node
 from pullfocus_nuke.passes import Layer, read_passes
+from pullfocus_nuke.telling import tell
 
 __all__ = ["paint_atlas", "write_atlas"]
 
@@ -28,7 +29,7 @@ def paint_atlas() -> Any:
         passes = read_passes(leader["passes_json"].value())
         layer = _asked([one for one in passes.layers])
     except GizmoError as error:
-        nuke.message(str(error))
+        tell(str(error))
         return None
     if layer is None:
         return None
@@ -82,10 +83,10 @@ def write_atlas(group: Any) -> None:
     try:
         nuke.execute(write, frame, frame)
     except RuntimeError as error:
-        nuke.message(f"The atlas was not written to {path}: {str(error).strip()}")
+        tell(f"The atlas was not written to {path}: {str(error).strip()}")
         return
     if not Path(path).is_file():
-        nuke.message(f"The atlas was not written to {path}.")
+        tell(f"The atlas was not written to {path}.")
         return
     for node in nuke.allNodes("Group"):
         same = node.knob("passes_json") and node.knob(layer + "_paint_file")

@@ -162,11 +162,13 @@ def refocus_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocus")
     )
     comp = _composite(graph, layers, blurred, "over_", 18)
     sharp = _composite(graph, layers, sources, "sharp_", 18.5)
-    coc = _front_coc(graph, layers, blurred, cocs)
+    coc = _front_coc(graph, layers, blurred, cocs, "_seen", 19)
+    # beside a picture without blur belong radii with hard edges, and no engine is needed for them
+    coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 22.5)
     black = graph.maths("black", passes, (-2, 2), ["0", "0", "0", "0"])
     limited = _limited(graph, passes, mask, black, comp)
     picture = _view(graph, layers, passes, limited, sharp, coc, blurred, sources)
-    _output(graph, picture, coc, cocs)
+    _output(graph, picture, coc, coc_sharp, cocs)
     return Gizmo(
         name,
         HELP,
@@ -211,28 +213,32 @@ def _composite(
 
 
 def _front_coc(
-    graph: Graph, layers: Sequence[str], blurred: Sequence[str], cocs: Sequence[str]
+    graph: Graph,
+    layers: Sequence[str],
+    streams: Sequence[str],
+    cocs: Sequence[str],
+    suffix: str,
+    row: float,
 ) -> str:
     """Add the circle of confusion of what is seen: of the first layer that covers by half."""
     below = cocs[-1]
     for index in range(len(layers) - 2, -1, -1):
-        layer = layers[index]
-        column = 4.0 * index + 3
+        layer, column = layers[index], 4.0 * index + 3
         covered = graph.copied(
-            layer + "_coc_cover",
+            layer + "_cover" + suffix,
             cocs[index],
-            blurred[index],
-            (column, 19),
+            streams[index],
+            (column, row),
             [("rgba.alpha", "rgba.alpha")],
         )
         cut = graph.maths(
-            layer + "_coc_cut",
+            layer + "_cut" + suffix,
             covered,
-            (column, 20),
+            (column, row + 1),
             ["r*shown", "g*shown", "0", "shown"],
             [("shown", f"(a>0.5?1:0)*parent.{layer}_on")],
         )
-        below = graph.merge(layer + "_coc_over", "over", below, cut, (column, 21))
+        below = graph.merge(layer + "_coc" + suffix, "over", below, cut, (column, row + 2))
     return below
 
 
@@ -287,15 +293,17 @@ def _view(
     return graph.switch("view_switch", choices, "parent.output", (0, 24))
 
 
-def _output(graph: Graph, picture: str, coc: str, cocs: Sequence[str]) -> None:
+def _output(graph: Graph, picture: str, coc: str, coc_sharp: str, cocs: Sequence[str]) -> None:
     """Add coc.X and depth.Z of what is shown to the picture."""
     each = [one for one in cocs for _ in range(2)]
-    seen = graph.switch("coc_switch", [coc, *each], "max(parent.output-5,0)", (2, 24))
+    hard = "parent.output==1||parent.output==2"
+    front = graph.switch("coc_front", [coc, coc_sharp], hard, (1, 25.5))
+    seen = graph.switch("coc_switch", [front, *each], "max(parent.output-5,0)", (2, 25.5))
     size = ZDEFOCUS_SIZE
     exported = graph.maths(
         "export",
         seen,
-        (2, 25),
+        (2, 26.5),
         [
             "r",
             "parent.export_for==0?r:parent.export_for==2?inverse:parent.export_for==4?-r:1/inverse",

@@ -17,6 +17,7 @@ from pullfocus_nuke.command import bake_command, program, remember_program, solv
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.importing import import_passes
 from pullfocus_nuke.running import Cancelled, run_command
+from pullfocus_nuke.telling import tell
 
 __all__ = [
     "Job",
@@ -81,7 +82,7 @@ def solve() -> threading.Thread | None:
         executable = program()
         write_footage(job)
     except GizmoError as error:
-        nuke.message(str(error))
+        tell(str(error))
         return None
     words = solve_command(
         executable,
@@ -108,12 +109,12 @@ def run_job(solve_words: Sequence[str], bake_words: Sequence[str], passes: str) 
         run_command(bake_words, task)
     except Cancelled:
         _in_main(
-            nuke.message,
+            tell,
             "pullfocus stopped. What was solved is kept: solve again with the same folder to go"
             " on.",
         )
     except GizmoError as error:
-        _in_main(nuke.message, f"pullfocus: {error}")
+        _in_main(tell, f"pullfocus: {error}")
     else:
         _in_main(import_passes, passes)
     finally:
@@ -270,4 +271,4 @@ def set_program() -> None:
     try:
         remember_program(str(path))
     except GizmoError as error:
-        nuke.message(str(error))
+        tell(str(error))

@@ -73,7 +73,7 @@ class FakeNode:
         return self.error
 
     def sample(self, channel, x, y, dx=1, dy=1, frame=None):
-        return self.nuke.sampled(self, channel, x, y)
+        return self.nuke.sampled(self, channel, x, y, dx, dy)
 
     def setXYpos(self, x, y):
         self["xpos"].setValue(x)
@@ -403,7 +403,7 @@ class FakeNuke(types.ModuleType):
 
         return re.sub(r"\[value ([\w.]+)\]", fill, text)
 
-    def sampled(self, node, channel, x, y):
+    def sampled(self, node, channel, x, y, dx, dy):
         raise NotImplementedError("a test that samples says what is seen")
 
     def format_of(self, node):

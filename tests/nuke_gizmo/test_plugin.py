@@ -175,7 +175,7 @@ def test_a_layer_name_cannot_smuggle_a_script_in(nuke, tmp_path: Path) -> None:
 def test_a_point_is_sampled_where_it_is_seen(nuke, group) -> None:
     asked = []
 
-    def sampled(node, channel, x, y):
+    def sampled(node, channel, x, y, dx, dy):
         asked.append((node.Class(), channel, x, y))
         return -0.75
 
