@@ -27,7 +27,7 @@ def wire_kernels(group: Any) -> list[str]:
         suffix = node.name().rsplit("_", 1)[-1]
         if node.Class() != "BlinkScript" or suffix not in KERNEL_WIRES:
             continue
-        kernel, wires = KERNEL_WIRES[suffix]
+        _, kernel, wires = KERNEL_WIRES[suffix]
         names = {label: f"{kernel}_{label}" for label in wires}
         if any(node.knob(name) is None for name in names.values()):
             node["recompile"].execute()

@@ -26,19 +26,20 @@ _SHAPE = {
     "Blades": "parent.blades<3?0:parent.blades",
     "Rotation": "parent.rotation",
     "Roundness": "parent.roundness",
-    "Squeeze": "parent.squeeze",
-    "Rim": "parent.rim",
-    "InnerRing": "parent.inner_ring",
+    "Squeeze": "clamp(parent.squeeze,0.1,10)",
+    "Rim": "parent.rim<=0?0:max(parent.rim,0.5)",
+    "InnerRing": "clamp(parent.inner_ring,0,0.95)",
 }
-KERNEL_WIRES: dict[str, tuple[str, dict[str, str]]] = {
-    "weights": (
-        "PullFocusWeights",
-        dict(_SHAPE, MaxRadius="parent.max_radius", PlateWidth="parent.plate_width"),
-    ),
-    "scatter": ("PullFocusScatter", dict(_SHAPE)),
+_SIZE = {"MaxRadius": "parent.max_radius", "PlateWidth": "parent.plate_width"}
+_REACH = dict(_SIZE, Squeeze=_SHAPE["Squeeze"])
+KERNEL_WIRES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "weights": ("weights", "PullFocusWeights", dict(_SHAPE, **_SIZE)),
+    "rows": ("reach", "PullFocusReach", dict(_REACH, Columns="0")),
+    "columns": ("reach", "PullFocusReach", dict(_REACH, Columns="1")),
+    "scatter": ("scatter", "PullFocusScatter", dict(_SHAPE)),
 }
-"""Kernel file -> name of the kernel, and its parameters with what drives them. Nuke makes these
-knobs when it compiles the kernel, so they can't stand in the file; see `blink`."""
+"""Ending of a node's name -> kernel file, name of the kernel, its parameters with what drives them.
+Nuke makes these knobs when it compiles the kernel, so they can't stand in the file; see `blink`."""
 
 
 def kernel_text(name: str) -> str:
@@ -98,7 +99,7 @@ def bokeh_knobs() -> tuple[Knob, ...]:
     )
 
 
-def engine_knobs(first_layer: str) -> tuple[Knob, ...]:
+def engine_knobs() -> tuple[Knob, ...]:
     """Return the knobs that choose what computes the blur."""
     return (
         Knob(20, "engine_group", "Engine", opens=1),
@@ -115,10 +116,11 @@ def engine_knobs(first_layer: str) -> tuple[Knob, ...]:
             flags=("+STARTLINE",),
         ),
         Knob(
-            41,
-            "useGPUIfAvailable",
+            6,
+            "use_gpu",
             "use GPU if available",
-            text=first_layer + "_scatter.useGPUIfAvailable",
+            "Compute either engine on the GPU where there is one.",
+            True,
             flags=("-STARTLINE",),
         ),
         Knob(
@@ -167,6 +169,7 @@ def defocused(graph: Graph, layer: str, source: str, coc: str, at: tuple[float, 
             ("size", parent(ZDEFOCUS_SIZE + "*parent.zdefocus_scale")),
             ("max_size", parent("parent.max_radius*parent.zdefocus_scale")),
             ("filter_type", "bladed"),
+            ("useGPUIfAvailable", parent("parent.use_gpu")),
             ("legacy_resize_mode", False),
             ("show_legacy_resize_mode", False),
             ("blades", parent("parent.blades<3?16:parent.blades")),
@@ -177,29 +180,23 @@ def defocused(graph: Graph, layer: str, source: str, coc: str, at: tuple[float, 
             ("catadioptric_size", parent("parent.inner_ring")),
         ],
     )
-    weights = graph.add(
+    weights = _kernel(graph, layer, "weights", [coc], (column + 1, row))
+    rows = _kernel(graph, layer, "rows", [weights], (column + 1, row + 1))
+    columns = _kernel(graph, layer, "columns", [rows], (column + 1, row + 2))
+    soap = _kernel(graph, layer, "scatter", [source, columns], (column + 1, row + 3))
+    return graph.switch(layer + "_defocused", [native, soap], "parent.engine", (column, row + 4))
+
+
+def _kernel(
+    graph: Graph, layer: str, ending: str, inputs: list[str], at: tuple[float, float]
+) -> str:
+    return graph.add(
         "BlinkScript",
-        layer + "_weights",
-        coc,
-        (column + 1, row),
-        [("kernelSource", kernel_text("weights"))],
-    )
-    # A pixel has to look as far as the farthest-reaching disc around it.
-    wide = graph.add(
-        "Dilate",
-        layer + "_reach",
-        weights,
-        (column + 1, row + 1),
+        f"{layer}_{ending}",
+        inputs,
+        at,
         [
-            ("channels", "alpha"),
-            ("size", parent("parent.max_radius*max(parent.squeeze,1/parent.squeeze)+4")),
+            ("kernelSource", kernel_text(KERNEL_WIRES[ending][0])),
+            ("useGPUIfAvailable", parent("parent.use_gpu")),
         ],
     )
-    soap = graph.add(
-        "BlinkScript",
-        layer + "_scatter",
-        [source, wide],
-        (column + 1, row + 2),
-        [("kernelSource", kernel_text("scatter"))],
-    )
-    return graph.switch(layer + "_defocused", [native, soap], "parent.engine", (column, row + 3))

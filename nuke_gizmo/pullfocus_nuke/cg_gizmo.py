@@ -116,7 +116,7 @@ def _knobs() -> list[Knob]:
         ),
     ]
     knobs += bokeh_knobs()
-    knobs += engine_knobs("cg")
+    knobs += engine_knobs()
     knobs.append(
         Knob(26, "version_label", "", text=f"PullFocusLens {VERSION}", flags=("+STARTLINE",))
     )
@@ -155,15 +155,15 @@ def cg_gizmo(name: str = "PullFocusLens") -> Gizmo:
         ],
     )
     blurred = defocused(graph, "cg", cg, coc, (0, 2))
-    radii = graph.maths("show_coc", coc, (3, 6), ["r", "r", "r", "1"])
-    shown = graph.switch("view_switch", [blurred, radii, cg], "parent.output", (0, 7))
+    radii = graph.maths("show_coc", coc, (3, 7), ["r", "r", "r", "1"])
+    shown = graph.switch("view_switch", [blurred, radii, cg], "parent.output", (0, 8))
     out = graph.copied(
         "with_coc",
         shown,
         coc,
-        (0, 8),
+        (0, 9),
         [("rgba.red", "coc.X"), ("rgba.blue", "pullfocus_depth.Z")],
     )
-    graph.add("Output", "Output1", out, (0, 9))
+    graph.add("Output", "Output1", out, (0, 10))
     layers = ("coc coc.X", "pullfocus_depth pullfocus_depth.Z", "depth depth.Z")
     return Gizmo(name, HELP, tuple(_knobs()), tuple(graph.nodes), layers, ON_CREATE, KNOB_CHANGED)

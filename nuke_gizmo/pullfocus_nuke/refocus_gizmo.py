@@ -157,14 +157,14 @@ def refocus_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocus")
     blurred[-1] = graph.maths(
         last + "_whole",
         blurred[-1],
-        (4.0 * len(layers) - 4, 17),
+        (4.0 * len(layers) - 4, 18),
         ["r/max(a,0.0001)", "g/max(a,0.0001)", "b/max(a,0.0001)", "1"],
     )
-    comp = _composite(graph, layers, blurred, "over_", 18)
-    sharp = _composite(graph, layers, sources, "sharp_", 18.5)
-    coc = _front_coc(graph, layers, blurred, cocs, "_seen", 19)
+    comp = _composite(graph, layers, blurred, "over_", 19)
+    sharp = _composite(graph, layers, sources, "sharp_", 19.5)
+    coc = _front_coc(graph, layers, blurred, cocs, "_seen", 20)
     # beside a picture without blur belong radii with hard edges, and no engine is needed for them
-    coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 22.5)
+    coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 23.5)
     black = graph.maths("black", passes, (-2, 2), ["0", "0", "0", "0"])
     limited = _limited(graph, passes, mask, black, comp)
     picture = _view(graph, layers, passes, limited, sharp, coc, blurred, sources)
@@ -297,13 +297,13 @@ def _output(graph: Graph, picture: str, coc: str, coc_sharp: str, cocs: Sequence
     """Add coc.X and depth.Z of what is shown to the picture."""
     each = [one for one in cocs for _ in range(2)]
     hard = "parent.output==1||parent.output==2"
-    front = graph.switch("coc_front", [coc, coc_sharp], hard, (1, 25.5))
-    seen = graph.switch("coc_switch", [front, *each], "max(parent.output-5,0)", (2, 25.5))
+    front = graph.switch("coc_front", [coc, coc_sharp], hard, (2, 25))
+    seen = graph.switch("coc_switch", [front, *each], "max(parent.output-5,0)", (2, 26))
     size = ZDEFOCUS_SIZE
     exported = graph.maths(
         "export",
         seen,
-        (2, 26.5),
+        (2, 27),
         [
             "r",
             "parent.export_for==0?r:parent.export_for==2?inverse:parent.export_for==4?-r:1/inverse",
@@ -313,6 +313,6 @@ def _output(graph: Graph, picture: str, coc: str, coc_sharp: str, cocs: Sequence
         [("inverse", "1-r/" + size)],
     )
     out = graph.copied(
-        "with_coc", picture, exported, (0, 26), [("rgba.red", "coc.X"), ("rgba.green", "depth.Z")]
+        "with_coc", picture, exported, (0, 28), [("rgba.red", "coc.X"), ("rgba.green", "depth.Z")]
     )
-    graph.add("Output", "Output1", out, (0, 28))
+    graph.add("Output", "Output1", out, (0, 29))

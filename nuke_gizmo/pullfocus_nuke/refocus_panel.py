@@ -129,6 +129,7 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             "Depth in focus that results, px of radius.",
             parent(by_mode),
             range=(-20, 20),
+            flags=("+DISABLED",),
         ),
         Knob(26, "lens_label", "<b>Lens</b>", flags=("+STARTLINE",)),
         Knob(
@@ -163,7 +164,7 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
     for name in layers:
         knobs += _layer_knobs(name)
     knobs.append(Knob(20, "end_layers", opens=-1))
-    knobs += engine_knobs(layers[0])
+    knobs += engine_knobs()
     knobs += [
         Knob(20, "output_group", "Mask and mix", opens=1),
         Knob(

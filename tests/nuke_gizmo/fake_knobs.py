@@ -21,7 +21,6 @@ NODE_KNOBS = {
         " vectorize EncodedSource clearKernelSource outputChannels",
         "Copy": "from0 to0 from1 to1 from2 to2 from3 to3 channels bbox" + _MASKED,
         "Crop": "box softness reformat intersect resize extent crop preset",
-        "Dilate": "channels size" + _MASKED,
         "Dot": "",
         "Expression": "channel0 channel1 channel2 channel3 expr0 expr1 expr2 expr3 temp_name0"
         " temp_expr0 temp_name1 temp_expr1 temp_name2 temp_expr2 temp_name3 temp_expr3" + _MASKED,

@@ -11,7 +11,7 @@ import numpy as np
 from blink_kernel import BlinkKernel
 from nuke_expression import evaluate
 from pullfocus.plate.exr import read_exr
-from scipy.ndimage import map_coordinates, maximum_filter
+from scipy.ndimage import map_coordinates
 
 RGBA = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")
 _SHORT = {"r": RGBA[0], "g": RGBA[1], "b": RGBA[2], "a": RGBA[3]}
@@ -220,12 +220,6 @@ class Interpreter:
         for channel in RGBA[:3]:
             made[channel] = _cubic(source[channel], x, y)
         return Picture(made, places.width, places.height)
-
-    def do_Dilate(self, node):
-        picture = self.source(node, 0)
-        size = 2 * int(np.ceil(self.number(node, "size"))) + 1
-        grown = maximum_filter(picture[RGBA[3]], size=size, mode="nearest")
-        return picture.with_channels({RGBA[3]: grown})
 
     def do_Reformat(self, node):
         """Shrinks by a whole number, taking one pixel of each block."""

@@ -10,7 +10,7 @@ import torch
 from blink_kernel import FORBIDDEN, BlinkKernel
 from nuke_script import evaluated
 from pullfocus_nuke.bokeh import KERNEL_WIRES
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import gaussian_filter
 
 from cuda_lensblur import Aperture, scatter_blur
 from cuda_lensblur.aperture import aperture_kernel
@@ -47,8 +47,8 @@ def texts() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def kernels(texts: dict[str, str], compiler: str) -> tuple[BlinkKernel, BlinkKernel]:
-    return BlinkKernel(texts["weights"]), BlinkKernel(texts["scatter"])
+def kernels(texts: dict[str, str], compiler: str) -> dict[str, BlinkKernel]:
+    return {name: BlinkKernel(text) for name, text in texts.items()}
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -56,12 +56,13 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def blurred(kernels, image, radius, **shape) -> np.ndarray:
-    weights, scatter = kernels
     coc = np.zeros((*radius.shape, 4), np.float32)
     coc[..., 1] = radius
-    found = weights(coc, MaxRadius=TOP, **shape)
-    found[..., 3] = maximum_filter(found[..., 3], size=4 * TOP + 9, mode="nearest")
-    return scatter(image, found, **shape)
+    found = kernels["weights"](coc, MaxRadius=TOP, **shape)
+    reach = {"MaxRadius": TOP, "Squeeze": shape.get("Squeeze", 1)}
+    for columns in (0, 1):
+        found = kernels["rows"](found, Columns=columns, **reach)
+    return kernels["scatter"](image, found, **shape)
 
 
 def bordered(array: np.ndarray, width: int) -> np.ndarray:
@@ -132,15 +133,15 @@ def test_sizes_are_those_of_the_calibration(kernels) -> None:
     radius = np.linspace(1, TOP, 96, dtype=np.float32)[None]
     coc = np.zeros((1, 96, 4), np.float32)
     coc[..., 1] = radius
-    sizes = kernels[0](coc, MaxRadius=TOP)[..., 0]
+    sizes = kernels["weights"](coc, MaxRadius=TOP)[..., 0]
     truth = disc_kernel("soap_bubble").size(torch.from_numpy(radius).double())[0].numpy()
     assert np.abs(sizes - truth).max() < 2e-3
 
 
 def test_half_resolution_halves_the_radii(kernels) -> None:
     coc = np.full((2, 96, 4), 8, np.float32)
-    full = kernels[0](coc / 2, MaxRadius=TOP, PlateWidth=96)
-    proxy = kernels[0](coc, MaxRadius=TOP, PlateWidth=192)
+    full = kernels["weights"](coc / 2, MaxRadius=TOP, PlateWidth=96)
+    proxy = kernels["weights"](coc, MaxRadius=TOP, PlateWidth=192)
     np.testing.assert_allclose(proxy, full, rtol=2e-3)
 
 
@@ -161,7 +162,7 @@ def test_kernels_use_only_what_blink_has(texts) -> None:
         assert not re.search(FORBIDDEN, code), re.search(FORBIDDEN, code)
         numbers = re.findall(r"(?<![\w.])\d+\.\d*(?:[eE]-?\d+)?(?!\d)f?", code)
         assert all(number.endswith("f") for number in numbers), numbers
-        kernel, wires = KERNEL_WIRES[name]
+        _, kernel, wires = KERNEL_WIRES[name]
         labels = re.findall(r'defineParam\(\s*\w+\s*,\s*"([^"]*)"', code)
         assert f"kernel {kernel} :" in code
         assert sorted(labels) == sorted(wires)
