@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
         "PullFocus verify: Nuke {}, {}, {} threads, GPU {}".format(
             nuke.NUKE_VERSION_STRING,
             platform.platform(),
-            nuke.env["threads"],
-            nuke.env["gpu"],
+            _env("threads"),
+            _env("gpu"),
         )
     ]
     record = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
@@ -63,6 +63,14 @@ def main(arguments: list[str]) -> int:
     (out / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
     return failed
+
+
+def _env(key: str) -> Any:
+    """What Nuke says of the machine; not every version says everything."""
+    try:
+        return nuke.env[key]
+    except KeyError:
+        return "not said"
 
 
 def _row(

@@ -54,7 +54,8 @@ def make_node(gizmo: Gizmo) -> Any:
     try:
         with os.fdopen(handle, "w") as stream:
             stream.write(gizmo_text(gizmo))
-        return nuke.nodePaste(path.replace("\\", "/"))
+        # what was pasted is selected, should a version of Nuke not return it
+        return nuke.nodePaste(path.replace("\\", "/")) or nuke.selectedNode()
     finally:
         Path(path).unlink()
 
@@ -72,6 +73,10 @@ def _read_node(passes: Passes) -> Any:
     # Scene-linear already, and uv, radii and motion must not pass through any curve.
     read["raw"].setValue(True)
     read["on_error"].setValue("error")
+    if passes.pixel_aspect != 1:
+        name = f"pullfocus_{passes.width}x{passes.height}_{passes.pixel_aspect:g}"
+        nuke.addFormat(f"{passes.width} {passes.height} {passes.pixel_aspect:g} {name}")
+        read["format"].setValue(name)
     read["label"].setValue("pullfocus passes\n" + passes.colorspace)
     return read
 

@@ -207,6 +207,7 @@ class FakeNuke(types.ModuleType):
         self.answers: list = []
         self.executed: list[tuple] = []
         self.plugin_paths: list[str] = []
+        self.formats: dict[str, tuple] = {}
         self.nodes_by_name: dict[str, FakeNode] = {}
         self.context: list[FakeNode] = []
         self.current_frame = 1
@@ -306,6 +307,13 @@ class FakeNuke(types.ModuleType):
     def selectedNodes(self, filter=None):
         nodes = [n for n in self.nodes_by_name.values() if n["selected"].held is True]
         return [node for node in nodes if filter in (None, node.kind)][::-1]
+
+    def selectedNode(self):
+        return self.selectedNodes()[0]
+
+    def addFormat(self, text):
+        width, height, aspect, name = text.split()
+        self.formats[name] = (int(width), int(height), float(aspect))
 
     def root(self):
         return self.root_knobs

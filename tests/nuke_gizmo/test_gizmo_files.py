@@ -3,6 +3,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,24 @@ def test_code_that_nuke_imports_is_python_3_7_and_needs_nothing_else() -> None:
                 found = [node.module]
             for name in found:
                 assert name.split(".")[0] in allowed | standard, f"{path.name}: {name}"
+
+
+def test_the_oldest_python_makes_the_same_files() -> None:
+    python = shutil.which("python3.7")
+    probe = [python, "-c", "import sys; assert sys.version_info[:2] == (3, 7)"] if python else []
+    if not python or subprocess.run(probe, capture_output=True).returncode:
+        pytest.skip("no Python 3.7, that of Nuke 13, is here")
+    code = (
+        "import sys, types; sys.path.insert(0, sys.argv[1]); "
+        "sys.modules['nuke'] = types.ModuleType('nuke'); "
+        "from pullfocus_nuke import callbacks, exporting, painting, solving; "
+        "from pullfocus_nuke.gizmo_files import gizmo_files; "
+        "print(''.join(gizmo_files().values()), end='')"
+    )
+    made = subprocess.run(
+        [python, "-c", code, str(FOLDER)], capture_output=True, text=True, check=True
+    )
+    assert made.stdout == "".join(gizmo_files().values())
 
 
 def test_files_begin_with_their_licence() -> None:

@@ -99,6 +99,12 @@ def test_import_reads_what_passes_json_says(nuke, group, tmp_path: Path) -> None
     assert group["focus_depth"].number() == -1.0
 
 
+def test_an_anamorphic_plate_keeps_its_pixels(nuke, tmp_path: Path) -> None:
+    node = importing.import_passes(str(described(tmp_path / "passes", pixel_aspect=2.0)))
+    name = node.input(0)["format"].value()
+    assert nuke.formats[name] == (160, 90, 2.0)
+
+
 @pytest.mark.parametrize("layers", [("everything",), ("a", "b", "c"), ("hand", "face", "x_1", "w")])
 def test_any_number_of_layers_gets_its_own_node(nuke, tmp_path: Path, layers) -> None:
     node = importing.import_passes(str(described(tmp_path / "passes", layers)))

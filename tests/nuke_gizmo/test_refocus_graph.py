@@ -196,6 +196,33 @@ def test_a_painted_atlas_is_that_of_the_command(node, painted: Path, layer: str,
     assert (np.abs(after.rgb() - before.rgb())[still].max(-1) == 0).mean() > 0.98
 
 
+class FromTheSource(Interpreter):
+    """STMap takes its format from the source: Nuke's manual does not say which it is."""
+
+    def do_STMap(self, node):
+        source, places = self.source(node, 0), self.source(node, 1)
+        missing = {}
+        for name, data in places.channels.items():
+            whole = np.zeros((source.height, source.width), np.float32)
+            whole[source.height - places.height :, : places.width] = data
+            missing[name] = whole
+        wide = Picture(missing, source.width, source.height)
+        self.memory[node.input(1).fullName()] = wide
+        out = super().do_STMap(node)
+        self.memory[node.input(1).fullName()] = places
+        assert (out.width, out.height) == (source.width, source.height)
+        return out
+
+
+@pytest.mark.parametrize("layer", ["bg", "fg"])
+def test_paint_lands_alike_whichever_format_stmap_takes(node, painted: Path, layer: str) -> None:
+    node["output"].setValue("sharp")
+    node[f"{layer}_edit"].setValue("painted file")
+    node[f"{layer}_paint_file"].setValue(str(painted / f"painted_{layer}.exr"))
+    other = FromTheSource(FRAME).run(node)
+    np.testing.assert_allclose(other.rgb(), shown(node).rgb(), atol=1e-6)
+
+
 def test_only_what_is_looked_at_is_computed(node) -> None:
     """No file of paint and no mask is needed as long as nothing asks for them."""
     interpreter = Interpreter(FRAME)
