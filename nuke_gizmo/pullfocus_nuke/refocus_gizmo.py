@@ -122,16 +122,22 @@ def _coc(graph: Graph, name: str, passes: str, column: float) -> str:
     )
 
 
-def _lifted(graph: Graph, name: str, source: str, column: float) -> str:
-    """Give clipped highlights back some of their light."""
+def _lifted(graph: Graph, name: str, source: str, coc: str, column: float) -> str:
+    """Give clipped highlights back some of their light, where they are out of focus."""
+    with_radius = graph.copied(
+        name + "_with_radius", source, coc, (column, 12), [("rgba.green", "coc.X")]
+    )
     straight = "max(r,max(g,b))/max(a,0.000001)"
-    gain = "1+(parent.highlight_gain-1)*bright*bright"
     return graph.maths(
         name + "_lifted",
-        source,
-        (column, 12),
+        with_radius,
+        (column, 13),
         ["r*gain", "g*gain", "b*gain", None],
-        [("bright", f"clamp(({straight}-0.8)/0.2,0,1)"), ("gain", gain)],
+        [
+            ("bright", f"clamp(({straight}-0.8)/0.2,0,1)"),
+            ("spread", "clamp((coc.X-0.5)/1.5,0,1)"),
+            ("gain", "1+(parent.highlight_gain-1)*bright*bright*spread"),
+        ],
     )
 
 
@@ -150,18 +156,18 @@ def refocus_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocus")
         shuffled = graph.layer(layer + "_layer", passes, layer, (column, 2))
         sources.append(_painted(graph, layer, passes, shuffled, paints[index], column))
         cocs.append(_coc(graph, layer, passes, column))
-        lifted = _lifted(graph, layer, sources[-1], column)
-        blurred.append(defocused(graph, layer, lifted, cocs[-1], (column, 13)))
+        lifted = _lifted(graph, layer, sources[-1], cocs[-1], column)
+        blurred.append(defocused(graph, layer, lifted, cocs[-1], (column, 14)))
     last = layers[-1]
     # Light has left the complete layer at its borders; nothing lies behind it.
     blurred[-1] = graph.maths(
         last + "_whole",
         blurred[-1],
-        (4.0 * len(layers) - 4, 18),
+        (4.0 * len(layers) - 4, 19),
         ["r/max(a,0.0001)", "g/max(a,0.0001)", "b/max(a,0.0001)", "1"],
     )
-    comp = _composite(graph, layers, blurred, "over_", 19)
-    sharp = _composite(graph, layers, sources, "sharp_", 19.5)
+    comp = _composite(graph, layers, blurred, "over_", 20)
+    sharp = _composite(graph, layers, sources, "sharp_", 20.5)
     coc = _front_coc(graph, layers, blurred, cocs, "_seen", 20)
     # beside a picture without blur belong radii with hard edges, and no engine is needed for them
     coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 23.5)

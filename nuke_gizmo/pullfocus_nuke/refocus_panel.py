@@ -154,7 +154,8 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             7,
             "highlight_gain",
             "highlight gain",
-            "Light above 0.8 is multiplied by up to this: what a clipped sensor lost. 1: off.",
+            "Light above 0.8 that is out of focus is multiplied by up to this: what a clipped"
+            " sensor lost. 1: off.",
             1,
             range=(1, 10),
         ),

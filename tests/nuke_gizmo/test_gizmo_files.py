@@ -55,6 +55,12 @@ def test_the_files_are_those_of_the_descriptions() -> None:
         assert f" name {name.removesuffix('.gizmo')}\n" in text
 
 
+def test_the_picture_is_that_of_the_description() -> None:
+    from nuke_gizmo.diagram import PICTURE, svg
+
+    assert PICTURE.read_text() == svg(refocus_gizmo()), "run python -m nuke_gizmo.diagram"
+
+
 @every
 def test_tcl_reads_the_graph_that_was_described(gizmo: Gizmo) -> None:
     group = built(gizmo)
