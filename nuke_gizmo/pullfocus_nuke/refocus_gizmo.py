@@ -166,11 +166,11 @@ def refocus_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocus")
         (4.0 * len(layers) - 4, 19),
         ["r/max(a,0.0001)", "g/max(a,0.0001)", "b/max(a,0.0001)", "1"],
     )
-    comp = _composite(graph, layers, blurred, "over_", 20)
-    sharp = _composite(graph, layers, sources, "sharp_", 20.5)
-    coc = _front_coc(graph, layers, blurred, cocs, "_seen", 20)
+    comp = _composite(graph, layers, blurred, "over_", 21)
+    sharp = _composite(graph, layers, sources, "sharp_", 22)
+    coc = _front_coc(graph, layers, blurred, cocs, "_seen", 21)
     # beside a picture without blur belong radii with hard edges, and no engine is needed for them
-    coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 23.5)
+    coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 24)
     black = graph.maths("black", passes, (-2, 2), ["0", "0", "0", "0"])
     limited = _limited(graph, passes, mask, black, comp)
     picture = _view(graph, layers, passes, limited, sharp, coc, blurred, sources)
@@ -251,20 +251,20 @@ def _front_coc(
 def _limited(graph: Graph, passes: str, mask: str, black: str, comp: str) -> str:
     """Add mask, hold-out and mix."""
     white = graph.maths("white", passes, (-3, 2), ["1", "1", "1", "1"])
-    chosen = graph.switch("mask_or_all", [white, mask], "parent.mask_mode>0", (-3, 18))
+    chosen = graph.switch("mask_or_all", [white, mask], "parent.mask_mode>0", (-3, 21))
     shaped = graph.maths(
         "mask_shaped",
         chosen,
-        (-3, 19),
+        (-3, 22),
         [None, None, None, "out?1-turned:turned"],
         [
             ("turned", "parent.mask_invert&&parent.mask_mode>0?1-a:a"),
             ("out", "parent.mask_mode==2"),
         ],
     )
-    outside = graph.switch("outside", [passes, black], "parent.mask_mode==2", (-2, 19))
-    kept = graph.merge("limited", "copy", outside, comp, (-2, 20), mask=shaped)
-    return graph.merge("mixed", "copy", passes, kept, (-2, 21), [("mix", parent("parent.mix"))])
+    outside = graph.switch("outside", [passes, black], "parent.mask_mode==2", (-2, 22))
+    kept = graph.merge("limited", "copy", outside, comp, (-2, 23), mask=shaped)
+    return graph.merge("mixed", "copy", passes, kept, (-2, 24), [("mix", parent("parent.mix"))])
 
 
 def _view(
@@ -278,13 +278,13 @@ def _view(
     sources: Sequence[str],
 ) -> str:
     """Add what the view knob chooses between."""
-    radii = graph.maths("show_coc", coc, (2, 22), ["r", "r", "r", "1"])
-    judged = graph.copied("judged", limited, coc, (1, 22), [("rgba.red", "rgba.alpha")])
+    radii = graph.maths("show_coc", coc, (2, 25), ["r", "r", "r", "1"])
+    judged = graph.copied("judged", limited, coc, (1, 25), [("rgba.red", "rgba.alpha")])
     tint = "0.25*{0}+0.75*(r+g+b)/3*(abs(a)<=0.5?{1}:a<0?{2}:{3})".format
     overlay = graph.maths(
         "focal_plane",
         judged,
-        (1, 23),
+        (1, 26),
         [
             tint("r", "0.2", "0.3", "1"),
             tint("g", "1", "0.5", "0.35"),
@@ -292,24 +292,24 @@ def _view(
             "1",
         ],
     )
-    matte = graph.maths("show_matte", blurred[0], (3, 22), ["a", "a", "a", "a"])
+    matte = graph.maths("show_matte", blurred[0], (-1, 25), ["a", "a", "a", "a"])
     choices = [limited, sharp, passes, radii, overlay, matte]
     for out, source in zip(blurred, sources):
         choices += [out, source]
-    return graph.switch("view_switch", choices, "parent.output", (0, 24))
+    return graph.switch("view_switch", choices, "parent.output", (0, 28))
 
 
 def _output(graph: Graph, picture: str, coc: str, coc_sharp: str, cocs: Sequence[str]) -> None:
     """Add coc.X and depth.Z of what is shown to the picture."""
     each = [one for one in cocs for _ in range(2)]
     hard = "parent.output==1||parent.output==2"
-    front = graph.switch("coc_front", [coc, coc_sharp], hard, (2, 25))
-    seen = graph.switch("coc_switch", [front, *each], "max(parent.output-5,0)", (2, 26))
+    front = graph.switch("coc_front", [coc, coc_sharp], hard, (2, 28))
+    seen = graph.switch("coc_switch", [front, *each], "max(parent.output-5,0)", (2, 29))
     size = ZDEFOCUS_SIZE
     exported = graph.maths(
         "export",
         seen,
-        (2, 27),
+        (2, 30),
         [
             "r",
             "parent.export_for==0?r:parent.export_for==2?inverse:parent.export_for==4?-r:1/inverse",
@@ -319,6 +319,6 @@ def _output(graph: Graph, picture: str, coc: str, coc_sharp: str, cocs: Sequence
         [("inverse", "1-r/" + size)],
     )
     out = graph.copied(
-        "with_coc", picture, exported, (0, 28), [("rgba.red", "coc.X"), ("rgba.green", "depth.Z")]
+        "with_coc", picture, exported, (0, 31), [("rgba.red", "coc.X"), ("rgba.green", "depth.Z")]
     )
-    graph.add("Output", "Output1", out, (0, 29))
+    graph.add("Output", "Output1", out, (0, 32))

@@ -149,6 +149,12 @@ def test_inputs_are_numbered_without_gaps_and_used(gizmo: Gizmo) -> None:
 
 
 @every
+def test_no_node_lies_on_another(gizmo: Gizmo) -> None:
+    places = [node.at for node in gizmo.nodes]
+    assert len(set(places)) == len(places), [p for p in places if places.count(p) > 1]
+
+
+@every
 def test_code_in_knobs_is_python_3_7(gizmo: Gizmo) -> None:
     codes = [gizmo.on_create, gizmo.knob_changed]
     codes += [knob.text for knob in gizmo.knobs if knob.kind == 22]
