@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import nuke
+
 from pullfocus_nuke.blink import wire_kernels
 from pullfocus_nuke.bokeh import ENGINES
 from pullfocus_nuke.telling import tell
@@ -30,6 +32,10 @@ def changed(group: Any, knob: Any) -> None:
 def _choose_blink(group: Any) -> None:
     problems = wire_kernels(group)
     if not problems:
+        return
+    if not nuke.GUI:
+        # a frame of the farm must fail, not look different: the kernel's own error does that
+        tell("\n".join(problems))
         return
     group["engine"].setValue(ENGINES[0])
     tell("The soap bubble kernel does not run here; ZDefocus stays.\n" + "\n".join(problems))

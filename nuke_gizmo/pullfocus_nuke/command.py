@@ -11,7 +11,14 @@ from typing import Mapping, Sequence
 
 from pullfocus_nuke.errors import GizmoError
 
-__all__ = ["bake_command", "clean_environment", "program", "remember_program", "solve_command"]
+__all__ = [
+    "bake_command",
+    "clean_environment",
+    "program",
+    "rate_text",
+    "remember_program",
+    "solve_command",
+]
 
 _SETTINGS = Path.home() / ".nuke" / "pullfocus.json"
 # Nuke points these at its own Python and libraries; another Python would trip over them.
@@ -59,6 +66,14 @@ def remember_program(path: str, settings: Path = _SETTINGS) -> None:
         beside.replace(settings)
     except OSError as error:
         raise GizmoError(f"cannot write {settings}: {error.strerror}") from error
+
+
+def rate_text(fps: float) -> str:
+    """Return frames a second as pullfocus takes it: 23.976 is short for 24000/1001."""
+    whole = round(fps * 1.001)
+    if abs(whole / 1.001 - fps) < 0.002 and abs(whole - fps) > 0.002:
+        return f"{whole * 1000}/1001"
+    return f"{fps:g}"
 
 
 def solve_command(

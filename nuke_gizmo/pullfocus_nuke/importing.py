@@ -100,7 +100,8 @@ def apply_passes(group: Any, passes: Passes) -> None:
     group["plate_width"].setValue(passes.width)
     group["plate_height"].setValue(passes.height)
     group["pass_colorspace"].setValue(passes.colorspace)
-    group["focus_point"].setValue([passes.width / 2.0, passes.height / 2.0])
+    if not any(group["focus_point"].value()):
+        group["focus_point"].setValue([passes.width / 2.0, passes.height / 2.0])
     for layer in passes.layers:
         group[layer.name + "_depth"].setValue(layer.depth)
         group[layer.name + "_atlas"].setValue(layer.atlas)
@@ -118,15 +119,21 @@ def apply_passes(group: Any, passes: Passes) -> None:
 
 
 def reload(group: Any) -> None:
-    """Read the passes.json that a node names once more."""
+    """Read the passes.json that a node names, and give the node its Read if it has no input."""
+    path = group["passes_json"].value()
+    if not path:
+        tell("Choose the passes.json of a bake first.")
+        return
     try:
-        passes = read_passes(group["passes_json"].value())
+        passes = read_passes(path)
         apply_passes(group, passes)
     except GizmoError as error:
         tell(str(error))
         return
     read = group.input(0)
-    if read is not None and read.Class() == "Read":
+    if read is None:
+        group.setInput(0, _read_node(passes))
+    elif read.Class() == "Read":
         for knob, value in (
             ("file", passes.pattern),
             ("first", passes.first),

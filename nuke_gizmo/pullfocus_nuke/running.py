@@ -6,6 +6,8 @@ Nothing here needs Nuke: progress goes to any object with setMessage, setProgres
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import queue
@@ -59,9 +61,12 @@ def run_command(words: Sequence[str], task: Any) -> dict[str, Any]:
     ]
     for thread in threads:
         thread.start()
+    at_exit = functools.partial(_terminate, child)
+    atexit.register(at_exit)  # Nuke is closed: save, and do not go on unseen
     try:
         done, failure = _follow(lines, task, child)
     finally:
+        atexit.unregister(at_exit)
         if child.poll() is None:
             _stop(child)
     for thread in threads:
@@ -118,8 +123,16 @@ def _words(event: dict[str, Any]) -> str:
     return text
 
 
+def _terminate(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+
+
 def _stop(child: subprocess.Popen[bytes], patience_s: float = _PATIENCE_S) -> None:
-    """Ask a child to save and end; insist if it does not."""
+    """Ask a child to save and end; insist if it does not.
+
+    On Windows it ends at once: what was solved up to the last checkpoint is kept.
+    """
     if os.name == "nt":
         child.send_signal(signal.CTRL_BREAK_EVENT)  # type: ignore[attr-defined,unused-ignore]
     else:

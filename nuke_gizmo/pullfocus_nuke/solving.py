@@ -13,7 +13,7 @@ from typing import Any, Sequence
 
 import nuke
 
-from pullfocus_nuke.command import bake_command, program, remember_program, solve_command
+from pullfocus_nuke.command import bake_command, program, rate_text, remember_program, solve_command
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.importing import import_passes
 from pullfocus_nuke.running import Cancelled, run_command
@@ -91,7 +91,7 @@ def solve() -> threading.Thread | None:
         job.folder + "/shot.solve",
         quality=job.quality,
         frames=f"{job.first}-{job.last}",
-        rate=f"{nuke.root()['fps'].value():g}",
+        rate=rate_text(nuke.root()["fps"].value()),
         colorspace=working_space(),
         restart=job.restart,
     )

@@ -99,6 +99,30 @@ def test_import_reads_what_passes_json_says(nuke, group, tmp_path: Path) -> None
     assert group["focus_depth"].number() == -1.0
 
 
+def test_on_the_farm_an_engine_is_never_changed(nuke, group) -> None:
+    group["engine"].setValue("soap bubble (Blink)")
+    nuke.GUI, nuke.broken_kernels = False, True
+    for child in group.nodes():
+        for name in [name for name in child.all_knobs if name.startswith("PullFocus")]:
+            del child.all_knobs[name]
+    nuke.run_code(group["onCreate"].value(), group)
+    assert group["engine"].value() == "soap bubble (Blink)"
+    assert "did not compile" in nuke.messages[-1]
+
+
+def test_a_bare_node_imports_by_its_own_button(nuke, tmp_path: Path) -> None:
+    node = nuke.createNode("PullFocus")
+    node["reload_passes"].execute()
+    assert "Choose the passes.json" in nuke.messages[-1]
+    node["passes_json"].setValue(str(described(tmp_path / "passes") / "passes.json"))
+    node["reload_passes"].execute()
+    assert node.input(0)["file"].value().endswith("shot_v01.%04d.exr")
+    node["focus_point"].setValue([7.0, 9.0])
+    node["reload_passes"].execute()
+    assert node["focus_point"].value() == [7.0, 9.0]
+    assert len(nuke.allNodes("Read")) == 1
+
+
 def test_an_anamorphic_plate_keeps_its_pixels(nuke, tmp_path: Path) -> None:
     node = importing.import_passes(str(described(tmp_path / "passes", pixel_aspect=2.0)))
     name = node.input(0)["format"].value()

@@ -143,6 +143,24 @@ def test_commands_are_those_that_pullfocus_takes() -> None:
             assert context.params["restart"] is True
 
 
+@pytest.mark.parametrize(
+    ("fps", "text"),
+    [
+        (24.0, "24"),
+        (23.976, "24000/1001"),
+        (29.97, "30000/1001"),
+        (59.94, "60000/1001"),
+        (25, "25"),
+        (12.5, "12.5"),
+    ],
+)
+def test_rates_are_told_exactly(fps: float, text: str) -> None:
+    from fractions import Fraction
+
+    assert command.rate_text(fps) == text
+    assert float(Fraction(text)) == pytest.approx(fps, abs=1e-3)
+
+
 def test_the_program_is_found_and_remembered(tmp_path: Path, monkeypatch) -> None:
     settings = tmp_path / ".nuke" / "pullfocus.json"
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
