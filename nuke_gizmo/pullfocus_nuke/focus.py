@@ -91,6 +91,6 @@ def follow(group: Any) -> None:
     for knob in _FOLLOWED:
         group[knob].setExpression(f"{name}.{knob}")
     layers = leader["focus_layer"].values()
-    group["near_depth"].setExpression(f"{name}.{layers[0]}_depth")
-    group["far_depth"].setExpression(f"{name}.{layers[-1]}_depth")
+    group["near_depth"].setExpression(f"{name}.{layers[0]}_middle")
+    group["far_depth"].setExpression(f"{name}.{layers[-1]}_middle")
     group["engine"].setValue(leader["engine"].value())

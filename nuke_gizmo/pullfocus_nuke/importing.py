@@ -103,7 +103,7 @@ def apply_passes(group: Any, passes: Passes) -> None:
     if not any(group["focus_point"].value()):
         group["focus_point"].setValue([passes.width / 2.0, passes.height / 2.0])
     for layer in passes.layers:
-        group[layer.name + "_depth"].setValue(layer.depth)
+        group[layer.name + "_middle"].setValue(layer.depth)
         group[layer.name + "_atlas"].setValue(layer.atlas)
         group[layer.name + "_atlas_width"].setValue(layer.atlas_width)
         group[layer.name + "_atlas_height"].setValue(layer.atlas_height)

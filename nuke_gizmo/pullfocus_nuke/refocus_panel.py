@@ -44,7 +44,7 @@ def choice(values: Sequence[str], chosen: str) -> str:
 
 def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
     """Return the knobs for layers, front to back."""
-    depths = choice([name + "_depth" for name in layers], "focus_layer")
+    depths = choice([name + "_middle" for name in layers], "focus_layer")
     by_mode = choice(
         ["plate_focus", "(" + depths + ")", "point_depth", "focus_value"], "focus_mode"
     )
@@ -249,7 +249,7 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
 
 def _layer_knobs(name: str) -> list[Knob]:
     return [
-        Knob(26, name + "_label", f"<b>{name}</b>", flags=("+STARTLINE",)),
+        Knob(26, name + "_title", f"<b>{name}</b>", flags=("+STARTLINE",)),
         Knob(6, name + "_on", "show", "Composite this layer.", True, flags=("+STARTLINE",)),
         Knob(
             6,
@@ -291,7 +291,7 @@ def _shot_knobs(name: str) -> list[Knob]:
     return [
         Knob(
             7,
-            name + "_depth",
+            name + "_middle",
             name + " depth",
             "Middle depth of the layer, px of radius.",
             0,

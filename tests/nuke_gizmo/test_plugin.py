@@ -90,8 +90,8 @@ def test_import_reads_what_passes_json_says(nuke, group, tmp_path: Path) -> None
     assert read["raw"].value() is True
     assert [group["plate_focus"].getValueAt(f) for f in (1001, 1002, 1003)] == [0.5, 1.5, -2.0]
     assert (group["plate_width"].value(), group["plate_height"].value()) == (160, 90)
-    assert group["bg_depth"].value() == 0.0
-    assert group["fg_depth"].value() == -1.0
+    assert group["bg_middle"].value() == 0.0
+    assert group["fg_middle"].value() == -1.0
     assert group["bg_atlas"].value() == f"{folder}/atlas_bg.exr"
     assert group["bg_atlas_width"].value() == 91
     assert group["focus_depth"].number() == 1.5
@@ -129,7 +129,9 @@ def test_an_anamorphic_plate_keeps_its_pixels(nuke, tmp_path: Path) -> None:
     assert nuke.formats[name] == (160, 90, 2.0)
 
 
-@pytest.mark.parametrize("layers", [("everything",), ("a", "b", "c"), ("hand", "face", "x_1", "w")])
+@pytest.mark.parametrize(
+    "layers", [("all_of_it",), ("a", "b", "c"), ("point", "focus", "lens", "sharp")]
+)
 def test_any_number_of_layers_gets_its_own_node(nuke, tmp_path: Path, layers) -> None:
     node = importing.import_passes(str(described(tmp_path / "passes", layers)))
     assert node["focus_layer"].values() == list(layers)
