@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PullFocus in Blender: solve, import, refocus and paint without leaving it.
+
+Thin: what computes is the `pullfocus` command, run beside Blender; here are panels, a node group
+and files. Nothing is fetched from anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _operators() -> tuple[Any, ...]:
+    from . import focus_op, import_op, paint_op, panels, preferences, solve_op
+
+    modules = (preferences, solve_op, import_op, focus_op, paint_op, panels)
+    return tuple(cls for module in modules for cls in module.CLASSES)
+
+
+def register() -> None:
+    """Add everything to Blender."""
+    import bpy
+
+    from . import properties
+
+    properties.register()
+    for cls in _operators():
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Take everything away, and stop what runs."""
+    import bpy
+
+    from . import job_operator, properties
+
+    job_operator.end_jobs()
+    for cls in reversed(_operators()):
+        bpy.utils.unregister_class(cls)
+    properties.unregister()

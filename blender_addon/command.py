@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command lines of pullfocus. Plain Python: nothing of Blender in here."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import AddonError
+
+QUALITIES = ("draft", "standard", "high")
+DEVICES = ("cpu", "cuda")
+
+_LAYER_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_NUMBERED = re.compile(r"(.*?)(\d+)(\.[^.\d][^.]*)")
+
+
+@dataclass(frozen=True)
+class SolveOrder:
+    """What to solve, all paths absolute."""
+
+    plate: str
+    """A pattern with ####, a folder or a movie."""
+    mattes: tuple[tuple[str, str], ...]
+    """(layer, path), front to back."""
+    out: str
+    """Solve folder."""
+    quality: str = "standard"
+    minutes: float | None = None
+    """Spend about this long instead of a number of steps."""
+    colorspace: str = ""
+    """OCIO name; empty: what pullfocus assumes for the kind of file."""
+    frames: str = ""
+    """A range such as 1001-1060; empty: all."""
+    device: str = "cpu"
+    restart: bool = False
+
+
+def find_launcher(
+    chosen: str, which: Callable[[str], str | None] = shutil.which
+) -> tuple[str, ...]:
+    """Return how to start pullfocus: a command, or a Python that has it.
+
+    Args:
+        chosen: path of either, from the preferences; empty: look on PATH.
+        which: finds a command on PATH.
+
+    Raises:
+        AddonError: none found.
+    """
+    if chosen:
+        path = Path(chosen)
+        if not path.is_file():
+            raise AddonError(f"expected pullfocus or its Python, got no file at {chosen}")
+        return (chosen, "-m", "pullfocus.cli") if path.stem.startswith("python") else (chosen,)
+    found = which("pullfocus")
+    if found is None:
+        raise AddonError(
+            "expected pullfocus on PATH, got none: set its Python in the preferences of PullFocus"
+        )
+    return (found,)
+
+
+def solve_command(launcher: tuple[str, ...], order: SolveOrder) -> list[str]:
+    """Return the command that starts a solve, or goes on with it where the folder holds one.
+
+    Raises:
+        AddonError: no plate, or a layer name that is not allowed or comes twice.
+    """
+    if not order.plate:
+        raise AddonError("expected a plate, got none: choose footage to solve")
+    command = [*launcher, "solve", order.plate, "--out", order.out]
+    names = [name for name, _ in order.mattes]
+    for name, path in order.mattes:
+        if not _LAYER_NAME.fullmatch(name):
+            raise AddonError(f"expected a layer name such as fg (a-z, 0-9, _), got {name!r}")
+        if names.count(name) > 1:
+            raise AddonError(f"expected every layer once, got {name!r} twice")
+        if not path:
+            raise AddonError(f"expected a matte for the layer {name!r}, got none")
+        command += ["--matte", f"{name}={path}"]
+    command += ["--quality", order.quality]
+    if order.minutes is not None:
+        command += ["--minutes", f"{order.minutes:g}"]
+    for flag, value in (("--colorspace", order.colorspace), ("--frames", order.frames)):
+        if value:
+            command += [flag, value]
+    if order.device != "cpu":
+        command += ["--device", order.device]
+    if order.restart:
+        command.append("--restart")
+    return [*command, "--progress", "json"]
+
+
+def bake_command(launcher: tuple[str, ...], solve: str, out: str) -> list[str]:
+    """Return the command that writes the passes of a solve."""
+    return [*launcher, "bake", solve, "--out", out, "--progress", "json"]
+
+
+def edit_command(
+    launcher: tuple[str, ...], solve: str, *, layer: str, atlas: str, out: str
+) -> list[str]:
+    """Return the command that carries a painted atlas through a solve."""
+    options = ["--layer", layer, "--atlas", atlas, "--out", out]
+    return [*launcher, "edit", solve, *options, "--progress", "json"]
+
+
+def doctor_command(launcher: tuple[str, ...]) -> list[str]:
+    """Return the command that says what pullfocus finds on this machine."""
+    return [*launcher, "doctor"]
+
+
+def doctor_summary(lines: Iterable[str]) -> str:
+    """Return version, device and complaints of what `doctor` printed, one line.
+
+    Raises:
+        AddonError: that was not pullfocus.
+    """
+    found = {}
+    for line in lines:
+        name, _, rest = line.partition("  ")
+        found[name.strip()] = rest.strip()
+    if "pullfocus" not in found:
+        raise AddonError("expected an answer of pullfocus doctor, got something else")
+    cuda = found.get("CUDA", "")
+    device = f"CUDA {cuda[5:]}" if cuda.startswith("yes") else f"CPU {found.get('CPU cores', '')}"
+    wrong = [f"{name}: {rest[2:]}" for name, rest in found.items() if rest.startswith("! ")]
+    return "; ".join([f"pullfocus {found['pullfocus']}", device, *wrong])
+
+
+def footage_pattern(path: str) -> str:
+    """Return the sequence that a frame belongs to, `plate.####.png` for `plate.0001.png`.
+
+    Anything else (a pattern, a folder, a movie, a frame without siblings) is returned as it is.
+    """
+    file = Path(path)
+    match = _NUMBERED.fullmatch(file.name)
+    if match is None or not file.is_file():
+        return path
+    head, digits, tail = match.groups()
+    like = re.compile(re.escape(head) + r"(\d+)" + re.escape(tail))
+    numbers = [m[1] for m in map(like.fullmatch, (p.name for p in file.parent.iterdir())) if m]
+    if len(numbers) < 2:
+        return path
+    return str(file.with_name(f"{head}{'#' * len(digits)}{tail}"))
+
+
+def sequence_numbers(pattern: str) -> list[int]:
+    """Return the frame numbers that a pattern with #### finds, rising; none for anything else."""
+    file = Path(pattern)
+    parts = re.split(r"#+", file.name)
+    if len(parts) != 2 or not file.parent.is_dir():
+        return []
+    like = re.compile(re.escape(parts[0]) + r"(\d+)" + re.escape(parts[1]))
+    return sorted(
+        int(m[1]) for m in map(like.fullmatch, (p.name for p in file.parent.iterdir())) if m
+    )
+
+
+def shot_name(plate: str) -> str:
+    """Return a name for a plate: `plate` for `/a/plate.####.png`."""
+    stem = re.split(r"[#%]", Path(plate).name)[0]
+    name = Path(stem).stem if stem == Path(plate).name else stem
+    return name.rstrip("._-") or Path(plate).parent.name or "shot"
+
+
+def default_folders(plate: str, blend: str) -> tuple[str, str]:
+    """Return solve and passes folders for a plate: beside the .blend, or beside the plate.
+
+    Args:
+        plate: absolute.
+        blend: path of the saved .blend; empty where it was not saved.
+    """
+    name = shot_name(plate)
+    base = Path(blend).parent / "pullfocus" if blend else Path(plate).parent
+    return str(base / f"{name}.solve"), str(base / f"{name}_passes")

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turns what Blender has loaded, images, clips, masks, view layers, into paths for pullfocus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import compat
+from .command import default_folders, footage_pattern, sequence_numbers
+from .errors import AddonError
+
+
+def plate_path(scene: Any) -> str:
+    """Return the plate as pullfocus takes it: absolute, a pattern where it is a sequence.
+
+    Raises:
+        AddonError: none is chosen.
+    """
+    settings = scene.pullfocus
+    held = {
+        "PATH": lambda: settings.plate_path,
+        "IMAGE": lambda: settings.plate_image and settings.plate_image.filepath,
+        "CLIP": lambda: settings.plate_clip and settings.plate_clip.filepath,
+    }[settings.plate_source]()
+    if not held:
+        raise AddonError("expected a plate, got none: choose footage to solve")
+    return footage_pattern(bpy.path.abspath(held))
+
+
+def folders(scene: Any) -> tuple[str, str]:
+    """Return the absolute solve and passes folders.
+
+    Raises:
+        AddonError: they follow from the plate, and none is chosen.
+    """
+    settings = scene.pullfocus
+    solve, passes = (
+        bpy.path.abspath(path).rstrip("/\\") for path in (settings.solve_path, settings.passes_path)
+    )
+    if not (solve and passes):
+        own = default_folders(plate_path(scene), bpy.data.filepath)
+        solve, passes = solve or own[0], passes or own[1]
+    return solve, passes
+
+
+def matte_paths(scene: Any, plate: str, folder: Path) -> tuple[tuple[str, str], ...]:
+    """Return (layer, path) of every matte; masks and view layers are written into `folder`.
+
+    Raises:
+        AddonError: one of them is not there.
+    """
+    paths = []
+    for matte in scene.pullfocus.mattes:
+        paths.append((matte.name, _matte_path(scene, matte, plate, folder)))
+    return tuple(paths)
+
+
+def _matte_path(scene: Any, matte: Any, plate: str, folder: Path) -> str:
+    if matte.source in ("PATH", "IMAGE"):
+        held = matte.path if matte.source == "PATH" else matte.image and matte.image.filepath
+        if not held:
+            raise AddonError(f"expected a matte for the layer {matte.name!r}, got none")
+        return footage_pattern(bpy.path.abspath(held))
+    numbers = _plate_numbers(scene, plate)
+    if matte.source == "MASK":
+        if matte.mask is None:
+            raise AddonError(f"expected a mask for the layer {matte.name!r}, got none")
+        return write_mask(scene, matte.mask, folder / matte.name, numbers)
+    if matte.view_layer not in scene.view_layers:
+        raise AddonError(f"expected a view layer of {scene.name}, got {matte.view_layer!r}")
+    return write_view_layer(scene, matte.view_layer, folder / matte.name, numbers)
+
+
+def _plate_numbers(scene: Any, plate: str) -> list[int]:
+    """Return the frame numbers of the plate: those of the scene's range for the first ones on."""
+    numbers = sequence_numbers(plate)
+    if numbers:
+        return numbers
+    settings = scene.pullfocus
+    loaded = {"IMAGE": settings.plate_image, "CLIP": settings.plate_clip}.get(settings.plate_source)
+    if loaded is not None:
+        count = loaded.frame_duration
+    else:
+        count = scene.frame_end - scene.frame_start + 1
+    return list(range(1, count + 1))  # movies are counted from 1
+
+
+def write_mask(scene: Any, mask: Any, folder: Path, numbers: list[int]) -> str:
+    """Write a mask as grey PNG at the scene's size; returns the pattern.
+
+    The scene's first frame goes with the plate's first.
+    """
+
+    def fill(tree: Any) -> Any:
+        node = tree.nodes.new("CompositorNodeMask")
+        node.mask = mask
+        return node.outputs[0]
+
+    return _write(scene, fill, folder, numbers)
+
+
+def write_view_layer(scene: Any, layer: str, folder: Path, numbers: list[int]) -> str:
+    """Render a view layer and write its alpha as grey PNG; returns the pattern.
+
+    The scene's first frame goes with the plate's first; the film is transparent meanwhile.
+    """
+
+    def fill(tree: Any) -> Any:
+        node = tree.nodes.new("CompositorNodeRLayers")
+        node.scene, node.layer = scene, layer
+        return node.outputs["Alpha"]
+
+    if scene.camera is None:
+        raise AddonError(f"expected a camera in {scene.name} to render the view layer {layer!r}")
+    transparent = scene.render.film_transparent
+    scene.render.film_transparent = True
+    try:
+        return _write(scene, fill, folder, numbers)
+    finally:
+        scene.render.film_transparent = transparent
+
+
+def _write(scene: Any, fill: Any, folder: Path, numbers: list[int]) -> str:
+    """Render a grey compositor picture for every number, in a scene of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    own = bpy.data.scenes.new("PullFocus matte")
+    tree = None
+    try:
+        tree = compat.make_compositor(own)
+        tree.links.new(fill(tree), compat.output_socket(tree))
+        render = own.render
+        render.resolution_x, render.resolution_y = (
+            scene.render.resolution_x,
+            scene.render.resolution_y,
+        )
+        render.resolution_percentage = scene.render.resolution_percentage
+        compat.render_on_cpu(own)
+        compat.write_grey_png(own)
+        for step, number in enumerate(numbers):
+            own.frame_set(scene.frame_start + step)
+            if compat.needs_camera(tree):
+                scene.frame_set(scene.frame_start + step)
+            render.filepath = str(folder / f"matte.{number:04d}.png")
+            bpy.ops.render.render(write_still=True, scene=own.name)
+    finally:
+        bpy.data.scenes.remove(own)
+        if compat.FIVE and tree is not None:
+            bpy.data.node_groups.remove(tree)
+    return str(folder / "matte.####.png")

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the PullFocus group can be told: names, defaults, ranges and units of its inputs.
+
+Plain data, no Blender in here: the panel, the group and the README read the same list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .passes import Passes
+
+VIEWS = ("Result", "Focal Plane", "Matte", "Sharp", "Beauty Pass", "Layer", "COC")
+"""By number; those up to Matte need the blur."""
+
+VIEW_TIPS = (
+    "The shot through the new lens",
+    "The result tinted: near blue, in focus green, far red",
+    "Coverage of one layer as the lens shows it",
+    "All layers in focus, paint included",
+    "The baked beauty: sharp, with the plate's own grain where it was in focus; no paint",
+    "One layer, sharp, premultiplied, paint included",
+    "Circle of confusion of what is seen: near blue, far red, full at 10 px of radius",
+)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of the group."""
+
+    name: str
+    kind: str
+    """"float", "int" or "bool"."""
+    value: float | int | bool
+    low: float
+    high: float
+    tip: str
+    panel: str = ""
+    subtype: str = ""
+
+
+def input_specs(passes: Passes) -> list[InputSpec]:
+    """Return the inputs for a shot, in order; focus only where the shot tells depth."""
+    return [*_view(passes), *_focus(passes), *_lens(passes), *_iris(), *_layers(passes)]
+
+
+def _view(passes: Passes) -> list[InputSpec]:
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(VIEWS))
+    layers = ", ".join(f"{number} {layer.name}" for number, layer in enumerate(passes.layers, 1))
+    return [
+        InputSpec("View", "int", 0, 0, len(VIEWS) - 1, f"What Image shows: {names}"),
+        InputSpec("Layer", "int", 1, 1, len(passes.layers), f"For Layer and Matte: {layers}"),
+    ]
+
+
+def _focus(passes: Passes) -> list[InputSpec]:
+    if not passes.can_pull:
+        return []
+    return [
+        InputSpec(
+            "Focus",
+            "float",
+            0.0,
+            -1000,
+            1000,
+            "Depth that is sharp, in px of radius as in the depth pass; far is larger."
+            " Key it to pull focus",
+            "Focus",
+        ),
+        InputSpec(
+            "Follow Plate",
+            "float",
+            0.0,
+            0,
+            1,
+            "0: Focus decides. 1: focus stays where it was when the shot was taken",
+            "Focus",
+            "FACTOR",
+        ),
+    ]
+
+
+def _lens(passes: Passes) -> list[InputSpec]:
+    sides = [
+        ("Near", "Scale of the blur of what lies before the focus"),
+        ("Far", "Scale of the blur of what lies behind it"),
+    ]
+    return [
+        InputSpec(
+            "Aperture",
+            "float",
+            1.0,
+            0,
+            100,
+            "Scale of all blur. 1: the lens the shot was taken with, 0: all in focus",
+            "Lens",
+        ),
+        *(
+            InputSpec(name, "float", 1.0, 0, 100, tip, "Lens")
+            for name, tip in (sides if passes.signed else [])
+        ),
+        InputSpec(
+            "Max Radius",
+            "float",
+            64.0,
+            0,
+            64,
+            "Largest circle of confusion, radius in px. Large ones take long",
+            "Lens",
+        ),
+    ]
+
+
+def _iris() -> list[InputSpec]:
+    return [
+        InputSpec(
+            "Blades", "int", 6, 3, 24, "Blades of the iris, where Roundness is below 1", "Iris"
+        ),
+        InputSpec("Rotation", "float", 0.0, -6.3, 6.3, "Turn of the iris", "Iris", "ANGLE"),
+        InputSpec(
+            "Roundness", "float", 1.0, 0, 1, "1: a round iris, 0: straight blades", "Iris", "FACTOR"
+        ),
+        InputSpec(
+            "Inner Ring",
+            "float",
+            0.0,
+            0,
+            1,
+            "Hole of a mirror lens, share of the radius",
+            "Iris",
+            "FACTOR",
+        ),
+    ]
+
+
+def _layers(passes: Passes) -> list[InputSpec]:
+    specs = []
+    for index, layer in enumerate(passes.layers):
+        sharp = 1.0 if index == 0 and not passes.can_pull and len(passes.layers) > 1 else 0.0
+        specs += [
+            InputSpec(layer.name, "bool", True, 0, 1, f"Show the layer {layer.name}", "Layers"),
+            InputSpec(
+                f"{layer.name} Sharp",
+                "float",
+                sharp,
+                0,
+                1,
+                f"1 keeps {layer.name} sharp, whatever the rest does",
+                "Layers",
+                "FACTOR",
+            ),
+            InputSpec(
+                f"{layer.name} Paint",
+                "float",
+                1.0,
+                0,
+                1,
+                f"How much of what was painted on the atlas of {layer.name} shows",
+                "Layers",
+                "FACTOR",
+            ),
+        ]
+    return specs

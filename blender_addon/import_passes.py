@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings a folder of passes into a scene: images, the node group, and where they belong."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import compat
+from .colour import blender_space, set_space
+from .errors import AddonError
+from .focus import layer_depth
+from .passes import Passes, read_passes
+from .shot_group import KEY, Pictures, Timing, build_group, group_of_passes
+
+PAINTED_SUFFIX = "_painted"
+SOLVE_KEY = "pullfocus_solve"
+"""Custom property of the group: the solve that its passes come from, where that is known."""
+_START = "pullfocus_start"
+_FIRST = "pullfocus_first"
+_LAYERS = "pullfocus_layers"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import made."""
+
+    group: Any
+    node: Any
+    """The group's node in the scene's compositor."""
+    notes: tuple[str, ...]
+    """What the user should know, a line each."""
+
+
+def import_passes(
+    scene: Any,
+    passes: Passes,
+    *,
+    start: int | None = None,
+    match_scene: bool = True,
+    connect: bool = True,
+    solve: Path | None = None,
+) -> Imported:
+    """Build the PullFocus group of a shot and put it into the scene's compositor.
+
+    A shot that is there already is built anew in its place: inputs, keys and paint stay.
+
+    Args:
+        scene: where it goes.
+        passes: what to import.
+        start: scene frame of the shot's first frame; None: its own number.
+        match_scene: take over size, range and rate.
+        connect: show it in the render where nothing but Render Layers was shown.
+        solve: folder of the solve that the passes come from, if it is known.
+    """
+    first = passes.frames[0]
+    timing = Timing(first if start is None else start, first, passes.frames[-1] - first + 1)
+    path = stored_path(passes.json)
+    old = group_of_passes(path)
+    pictures = _pictures(passes, old)
+    group = bpy.data.node_groups.new(f"PullFocus {passes.name}", "CompositorNodeTree")
+    build_group(group, passes, pictures, timing)
+    group[KEY], group[_START], group[_FIRST] = path, timing.start, first
+    group[_LAYERS] = ",".join(layer.name for layer in passes.layers)
+    if solve is not None:
+        group[SOLVE_KEY] = stored_path(solve)
+    elif old is not None and SOLVE_KEY in old:
+        group[SOLVE_KEY] = old[SOLVE_KEY]
+    if match_scene:
+        _match(scene, passes, timing)
+    tree = compat.make_compositor(scene)
+    node = _replace(old, group, tree) or _place(tree, group, connect)
+    if old is None and passes.can_pull:
+        with contextlib.suppress(AddonError):  # a first layer that no frame shows
+            node.inputs["Focus"].default_value = layer_depth(passes, passes.layers[0].name)
+    return Imported(group, node, tuple(_notes(scene, passes)))
+
+
+def stored_path(path: Path) -> str:
+    """Return a path as the .blend keeps it: relative to it where there is one."""
+    if not bpy.data.filepath:
+        return str(path.absolute())
+    try:
+        return str(bpy.path.relpath(str(path.absolute())))
+    except ValueError:  # another drive
+        return str(path.absolute())
+
+
+def passes_of(group: Any) -> Passes:
+    """Read the passes that a PullFocus group shows.
+
+    Raises:
+        PassesError: they are not where they were.
+    """
+    return read_passes(bpy.path.abspath(group[KEY]))
+
+
+def file_frame(group: Any, scene_frame: float) -> float:
+    """Return the frame number in the files that a scene frame shows."""
+    return scene_frame - int(group[_START]) + int(group[_FIRST])
+
+
+def scene_frame(group: Any, number: float) -> float:
+    """Return the scene frame that shows a frame number of the files."""
+    return number - int(group[_FIRST]) + int(group[_START])
+
+
+def layer_names(group: Any) -> list[str]:
+    """Return the layers of a PullFocus group, front to back."""
+    return str(group[_LAYERS]).split(",")
+
+
+def painted_path(atlas: Path) -> Path:
+    """Return where the painted copy of an atlas is kept, beside the passes."""
+    return atlas.with_name(f"{atlas.stem}{PAINTED_SUFFIX}.exr")
+
+
+def _pictures(passes: Passes, old: Any) -> Pictures:
+    frames = _load(passes.file(passes.frames[0]), passes.name)
+    # Raw: uv passes have three channels too, and would be turned with colours. Where passes are
+    # in the working space already, nothing is turned, and the Image editor shows them right.
+    space = blender_space(passes.colorspace)
+    set_space(frames, space if space == compat.working_space() else None)
+    frames.source = "SEQUENCE"
+    atlases, painted = [], []
+    for layer in passes.layers:
+        atlas = _load(layer.atlas, f"{passes.name} {layer.name} atlas")
+        set_space(atlas, space)
+        atlases.append(atlas)
+        kept = _image_of(old, f"{layer.name} painted")
+        if kept is None:
+            own = painted_path(layer.atlas)
+            kept = _load(own if own.exists() else layer.atlas, f"{passes.name} {layer.name} paint")
+            set_space(kept, space)
+        painted.append(kept)
+    return Pictures(frames, tuple(atlases), tuple(painted))
+
+
+def _image_of(group: Any, node_name: str) -> Any | None:
+    node = group.nodes.get(node_name) if group is not None else None
+    return node.image if node is not None else None
+
+
+def _load(path: Path, name: str) -> Any:
+    image = bpy.data.images.load(str(path.absolute()))
+    image.name = name
+    if bpy.data.filepath:
+        image.filepath = stored_path(path)
+    return image
+
+
+def _match(scene: Any, passes: Passes, timing: Timing) -> None:
+    render = scene.render
+    render.resolution_x, render.resolution_y = passes.size_px
+    render.resolution_percentage = 100
+    render.pixel_aspect_x, render.pixel_aspect_y = max(passes.pixel_aspect, 1.0), 1.0
+    if passes.pixel_aspect < 1:
+        render.pixel_aspect_y = 1 / passes.pixel_aspect
+    numerator, denominator = passes.rate
+    fps = round(numerator / denominator)
+    render.fps = max(1, fps)
+    render.fps_base = render.fps * denominator / numerator
+    scene.frame_start = timing.start
+    scene.frame_end = timing.start + timing.count - 1
+    if not scene.frame_start <= scene.frame_current <= scene.frame_end:
+        scene.frame_set(scene.frame_start)
+
+
+def _replace(old: Any, group: Any, tree: Any) -> Any | None:
+    """Put the new group where the old one is used; returns its node in `tree`."""
+    if old is None:
+        return None
+    name = old.name
+    found = None
+    for owner, node in list(compat.trees_with_group(old)):
+        node.node_tree = group
+        if owner == tree:
+            found = node
+    images = [other.image for other in old.nodes if other.bl_idname == "CompositorNodeImage"]
+    bpy.data.node_groups.remove(old)
+    for image in set(images):
+        if image is not None and image.users == 0:
+            bpy.data.images.remove(image)
+    group.name = name
+    return found
+
+
+def _place(tree: Any, group: Any, connect: bool) -> Any:
+    node = tree.nodes.new("CompositorNodeGroup")
+    node.node_tree = group
+    node.name = node.label = group.name
+    node.width = 260
+    others = [other.location.y for other in tree.nodes if other.bl_idname == node.bl_idname]
+    node.location = (200, 100 if len(others) == 1 else min(others) - 700)
+    target = compat.output_socket(tree)
+    if connect and target is not None and _shows_nothing_else(target):
+        tree.links.new(node.outputs["Image"], target)
+    for other in tree.nodes:
+        other.select = other == node
+    tree.nodes.active = node
+    return node
+
+
+def _shows_nothing_else(target: Any) -> bool:
+    return not target.is_linked or target.links[0].from_node.bl_idname == "CompositorNodeRLayers"
+
+
+def _notes(scene: Any, passes: Passes) -> list[str]:
+    notes = []
+    missing = passes.missing()
+    if missing:
+        notes.append(
+            f"{len(missing)} of {len(passes.frames)} frames are missing, {missing[0]} first"
+        )
+    if blender_space(passes.colorspace) is None:
+        notes.append(f"Blender does not know the colour space {passes.colorspace}: read as it is")
+    if not passes.can_pull:
+        notes.append("Focus hardly moves in this shot: depth is unknown, only the plate's own blur")
+    transform = scene.view_settings.view_transform
+    if transform not in ("Standard", "Raw"):
+        notes.append(f"The view transform is {transform}; Standard shows the plate as it was")
+    return notes

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panels in the sidebar of the compositor, the Image editor and the Movie Clip editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import compat
+from .errors import AddonError
+from .footage import folders
+from .import_passes import layer_names
+from .job_operator import PREVIEW, current_job
+from .properties import shot_node
+
+_CATEGORY = "PullFocus"
+
+
+def _in_compositor(context: Any) -> bool:
+    return bool(context.space_data.tree_type == "CompositorNodeTree")
+
+
+class PULLFOCUS_UL_mattes(bpy.types.UIList):
+    """Layers with a matte, front to back."""
+
+    def draw_item(
+        self,
+        context: Any,
+        layout: Any,
+        data: Any,
+        item: Any,
+        icon: Any,
+        active_data: Any,
+        active_property: Any,
+        index: int = 0,
+        flt_flag: int = 0,
+    ) -> None:
+        """Show name and source."""
+        row = layout.row()
+        row.prop(item, "name", text="", emboss=False)
+        row.prop(item, "source", text="")
+
+
+def draw_solve(layout: Any, context: Any) -> None:
+    """Show what is solved from, and how far it is."""
+    settings = context.scene.pullfocus
+    job = current_job()
+    busy = job is not None and job.running
+    column = layout.column()
+    column.enabled = not busy
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "plate_source")
+    column.prop(
+        settings,
+        {"PATH": "plate_path", "IMAGE": "plate_image", "CLIP": "plate_clip"}[settings.plate_source],
+    )
+    _draw_mattes(column, context)
+    column.prop(settings, "quality")
+    row = column.row(heading="Limit Time")
+    row.prop(settings, "use_minutes", text="")
+    limit = row.row()
+    limit.active = settings.use_minutes
+    limit.prop(settings, "minutes", text="")
+    for name in ("colorspace", "frames", "solve_path", "passes_path", "restart"):
+        column.prop(settings, name)
+    if busy and job is not None:
+        _draw_progress(layout, job)
+        layout.operator("pullfocus.cancel", icon="CANCEL")
+    else:
+        row = layout.row(align=True)
+        row.operator("pullfocus.solve", text=_solve_label(context), icon="PLAY")
+        row.operator("pullfocus.bake", text="Bake")
+        if job is not None and job.error:
+            layout.label(text=job.error, icon="ERROR")
+    if PREVIEW in bpy.data.images:
+        layout.operator("pullfocus.show_preview", icon="IMAGE_DATA")
+
+
+def _solve_label(context: Any) -> str:
+    try:
+        solve = Path(folders(context.scene)[0])
+    except AddonError:
+        return "Solve"
+    there = (solve / "checkpoint.safetensors").is_file() and not context.scene.pullfocus.restart
+    return "Resume" if there else "Solve"
+
+
+def _draw_mattes(layout: Any, context: Any) -> None:
+    settings = context.scene.pullfocus
+    row = layout.row()
+    row.template_list(
+        "PULLFOCUS_UL_mattes", "", settings, "mattes", settings, "matte_index", rows=2
+    )
+    buttons = row.column(align=True)
+    buttons.operator("pullfocus.matte_add", text="", icon="ADD")
+    buttons.operator("pullfocus.matte_remove", text="", icon="REMOVE")
+    if settings.matte_index < len(settings.mattes):
+        matte = settings.mattes[settings.matte_index]
+        if matte.source == "LAYER":
+            layout.prop_search(matte, "view_layer", context.scene, "view_layers")
+        else:
+            layout.prop(matte, {"PATH": "path", "IMAGE": "image", "MASK": "mask"}[matte.source])
+    else:
+        layout.label(text="No matte: the frame is one layer", icon="INFO")
+
+
+def _draw_progress(layout: Any, job: Any) -> None:
+    if hasattr(layout, "progress"):
+        layout.progress(factor=min(max(job.fraction, 0.0), 1.0), text=job.status())
+    else:
+        layout.label(text=job.status())
+
+
+def draw_focus(layout: Any, context: Any) -> None:
+    """Show where focus lies, and how to set it."""
+    node = shot_node(context.scene)
+    if node is None:
+        layout.label(text="The shot is not in this scene's compositor", icon="INFO")
+        return
+    if "Focus" not in node.inputs:
+        box = layout.column()
+        box.label(text="Focus hardly moves in this shot:", icon="INFO")
+        box.label(text="depth is unknown, focus cannot be pulled.")
+        box.label(text="Aperture and Sharp scale the plate's own blur.")
+        return
+    layout.operator("pullfocus.pick_focus", icon="EYEDROPPER")
+    row = layout.row(align=True)
+    for name in layer_names(node.node_tree):
+        row.operator("pullfocus.focus_layer", text=name).layer = name
+    column = layout.column()
+    column.use_property_split = True
+    for name in ("Focus", "Follow Plate"):
+        column.prop(node.inputs[name], "default_value", text=name)
+
+
+class _Compositor:
+    bl_space_type = "NODE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = _CATEGORY
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only in the compositor."""
+        return _in_compositor(context)
+
+
+class PULLFOCUS_PT_solve(_Compositor, bpy.types.Panel):
+    """Solve a shot."""
+
+    bl_idname = "PULLFOCUS_PT_solve"
+    bl_label = "Solve"
+
+    def draw(self, context: Any) -> None:
+        """Show it."""
+        draw_solve(self.layout, context)
+
+
+class PULLFOCUS_PT_shot(_Compositor, bpy.types.Panel):
+    """The imported shot: view, focus, lens, layers."""
+
+    bl_idname = "PULLFOCUS_PT_shot"
+    bl_label = "Shot"
+
+    def draw(self, context: Any) -> None:
+        """Show it."""
+        layout, settings = self.layout, context.scene.pullfocus
+        layout.operator("pullfocus.import_passes", icon="IMPORT")
+        if settings.shot is None:
+            return
+        layout.prop(settings, "shot", text="")
+        node = shot_node(context.scene)
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        if node is not None:
+            column.prop(settings, "view")
+            if settings.view in ("LAYER", "MATTE"):
+                column.prop(node.inputs["Layer"], "default_value", text="Layer")
+        draw_focus(layout, context)
+
+
+class PULLFOCUS_PT_lens(_Compositor, bpy.types.Panel):
+    """Aperture and the shape of highlights."""
+
+    bl_idname = "PULLFOCUS_PT_lens"
+    bl_label = "Lens"
+    bl_parent_id = "PULLFOCUS_PT_shot"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only with a shot."""
+        return _in_compositor(context) and shot_node(context.scene) is not None
+
+    def draw(self, context: Any) -> None:
+        """Show it."""
+        node = shot_node(context.scene)
+        column = self.layout.column()
+        column.use_property_split = True
+        for name in ("Aperture", "Near", "Far", "Max Radius"):
+            if name in node.inputs:
+                column.prop(node.inputs[name], "default_value", text=name)
+        iris = node.node_tree.nodes["Iris"]
+        for name, own in compat.IRIS.items():
+            if name in node.inputs:
+                column.prop(node.inputs[name], "default_value", text=name)
+            else:
+                column.prop(iris, own, text=name)
+
+
+class PULLFOCUS_PT_layers(_Compositor, bpy.types.Panel):
+    """What shows of every layer, and its paint."""
+
+    bl_idname = "PULLFOCUS_PT_layers"
+    bl_label = "Layers"
+    bl_parent_id = "PULLFOCUS_PT_shot"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only with a shot."""
+        return _in_compositor(context) and shot_node(context.scene) is not None
+
+    def draw(self, context: Any) -> None:
+        """Show it."""
+        node = shot_node(context.scene)
+        for name in layer_names(node.node_tree):
+            row = self.layout.row(align=True)
+            row.prop(node.inputs[name], "default_value", text=name)
+            row.prop(node.inputs[f"{name} Sharp"], "default_value", text="Sharp")
+            row.prop(node.inputs[f"{name} Paint"], "default_value", text="Paint")
+            _draw_paint(self.layout, name)
+
+
+def _draw_paint(layout: Any, name: str) -> None:
+    row = layout.row(align=True)
+    for operator, text, icon in (
+        ("pullfocus.paint", "Paint", "BRUSH_DATA"),
+        ("pullfocus.save_paint", "Save", "FILE_TICK"),
+        ("pullfocus.reset_paint", "Reset", "LOOP_BACK"),
+        ("pullfocus.propagate", "Propagate", "RENDER_ANIMATION"),
+    ):
+        row.operator(operator, text=text, icon=icon).layer = name
+
+
+class PULLFOCUS_PT_image(bpy.types.Panel):
+    """Focus and paint where the picture is."""
+
+    bl_idname = "PULLFOCUS_PT_image"
+    bl_label = "PullFocus"
+    bl_space_type = "IMAGE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = _CATEGORY
+
+    def draw(self, context: Any) -> None:
+        """Show it."""
+        layout = self.layout
+        if context.scene.pullfocus.shot is None:
+            layout.operator("pullfocus.import_passes", icon="IMPORT")
+            return
+        draw_focus(layout, context)
+        for name in layer_names(context.scene.pullfocus.shot):
+            layout.label(text=name)
+            _draw_paint(layout, name)
+
+
+class PULLFOCUS_PT_clip(bpy.types.Panel):
+    """Solve from the Movie Clip editor."""
+
+    bl_idname = "PULLFOCUS_PT_clip"
+    bl_label = "PullFocus"
+    bl_space_type = "CLIP_EDITOR"
+    bl_region_type = "UI"
+    bl_category = _CATEGORY
+
+    def draw(self, context: Any) -> None:
+        """Show it."""
+        draw_solve(self.layout, context)
+
+
+CLASSES = (
+    PULLFOCUS_UL_mattes,
+    PULLFOCUS_PT_solve,
+    PULLFOCUS_PT_shot,
+    PULLFOCUS_PT_lens,
+    PULLFOCUS_PT_layers,
+    PULLFOCUS_PT_image,
+    PULLFOCUS_PT_clip,
+)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads passes.json as Blender needs it. Plain Python: nothing of Blender in here.
+
+Keys that are not known are ignored, so that newer minor versions open; a newer major version is
+refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import AddonError
+
+VERSION = 1
+FILE_NAME = "passes.json"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class PassesError(AddonError):
+    """Passes that cannot be imported."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, as passes.json lists it."""
+
+    name: str
+    atlas: Path
+    atlas_size_px: tuple[int, int]
+    """Width, height."""
+    complete: bool
+    """Has content everywhere: true for the last one."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """A folder of passes."""
+
+    folder: Path
+    layers: tuple[Layer, ...]
+    """Front to back."""
+    frames: tuple[int, ...]
+    """Frame numbers, rising."""
+    pattern: str
+    """File name with a run of # for the number."""
+    size_px: tuple[int, int]
+    """Width, height of a frame."""
+    rate: tuple[int, int]
+    """Frames per second, as a fraction."""
+    colorspace: str
+    pixel_aspect: float
+    signed: bool
+    """Whether circles of confusion tell near (negative) from far."""
+    focus: dict[int, float] | None
+    """Where the plate was in focus, by frame number, px of radius; None: not known."""
+
+    @property
+    def json(self) -> Path:
+        """The file itself."""
+        return self.folder / FILE_NAME
+
+    @property
+    def name(self) -> str:
+        """What the shot is called."""
+        return self.pattern.split("#")[0].rstrip("._-") or self.folder.name
+
+    @property
+    def can_pull(self) -> bool:
+        """Whether focus can be set anew: near and far are told apart, and the focus is known."""
+        return self.signed and self.focus is not None
+
+    def file(self, frame: int) -> Path:
+        """The file of a frame number."""
+        number = re.sub(r"#+", lambda run: str(frame).zfill(len(run[0])), self.pattern, count=1)
+        return self.folder / number
+
+    def nearest_frame(self, number: float) -> int:
+        """The frame number of the shot that is closest to `number`."""
+        return min(self.frames, key=lambda frame: abs(frame - number))
+
+    def missing(self) -> list[int]:
+        """Frame numbers without a file, such as those a partial bake left out."""
+        there = {path.name for path in self.folder.iterdir()}
+        return [frame for frame in self.frames if self.file(frame).name not in there]
+
+
+def read_passes(path: str | Path) -> Passes:
+    """Read passes.json, given the file or its folder.
+
+    Raises:
+        PassesError: missing, not ours, from a newer major version, or broken.
+    """
+    source = Path(path)
+    if source.is_dir():
+        source = source / FILE_NAME
+    try:
+        document = json.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PassesError(f"expected {FILE_NAME}, got no file at {source}") from None
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise PassesError(f"expected JSON in {source}, got: {error}") from error
+    if not isinstance(document, dict) or "layers" not in document:
+        raise PassesError(f"expected passes of pullfocus, got something else in {source}")
+    _check_version(document.get("version"), source)
+    try:
+        return _passes(document, source)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise PassesError(f"expected whole passes, got {reason} in {source}") from error
+
+
+def _check_version(version: Any, source: Path) -> None:
+    match = re.match(r"(\d+)(\.\d+)*$", str(version))
+    if match is None:
+        raise PassesError(f"expected a version such as {VERSION}.0, got {version!r} in {source}")
+    if int(match[1]) > VERSION:
+        raise PassesError(
+            f"expected passes of version {VERSION}.x, got {version} in {source}: update PullFocus"
+        )
+
+
+def _passes(document: dict[str, Any], source: Path) -> Passes:
+    layers = tuple(_layer(entry, source) for entry in document["layers"])
+    frames = tuple(int(frame) for frame in document["frames"])
+    if not layers or not frames:
+        raise ValueError("no layers or no frames")
+    if list(frames) != sorted(set(frames)):
+        raise ValueError("frames out of order")
+    if [layer.complete for layer in layers] != [False] * (len(layers) - 1) + [True]:
+        raise ValueError("a last layer that is not the complete one")
+    pattern = _plain(document["file_pattern"])
+    if len(re.findall(r"#+", pattern)) != 1:
+        raise ValueError(f"the file pattern {pattern!r}")
+    size = (int(document["width"]), int(document["height"]))
+    rate = tuple(int(part) for part in str(document["rate"]).split("/"))
+    if min(size) < 1 or len(rate) != 2 or min(rate) < 1:
+        raise ValueError(f"size {size} or rate {document['rate']!r}")
+    return Passes(
+        folder=source.parent,
+        layers=layers,
+        frames=frames,
+        pattern=pattern,
+        size_px=size,
+        rate=(rate[0], rate[1]),
+        colorspace=str(document["colorspace"]),
+        pixel_aspect=float(document.get("pixel_aspect", 1.0)),
+        signed=bool(document.get("coc_signed", False)),
+        focus=_focus(document.get("lens_curve"), frames),
+    )
+
+
+def _layer(entry: dict[str, Any], source: Path) -> Layer:
+    name = str(entry["name"])
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"the layer name {name!r}")
+    size = (int(entry["atlas_width"]), int(entry["atlas_height"]))
+    atlas = source.parent / _plain(entry["atlas"])
+    return Layer(name, atlas, size, bool(entry.get("complete", False)))
+
+
+def _focus(curve: dict[str, Any] | None, frames: tuple[int, ...]) -> dict[int, float] | None:
+    if not curve or "focus" not in curve:
+        return None
+    focus = {int(frame): float(value) for frame, value in curve["focus"].items()}
+    lost = [frame for frame in frames if frame not in focus]
+    if lost:
+        raise ValueError(f"no focus for frame {lost[0]}")
+    return focus
+
+
+def _plain(name: Any) -> str:
+    # A name from a file must not lead out of its folder.
+    if not isinstance(name, str) or not name or re.search(r"[/\\:\0]", name) or name in (".", ".."):
+        raise ValueError(f"the file name {name!r}")
+    return name

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preferences: where pullfocus is, and a button that tries it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from .command import find_launcher
+
+_DEVICES = (
+    ("cpu", "CPU", "Solve on the processor"),
+    ("cuda", "CUDA", "Solve on a CUDA device"),
+)
+
+
+class PullFocusPreferences(bpy.types.AddonPreferences):
+    """Where pullfocus is."""
+
+    bl_idname = __package__
+
+    launcher: StringProperty(
+        name="Python of pullfocus",
+        subtype="FILE_PATH",
+        description="The pullfocus command, or the Python it is installed in. Empty: the command"
+        " is looked for on PATH",
+    )
+    device: EnumProperty(name="Solve On", items=_DEVICES, description="Where a solve computes")
+    found: StringProperty(name="Found", description="What Test found", options={"SKIP_SAVE"})
+
+    def draw(self, context: Any) -> None:
+        """Show them."""
+        layout = self.layout
+        layout.prop(self, "launcher", placeholder="found on PATH")
+        row = layout.row()
+        row.operator("pullfocus.test", icon="CHECKMARK")
+        row.label(text=self.found)
+        layout.prop(self, "device")
+
+
+def preferences(context: Any) -> Any:
+    """Return the preferences of the extension."""
+    return context.preferences.addons[__package__].preferences
+
+
+def launcher(context: Any) -> tuple[str, ...]:
+    """Return how to start pullfocus.
+
+    Raises:
+        AddonError: it is not found.
+    """
+    return find_launcher(bpy.path.abspath(preferences(context).launcher))
+
+
+CLASSES = (PullFocusPreferences,)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators: solve, bake, test the installation, stop what runs, and the list of mattes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .command import SolveOrder, bake_command, doctor_command, doctor_summary, solve_command
+from .errors import AddonError
+from .footage import folders, matte_paths, plate_path
+from .import_passes import import_passes
+from .job_operator import PREVIEW, JobOperator, current_job
+from .passes import read_passes
+from .preferences import launcher, preferences
+from .worker import Job
+
+
+def _import(scene: Any, job: Job) -> str:
+    passes = read_passes(Path(job.results[-1]["passes_json"]))
+    done = import_passes(scene, passes, solve=Path(job.folder))
+    scene.pullfocus.shot = done.group
+    return f"{passes.name} is ready: {len(passes.frames)} frames, {len(passes.layers)} layers"
+
+
+class PULLFOCUS_OT_solve(JobOperator, bpy.types.Operator):
+    """Solve the shot, bake its passes and import them; goes on where an earlier solve stopped"""
+
+    bl_idname = "pullfocus.solve"
+    bl_label = "Solve"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's way
+
+    def prepare(self, context: Any) -> Job:
+        """Build the commands; masks and view layers are written first."""
+        scene, settings = context.scene, context.scene.pullfocus
+        start = launcher(context)
+        plate = plate_path(scene)
+        solve, passes = folders(scene)
+        order = SolveOrder(
+            plate=plate,
+            mattes=matte_paths(scene, plate, Path(solve).with_suffix(".mattes")),
+            out=solve,
+            quality=settings.quality,
+            minutes=settings.minutes if settings.use_minutes else None,
+            colorspace=settings.colorspace.strip(),
+            frames=settings.frames.strip(),
+            device=preferences(context).device,
+            restart=settings.restart,
+        )
+        command = solve_command(start, order)
+        try:
+            Path(solve).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AddonError(f"expected to write {solve}, got: {error.strerror}") from error
+        return Job("Solve", [command, bake_command(start, solve, passes)], folder=solve)
+
+    def finish(self, context: Any, scene: Any, job: Job) -> str:
+        """Import what was baked."""
+        scene.pullfocus.restart = False
+        return _import(scene, job)
+
+
+class PULLFOCUS_OT_bake(JobOperator, bpy.types.Operator):
+    """Write and import the passes of a solve, finished or stopped"""
+
+    bl_idname = "pullfocus.bake"
+    bl_label = "Bake"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    def prepare(self, context: Any) -> Job:
+        """Build the command."""
+        solve, passes = folders(context.scene)
+        if not (Path(solve) / "settings.json").is_file():
+            raise AddonError(f"expected a solve to bake, got none in {solve}")
+        return Job("Bake", [bake_command(launcher(context), solve, passes)], folder=solve)
+
+    def finish(self, context: Any, scene: Any, job: Job) -> str:
+        """Import what was baked."""
+        return _import(scene, job)
+
+
+class PULLFOCUS_OT_test(JobOperator, bpy.types.Operator):
+    """Start pullfocus and show its version and the device it finds"""
+
+    bl_idname = "pullfocus.test"
+    bl_label = "Test"
+
+    def prepare(self, context: Any) -> Job:
+        """Build the command."""
+        preferences(context).found = ""
+        return Job("Test", [doctor_command(launcher(context))])
+
+    def finish(self, context: Any, scene: Any, job: Job) -> str:
+        """Show what was found."""
+        found = doctor_summary(job.lines)
+        preferences(context).found = found
+        return found
+
+
+class PULLFOCUS_OT_cancel(bpy.types.Operator):
+    """Save and stop; Solve goes on from there later"""
+
+    bl_idname = "pullfocus.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether something runs."""
+        job = current_job()
+        return job is not None and job.running
+
+    def execute(self, context: Any) -> set[str]:
+        """Stop it."""
+        job = current_job()
+        if job is not None:
+            job.stop()
+        return {"FINISHED"}
+
+
+class PULLFOCUS_OT_show_preview(bpy.types.Operator):
+    """Show how far the solve is: plate, sharp, matte, circle of confusion, error"""
+
+    bl_idname = "pullfocus.show_preview"
+    bl_label = "Show Preview"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a picture."""
+        return PREVIEW in bpy.data.images
+
+    def execute(self, context: Any) -> set[str]:
+        """Show it in an Image editor."""
+        from .editors import show_image
+
+        if not show_image(context, bpy.data.images[PREVIEW], mode="VIEW"):
+            self.report({"WARNING"}, f"Open an Image editor and choose {PREVIEW}")
+        return {"FINISHED"}
+
+
+class PULLFOCUS_OT_matte_add(bpy.types.Operator):
+    """Add a layer with a matte, behind the others; what no matte covers is the background"""
+
+    bl_idname = "pullfocus.matte_add"
+    bl_label = "Add Matte"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    def execute(self, context: Any) -> set[str]:
+        """Add it, under a name that is free."""
+        settings = context.scene.pullfocus
+        taken = {matte.name for matte in settings.mattes}
+        names = ["fg", *(f"fg{number}" for number in range(2, len(taken) + 3))]
+        matte = settings.mattes.add()
+        matte.name = next(name for name in names if name not in taken)
+        settings.matte_index = len(settings.mattes) - 1
+        return {"FINISHED"}
+
+
+class PULLFOCUS_OT_matte_remove(bpy.types.Operator):
+    """Remove the chosen layer"""
+
+    bl_idname = "pullfocus.matte_remove"
+    bl_label = "Remove Matte"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is one."""
+        return len(context.scene.pullfocus.mattes) > 0
+
+    def execute(self, context: Any) -> set[str]:
+        """Remove it."""
+        settings = context.scene.pullfocus
+        settings.mattes.remove(min(settings.matte_index, len(settings.mattes) - 1))
+        settings.matte_index = max(0, min(settings.matte_index, len(settings.mattes) - 1))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    PULLFOCUS_OT_solve,
+    PULLFOCUS_OT_bake,
+    PULLFOCUS_OT_test,
+    PULLFOCUS_OT_cancel,
+    PULLFOCUS_OT_show_preview,
+    PULLFOCUS_OT_matte_add,
+    PULLFOCUS_OT_matte_remove,
+)

@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs in the Python of bpy: installs the extension, runs everything it does, writes down results.
+
+    python blender_checks.py ORDER.json
+
+The order says where sources, passes, solve, clip and the Python of pullfocus are. Every check
+writes what it found to ``results.json`` in the output folder; tests read that.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import addon_panels
+import bpy
+
+ORDER = json.loads(Path(sys.argv[1]).read_text())
+OUT = Path(ORDER["out"])
+MODULE = "bl_ext.user_default.pullfocus"
+RESULTS: dict[str, object] = {}
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def addon(name: str):
+    return sys.modules[f"{MODULE}.{name}"]
+
+
+def scene():
+    return bpy.context.scene
+
+
+def node():
+    return addon("properties").shot_node(scene())
+
+
+def render(name: str, frame: int, **inputs) -> str:
+    for key, value in inputs.items():
+        node().inputs[key.replace("_", " ")].default_value = value
+    scene().frame_set(frame)
+    scene().render.filepath = str(OUT / f"{name}.exr")
+    bpy.ops.render.render(write_still=True)
+    return scene().render.filepath
+
+
+def error_of(call) -> str:
+    """What an operator reports when it fails; Blender raises it to scripts."""
+    try:
+        result = call()
+    except RuntimeError as error:
+        return str(error).strip()
+    return f"no error: {result}"
+
+
+def names_left() -> dict[str, list[str]]:
+    """Everything of ours that Blender knows of."""
+    return {
+        "operators": [n for n in dir(bpy.ops.pullfocus)],
+        "types": [n for n in dir(bpy.types) if "pullfocus" in n.lower()],
+        "scene": [n for n in ("pullfocus",) if hasattr(bpy.types.Scene, n)],
+        "handlers": [
+            str(f)
+            for group in dir(bpy.app.handlers)
+            if isinstance(getattr(bpy.app.handlers, group), list)
+            for f in getattr(bpy.app.handlers, group)
+            if MODULE in getattr(f, "__module__", "")
+        ],
+    }
+
+
+@check
+def package():
+    """Validate and build with Blender's own packager, install, enable."""
+    tool = Path(bpy.utils.system_resource("SCRIPTS")) / "addons_core/bl_pkg/cli/blender_ext.py"
+    results = {}
+    for step in (
+        ["validate", ORDER["source"]],
+        ["build", "--source-dir", ORDER["source"], "--output-dir", str(OUT)],
+    ):
+        done = subprocess.run([sys.executable, str(tool), *step], capture_output=True, text=True)
+        results[step[0]] = [done.returncode, done.stdout + done.stderr]
+    (zip_file,) = OUT.glob("*.zip")
+    results["size"] = zip_file.stat().st_size
+    began = time.perf_counter()
+    bpy.ops.extensions.package_install_files(
+        filepath=str(zip_file), repo="user_default", enable_on_install=True
+    )
+    results["enable_s"] = time.perf_counter() - began
+    results["enabled"] = MODULE in bpy.context.preferences.addons
+    held = bpy.context.preferences.addons[MODULE].preferences
+    held.launcher = ORDER["python"]
+    results["online"] = bpy.app.online_access
+    return results
+
+
+@check
+def test_button():
+    result = bpy.ops.pullfocus.test()
+    held = bpy.context.preferences.addons[MODULE].preferences
+    found = held.found
+    held.launcher = "/nowhere/python3"
+    missing = error_of(bpy.ops.pullfocus.test)
+    held.launcher = ORDER["python"]
+    return {"result": sorted(result), "found": found, "missing": missing}
+
+
+@check
+def panels_without_shot():
+    return addon_panels.draw_all(MODULE)
+
+
+@check
+def import_passes():
+    result = bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"])
+    addon("compat").render_on_cpu(scene())
+    addon("compat").write_exr(scene().render.image_settings)
+    render_ = scene().render
+    return {
+        "result": sorted(result),
+        "size": [render_.resolution_x, render_.resolution_y],
+        "range": [scene().frame_start, scene().frame_end],
+        "fps": render_.fps / render_.fps_base,
+        "inputs": [socket.name for socket in node().inputs],
+        "focus": node().inputs["Focus"].default_value,
+        "frames": sorted(n.label for n in node().node_tree.nodes if n.type == "FRAME"),
+        "unlabelled": [n.name for n in node().node_tree.nodes if n.parent is None],
+        "missing": error_of(lambda: bpy.ops.pullfocus.import_passes(filepath="/nowhere")),
+        "newer": error_of(lambda: bpy.ops.pullfocus.import_passes(filepath=ORDER["newer"])),
+    }
+
+
+@check
+def views():
+    shot = ORDER["frame"]
+    names = [item.name for item in scene().pullfocus.bl_rna.properties["view"].enum_items]
+    return {
+        name: render(f"view_{number}", shot, View=number, Layer=1, Focus=0.0)
+        for number, name in enumerate(names)
+    }
+
+
+@check
+def pulls():
+    """Focus elsewhere, and what the plate's own focus does over time, with keys alone."""
+    shot = ORDER["frame"]
+    files = {
+        f"focus {depth:g}": render(f"focus_{index}", shot, View=0, Focus=float(depth))
+        for index, depth in enumerate(ORDER["depths"])
+    }
+    files["plate"] = render("plate", shot, Follow_Plate=1.0)
+    files["plate later"] = render("plate_later", shot + 2, Follow_Plate=1.0)
+    files["wide"] = render(
+        "wide", shot, Follow_Plate=0.0, Focus=0.0, Aperture=1.5, Near=0.5, Max_Radius=5.0
+    )
+    node().inputs["Aperture"].default_value = 1.0
+    node().inputs["Near"].default_value = 1.0
+    node().inputs["Max Radius"].default_value = 64.0
+    return files
+
+
+@check
+def keep_sharp():
+    file = render("keep_sharp", ORDER["frame"], Follow_Plate=1.0, fg_Sharp=1.0)
+    off = render("fg_off", ORDER["frame"], View=3, fg=False, fg_Sharp=0.0)
+    node().inputs["fg"].default_value = True
+    node().inputs["Follow Plate"].default_value = 0.0
+    return {"file": file, "off": off}
+
+
+@check
+def pick():
+    """Keys on two layers; between them focus moves by itself."""
+    first, last = scene().frame_start, scene().frame_end
+    x, y, frame = ORDER["pick"]
+    scene().frame_set(frame)
+    bpy.ops.pullfocus.pick_focus(x=x, y=y)
+    picked = node().inputs["Focus"].default_value
+    scene().frame_set(last)
+    bpy.ops.pullfocus.focus_layer(layer="bg")
+    layer = node().inputs["Focus"].default_value
+    middle = render("pulled", (frame + last) // 2, View=0)
+    return {
+        "picked": picked,
+        "bg": layer,
+        "middle": node().inputs["Focus"].default_value,
+        "at": (frame + last) // 2,
+        "file": middle,
+        "outside": error_of(lambda: bpy.ops.pullfocus.pick_focus(x=-1, y=0)),
+        "no layer": error_of(lambda: bpy.ops.pullfocus.focus_layer(layer="sky")),
+        "range": [first, last],
+    }
+
+
+@check
+def paint():
+    """Paint a square on the background's atlas; save; the exact way; reset."""
+    shot = ORDER["frame"]
+    tree = scene().compositing_node_group if hasattr(scene(), "compositing_node_group") else None
+    owner = tree or scene().node_tree
+    owner.animation_data_clear()
+    before = render("unpainted", shot, View=3)
+    bpy.ops.pullfocus.paint(layer="bg")
+    image = node().node_tree.nodes["bg painted"].image
+    width, height = image.size
+    pixels = list(image.pixels)
+    left, right, bottom, top = ORDER["square"]
+    x0, x1, y0, y1 = (
+        round(left * width),
+        round(right * width),
+        round(bottom * height),
+        round(top * height),
+    )
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            at = 4 * (y * width + x)
+            pixels[at : at + 4] = [0.8, 0.1, 0.05, 1.0]
+    image.pixels[:] = pixels
+    image.update()
+    live = render("painted", shot, View=3)
+    bpy.ops.pullfocus.save_paint(layer="bg")
+    saved = bpy.path.abspath(image.filepath)
+    scene().pullfocus.solve_path = ORDER["solve"]
+    exact = bpy.ops.pullfocus.propagate(layer="bg")
+    reopened = bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"])
+    again = render("painted_again", shot, View=3)
+    bpy.ops.pullfocus.reset_paint(layer="bg")
+    reset = render("reset", shot, View=3)
+    return {
+        "before": before,
+        "live": live,
+        "saved": saved,
+        "again": again,
+        "reopened": sorted(reopened),
+        "exact": sorted(exact),
+        "reset": reset,
+        "groups": [g.name for g in bpy.data.node_groups if g.name.startswith("PullFocus")],
+        "no layer": error_of(lambda: bpy.ops.pullfocus.save_paint(layer="sky")),
+    }
+
+
+@check
+def panels_with_shot():
+    for name in ("VIEW", "LAYER"):
+        scene().pullfocus.view = "LAYER" if name == "LAYER" else "RESULT"
+    found = addon_panels.draw_all(MODULE)
+    scene().pullfocus.view = "RESULT"
+    return found
+
+
+@check
+def second_shot():
+    """Another shot in the same scene, later in time, that was never in motion of focus."""
+    bpy.ops.pullfocus.import_passes(
+        filepath=ORDER["unsigned"], match_scene=False, own_start=False, start=101
+    )
+    names = [socket.name for socket in node().inputs]
+    drawn = addon_panels.draw_all(MODULE)
+    owner = addon("compat").compositor_of(scene())
+    output = addon("compat").output_socket(owner)
+    shown = output.links[0].from_node.name
+    owner.links.new(node().outputs["Image"], output)
+    file = render("unsigned", 101 + ORDER["frame"] - 1, View=0, fg_Sharp=1.0)
+    groups = [n for n in owner.nodes if n.type == "GROUP"]
+    apart = len({tuple(n.location) for n in groups}) == len(groups)
+    return {
+        "inputs": names,
+        "drawn": drawn,
+        "shown before": shown,
+        "file": file,
+        "apart": apart,
+        "pick": bpy.ops.pullfocus.pick_focus.poll(),
+    }
+
+
+@check
+def solve():
+    """Solve, bake and import from a path and a Blender mask; cancel, then go on."""
+    settings = scene().pullfocus
+    settings.plate_source = "PATH"
+    settings.plate_path = str(Path(ORDER["clip"]) / "plate.0001.png")
+    settings.frames = "1-4"
+    settings.solve_path = settings.passes_path = ""
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "blend" / "shot.blend"))
+    nothing = error_of(lambda: bpy.ops.pullfocus.bake())
+    bpy.ops.pullfocus.matte_add()
+    settings.mattes[0].path = str(Path(ORDER["clip"]) / "alpha.0001.png")
+    bpy.ops.pullfocus.matte_add()
+    second = settings.mattes[1].name
+    settings.mattes[1].name = "fg"
+    twice = error_of(bpy.ops.pullfocus.solve)
+    bpy.ops.pullfocus.matte_remove()
+    settings.quality = "draft"
+    settings.use_minutes, settings.minutes = True, 0.1
+    stopped = stop_after_a_moment()
+    result = bpy.ops.pullfocus.solve()
+    return {
+        "nothing to bake": nothing,
+        "second name": second,
+        "twice": twice,
+        "stopped": stopped,
+        "result": sorted(result),
+        "shot": settings.shot.name,
+        "folder": sorted(p.name for p in (OUT / "blend/pullfocus").iterdir()),
+        "preview": bpy.data.images["PullFocus Preview"].size[0] > 0,
+        "stored": settings.shot["pullfocus_passes"],
+    }
+
+
+def stop_after_a_moment() -> dict[str, object]:
+    """Drive the operator as the window does, and press Cancel once there is a checkpoint."""
+    operator = addon("job_operator")
+    solve_type = addon("solve_op").PULLFOCUS_OT_solve
+
+    class Bare(operator.JobOperator):
+        prepare = solve_type.prepare
+        finish = solve_type.finish
+
+        def report(self, kind, text):
+            said.append([sorted(kind), text])
+
+    said: list[object] = []
+    one = Bare()
+    one._begin(bpy.context)
+    job = operator.current_job()
+    slowest, steps = 0.0, 0
+    while job.running:
+        began = time.perf_counter()
+        job.update()
+        slowest = max(slowest, time.perf_counter() - began)
+        steps += job.stage == "solve"
+        if job.stage == "solve" and job.fraction > 0.2 and not job._asked_to_stop:
+            bpy.ops.pullfocus.cancel()
+        time.sleep(0.02)
+    return {"end": sorted(one._end(bpy.context)), "said": said, "slowest": slowest, "steps": steps}
+
+
+@check
+def masks():
+    """A Blender mask and a view layer, written out as mattes."""
+    footage = addon("footage")
+    mask = bpy.data.masks.new("roto")
+    spline = mask.layers.new(name="a").splines.new()
+    spline.points.add(4 - len(spline.points))
+    spline.use_cyclic = True
+    for point, place in zip(
+        spline.points, ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
+    ):
+        point.co = point.handle_left = point.handle_right = place
+    written = footage.write_mask(scene(), mask, OUT / "mask", [7, 8])
+    return {"mask": written}
+
+
+@check
+def saved_file():
+    """Save, open again: everything is there, with relative paths, and still renders the same."""
+    shot = ORDER["frame"]
+    settings = scene().pullfocus
+    settings.shot = bpy.data.node_groups[ORDER["group"]]
+    owner = addon("compat").compositor_of(scene())
+    owner.links.new(node().outputs["Image"], addon("compat").output_socket(owner))
+    render("before_save", shot, View=0, Focus=1.0)
+    path = OUT / "saved.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), relative_remap=True)
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    images = [
+        i.filepath for i in bpy.data.images if i.source in ("FILE", "SEQUENCE") and i.filepath
+    ]
+    return {
+        "file": render("after_open", shot),
+        "before": str(OUT / "before_save.exr"),
+        "images": images,
+        "plate": scene().pullfocus.plate_path,
+    }
+
+
+@check
+def undo_flags():
+    return {
+        name: sorted(getattr(getattr(bpy.types, f"PULLFOCUS_OT_{name}"), "bl_options", ()))
+        for name in ("import_passes", "pick_focus", "focus_layer", "reset_paint", "matte_add")
+    }
+
+
+@check
+def unregister():
+    before = names_left()
+    worker = addon("worker")
+    job = worker.Job("Wait", [[sys.executable, "-c", "import time; time.sleep(100)"]])
+    job.update()
+    process = job._worker._process
+    addon("job_operator")._jobs[:] = [job]
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    after = names_left()
+    bpy.ops.preferences.addon_enable(module=MODULE)
+    again = names_left()
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    return {
+        "before": before,
+        "after": after,
+        "again": again == before,
+        "job ended": process.poll() is not None,
+    }
+
+
+def main() -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "blend").mkdir(exist_ok=True)
+    RESULTS["_passes"] = str(Path(ORDER["passes"]).parent)
+    RESULTS["blender"] = bpy.app.version_string
+    seconds = {}
+    for function in CHECKS:
+        began = time.perf_counter()
+        try:
+            RESULTS[function.__name__] = function()
+        except Exception:
+            RESULTS[function.__name__] = {"failed": traceback.format_exc()}
+        seconds[function.__name__] = round(time.perf_counter() - began, 2)
+    RESULTS["seconds"] = seconds
+    (OUT / "results.json").write_text(json.dumps(RESULTS, indent=1, default=str))
+
+
+if __name__ == "__main__":
+    main()
