@@ -126,7 +126,11 @@ def doctor_summary(lines: Iterable[str]) -> str:
     if "pullfocus" not in found:
         raise AddonError("expected an answer of pullfocus doctor, got something else")
     cuda = found.get("CUDA", "")
-    device = f"CUDA {cuda[5:]}" if cuda.startswith("yes") else f"CPU {found.get('CPU cores', '')}"
+    device = (
+        f"CUDA {cuda[3:].lstrip(': ')}"
+        if cuda.startswith("yes")
+        else f"CPU {found.get('CPU cores', '')}"
+    )
     wrong = [f"{name}: {rest[2:]}" for name, rest in found.items() if rest.startswith("! ")]
     return "; ".join([f"pullfocus {found['pullfocus']}", device, *wrong])
 

@@ -96,6 +96,8 @@ def plate_focus_path() -> str:
 def _interface(group: Any, passes: Passes) -> None:
     panels: dict[str, Any] = {}
     for spec in input_specs(passes):
+        if spec.panel == "Iris" and not compat.SOCKETS_4_5:
+            continue  # properties of the Iris node there; the panel shows them
         if spec.panel and spec.panel not in panels:
             panels[spec.panel] = group.interface.new_panel(
                 spec.panel, default_closed=spec.panel == "Iris"

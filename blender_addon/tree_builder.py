@@ -25,7 +25,7 @@ class TreeBuilder:
     def frame(self, label: str, at: tuple[float, float], colour: tuple[float, ...] = ()) -> None:
         """Start a labelled frame whose first node lies at `at`; what is added next goes into it."""
         self._frame = self.tree.nodes.new("NodeFrame")
-        self._frame.label = self._frame.name = label
+        self._frame.label = label
         self._frame.label_size = 24
         if colour:
             self._frame.use_custom_color = True

@@ -351,9 +351,8 @@ def masks():
     spline = mask.layers.new(name="a").splines.new()
     spline.points.add(4 - len(spline.points))
     spline.use_cyclic = True
-    for point, place in zip(
-        spline.points, ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
-    ):
+    corners = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
+    for point, place in zip(spline.points, corners, strict=True):
         point.co = point.handle_left = point.handle_right = place
     written = footage.write_mask(scene(), mask, OUT / "mask", [7, 8])
     return {"mask": written}

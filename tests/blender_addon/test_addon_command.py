@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command lines, footage and folders, as the extension works them out."""
+
+from pathlib import Path
+
+import pytest
+from pullfocus import cli
+from pullfocus.doctor import table
+
+from blender_addon.command import (
+    SolveOrder,
+    bake_command,
+    default_folders,
+    doctor_summary,
+    edit_command,
+    find_launcher,
+    footage_pattern,
+    sequence_numbers,
+    shot_name,
+    solve_command,
+)
+from blender_addon.errors import AddonError
+
+
+def test_launcher_is_found_on_path_or_taken_from_the_preferences(tmp_path: Path) -> None:
+    assert find_launcher("", lambda name: f"/opt/{name}") == ("/opt/pullfocus",)
+    for name, wanted in (("python3.11", ("-m", "pullfocus.cli")), ("pullfocus", ())):
+        file = tmp_path / name
+        file.touch()
+        assert find_launcher(str(file)) == (str(file), *wanted)
+    with pytest.raises(AddonError, match="expected pullfocus on PATH, got none"):
+        find_launcher("", lambda name: None)
+    with pytest.raises(AddonError, match="got no file at /nowhere/python"):
+        find_launcher("/nowhere/python")
+
+
+def test_solve_command_says_all_that_was_set() -> None:
+    order = SolveOrder(
+        plate="/a/p.####.exr",
+        mattes=(("fg", "/a/m.####.png"), ("mid", "/a/n.mov")),
+        out="/b/p.solve",
+        quality="high",
+        minutes=2.5,
+        colorspace="ACEScg",
+        frames="1001-1010",
+        device="cuda",
+        restart=True,
+    )
+    text = " ".join(solve_command(("pf",), order))
+    assert text.startswith("pf solve /a/p.####.exr --out /b/p.solve")
+    for part in (
+        "--matte fg=/a/m.####.png --matte mid=/a/n.mov",
+        "--quality high",
+        "--minutes 2.5",
+        "--colorspace ACEScg",
+        "--frames 1001-1010",
+        "--device cuda",
+        "--restart",
+        "--progress json",
+    ):
+        assert part in text
+    plain = solve_command(("pf",), SolveOrder(plate="p", mattes=(), out="o"))
+    assert plain == [
+        "pf",
+        "solve",
+        "p",
+        "--out",
+        "o",
+        "--quality",
+        "standard",
+        "--progress",
+        "json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plate", "mattes", "message"),
+    [
+        ("", (), "expected a plate"),
+        ("p", (("Fg", "m"),), "expected a layer name such as fg"),
+        ("p", (("fg", "m"), ("fg", "n")), "got 'fg' twice"),
+        ("p", (("fg", ""),), "expected a matte for the layer 'fg'"),
+    ],
+)
+def test_bad_orders_are_refused(plate: str, mattes: tuple, message: str) -> None:
+    with pytest.raises(AddonError, match=message):
+        solve_command(("pf",), SolveOrder(plate=plate, mattes=mattes, out="o"))
+
+
+def test_commands_are_what_the_command_line_knows(tmp_path: Path, capsys) -> None:
+    """The real parser takes them: what is wrong is the missing footage, not an option."""
+    order = SolveOrder("/no/p.####.exr", (("fg", "/no/m"),), str(tmp_path / "x"), minutes=1.0)
+    for command in (
+        solve_command((), order),
+        bake_command((), str(tmp_path / "x.solve"), str(tmp_path)),
+        edit_command((), str(tmp_path / "x"), layer="bg", atlas="/no/a.exr", out=str(tmp_path)),
+    ):
+        assert cli.run(command) == 2
+        said = capsys.readouterr().err
+        assert "option" not in said
+        assert "Missing" not in said
+
+
+def test_doctor_summary_of_the_real_doctor() -> None:
+    line = doctor_summary(table().splitlines())
+    assert line.startswith("pullfocus 0.")
+    assert "CPU" in line or "CUDA" in line
+    with pytest.raises(AddonError, match="expected an answer of pullfocus doctor"):
+        doctor_summary(["Python 3.11"])
+    wrong = doctor_summary(["pullfocus  0.1", "CUDA  yes: H100", "numpy  ! not installed"])
+    assert wrong == "pullfocus 0.1; CUDA H100; numpy: not installed"
+
+
+def test_a_frame_stands_for_its_sequence(tmp_path: Path) -> None:
+    for name in ("p.0998.png", "p.1001.png", "q.0001.png", "one.png", "v2.0001.exr", "v2.0002.exr"):
+        (tmp_path / name).touch()
+    assert footage_pattern(str(tmp_path / "p.1001.png")) == str(tmp_path / "p.####.png")
+    assert footage_pattern(str(tmp_path / "v2.0001.exr")) == str(tmp_path / "v2.####.exr")
+    for same in ("q.0001.png", "one.png", "p.####.png", "."):
+        assert footage_pattern(str(tmp_path / same)) == str(tmp_path / same)
+    assert sequence_numbers(str(tmp_path / "p.####.png")) == [998, 1001]
+    assert sequence_numbers(str(tmp_path / "one.png")) == []
+    assert sequence_numbers("/nowhere/p.####.png") == []
+
+
+def test_folders_lie_beside_the_blend_or_the_plate() -> None:
+    plate = "/shots/a/plate.####.png"
+    assert default_folders(plate, "") == ("/shots/a/plate.solve", "/shots/a/plate_passes")
+    assert default_folders(plate, "/work/shot.blend") == (
+        "/work/pullfocus/plate.solve",
+        "/work/pullfocus/plate_passes",
+    )
+    assert shot_name("/a/b/sh010_v2.mov") == "sh010_v2"
+    assert shot_name("/a/b/%04d.exr") == "b"
