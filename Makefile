@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
+BPY_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 
-.PHONY: setup demo test test-slow lint blender gizmos bench clean
+.PHONY: setup demo test test-slow lint blender extension gizmos bench clean
 
 setup: $(STAMP)
 
@@ -18,7 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/pullfocus demo
 
+# with Blender where it can be had: its tests are skipped, and say so, where it cannot
 test: setup
+	@$(MAKE) --no-print-directory blender || echo "no Blender here: its tests will be skipped"
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup
@@ -33,13 +36,19 @@ lint: setup
 blender: $(BPY_VENV)/.installed
 
 $(BPY_VENV)/.installed: constraints-bpy.txt
-	test -x $(BPY_VENV)/bin/python || $(PYTHON) -m venv $(BPY_VENV)
+	test -x $(BPY_VENV)/bin/python || $(BPY_PYTHON) -m venv $(BPY_VENV)
 	$(BPY_VENV)/bin/python -m pip install --quiet --constraint constraints-bpy.txt bpy
 	touch $@
 
 # the .gizmo files, from their descriptions; tests say whether they are current
 gizmos: setup
 	$(BIN)/python -m nuke_gizmo.build
+
+# dist/pullfocus-VERSION.zip, with Blender's own packager
+extension: blender
+	mkdir -p dist
+	$(BPY_VENV)/bin/python $(BPY_VENV)/lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py \
+		build --source-dir blender_addon --output-dir dist
 
 bench: setup
 	$(BIN)/python benchmarks/lens_blur.py

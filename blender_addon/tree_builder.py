@@ -9,6 +9,12 @@ from . import compat
 
 _COLUMN, _ROW = 200, 180
 
+INPUT_COLOUR = (0.23, 0.32, 0.42)
+LENS_COLOUR = (0.36, 0.28, 0.38)
+COMPOSITE_COLOUR = (0.25, 0.36, 0.28)
+PAINT_COLOUR = (0.4, 0.33, 0.22)
+"""Of frames, by what happens in them."""
+
 
 class TreeBuilder:
     """Adds nodes to a tree, column by column within the current frame.

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blurs one layer by its circle of confusion, with nodes that every Blender has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import compat
+from .passes import Layer, Passes
+from .tree_builder import TreeBuilder
+
+_SPREAD_PX = 64
+_BOX_MOMENT, _DISC_MOMENT = 2 / 3, 34 / 21  # of Bokeh Blur at Size 1 and 2, px^2 along an axis
+
+
+def spread_coc(build: TreeBuilder, coc: Any, matte: Any) -> Any:
+    """Carry radii past the silhouette.
+
+    Blender's blur gathers: light gets no farther than the radius of where it lands allows.
+    """
+    solid = build.math("GREATER_THAN", matte, 0.5, label="solid", at=(1, 0))
+    held = build.with_alpha(coc, solid, label="radius where solid", at=(1, 0.4))
+    node = build.add("CompositorNodeInpaint", "radius past the edge", 2, 0.4)
+    compat.inpaint_reach(node, _SPREAD_PX)
+    build.set(node.inputs[0], held)
+    return build.channels(node.outputs[0], at=(2, 0))[0]
+
+
+def blurred(
+    build: TreeBuilder,
+    layer: Layer,
+    picture: Any,
+    coc: Any,
+    working: Any,
+    iris: Any,
+    passes: Passes,
+) -> Any:
+    """Blur a layer by |coc|: Bokeh Blur from 2.5 px of radius on, below it by mixing small discs.
+
+    Bokeh Blur counts whole pixels: Size 1 is a 3 x 3 box, Size 2 a disc of 21 pixels, and nothing
+    lies between. Blends of them are chosen so that their second moment is that of a disc, r^2 / 4.
+    """
+    radius = build.math("ABSOLUTE", coc, label="radius", at=(0, 0))
+    radius = build.math("MINIMUM", radius, build.input("Max Radius"), label="at most", at=(0, 0.3))
+    radius = build.math("MULTIPLY", radius, working, label="if this view blurs", at=(0, 0.6))
+    # Bokeh Blur draws a disc half a pixel larger than its size
+    wide = build.math("SUBTRACT", radius, 0.5, label="- half a pixel", at=(0, 0.9))
+    wide = build.math("MAXIMUM", wide, 2.0, label="at least 2", at=(0, 1.2))
+    moment = build.math("MULTIPLY", radius, radius, at=(1, 0))
+    moment = build.math("MULTIPLY", moment, 0.25, label="second moment, px^2", at=(1, 0.3))
+    per_px = compat.blur_size_per_px(max(passes.size_px))
+    small = _bokeh_blur(build, picture, iris, per_px, "3 x 3", (2, 0.5))
+    size = build.math("MULTIPLY", wide, per_px, label="px to Size", at=(1, 1.2))
+    large = _bokeh_blur(build, picture, iris, size, "lens blur", (2, 1.8))
+    share = _ramp(build, moment, 0.0, _BOX_MOMENT, (1, 0.6))
+    some = build.blend(share, picture, small, opaque=layer.complete, label="to 1.6 px", at=(3, 0))
+    share = _ramp(build, moment, _BOX_MOMENT, _DISC_MOMENT, (1, 0.9))
+    return build.blend(share, some, large, opaque=layer.complete, label="to 2.5 px", at=(4, 1))
+
+
+def _ramp(build: TreeBuilder, value: Any, low: float, high: float, at: tuple[float, float]) -> Any:
+    """Return 0 below `low`, 1 above `high`, even between."""
+    slope = 1 / (high - low)
+    share = build.math("MULTIPLY_ADD", value, slope, -low * slope, label="share", at=at)
+    share.node.use_clamp = True
+    return share
+
+
+def _bokeh_blur(
+    build: TreeBuilder, picture: Any, iris: Any, size: Any, label: str, at: tuple[float, float]
+) -> Any:
+    node = build.add("CompositorNodeBokehBlur", label, *at)
+    compat.vary_blur_size(node, _SPREAD_PX)
+    build.set(node.inputs["Image"], picture)
+    build.set(node.inputs["Bokeh"], iris)
+    build.set(node.inputs["Size"], size)
+    return node.outputs[0]
