@@ -14,7 +14,7 @@ from . import compat
 from .colour import blender_space, set_space
 from .errors import AddonError
 from .focus import layer_depth
-from .passes import Passes, read_passes
+from .passes import Layer, Passes, read_passes
 from .shot_group import KEY, Pictures, Timing, build_group, group_of_passes
 
 PAINTED_SUFFIX = "_painted"
@@ -77,7 +77,7 @@ def import_passes(
     if old is None and passes.can_pull:
         with contextlib.suppress(AddonError):  # a first layer that no frame shows
             node.inputs["Focus"].default_value = layer_depth(passes, passes.layers[0].name)
-    return Imported(group, node, tuple(_notes(scene, passes)))
+    return Imported(group, node, tuple(_notes(scene, passes, pictures)))
 
 
 def stored_path(path: Path) -> str:
@@ -104,11 +104,6 @@ def file_frame(group: Any, scene_frame: float) -> float:
     return scene_frame - int(group[_START]) + int(group[_FIRST])
 
 
-def scene_frame(group: Any, number: float) -> float:
-    """Return the scene frame that shows a frame number of the files."""
-    return number - int(group[_FIRST]) + int(group[_START])
-
-
 def layer_names(group: Any) -> list[str]:
     """Return the layers of a PullFocus group, front to back."""
     return str(group[_LAYERS]).split(",")
@@ -131,13 +126,28 @@ def _pictures(passes: Passes, old: Any) -> Pictures:
         atlas = _load(layer.atlas, f"{passes.name} {layer.name} atlas")
         set_space(atlas, space)
         atlases.append(atlas)
-        kept = _image_of(old, f"{layer.name} painted")
-        if kept is None:
-            own = painted_path(layer.atlas)
-            kept = _load(own if own.exists() else layer.atlas, f"{passes.name} {layer.name} paint")
-            set_space(kept, space)
-        painted.append(kept)
+        painted.append(
+            _painted_image(passes, layer, _image_of(old, f"{layer.name} painted"), space)
+        )
     return Pictures(frames, tuple(atlases), tuple(painted))
+
+
+def _painted_image(passes: Passes, layer: Layer, held: Any, space: str | None) -> Any:
+    """Return the image that is painted on: the one at hand, the saved one, or a fresh copy."""
+    if held is not None and (held.is_dirty or held.filepath != stored_path(layer.atlas)):
+        if tuple(held.size) == layer.atlas_size_px:
+            return held
+    own = painted_path(layer.atlas)
+    name = f"{passes.name} {layer.name} paint"
+    if own.exists():
+        image = _load(own, name)
+        if tuple(image.size) == layer.atlas_size_px:
+            set_space(image, space)
+            return image
+        bpy.data.images.remove(image)  # of an earlier bake; the note says so
+    image = _load(layer.atlas, name)
+    set_space(image, space)
+    return image
 
 
 def _image_of(group: Any, node_name: str) -> Any | None:
@@ -199,6 +209,10 @@ def _place(tree: Any, group: Any, connect: bool) -> Any:
     target = compat.output_socket(tree)
     if connect and target is not None and _shows_nothing_else(target):
         tree.links.new(node.outputs["Image"], target)
+        if not any(other.bl_idname == "CompositorNodeViewer" for other in tree.nodes):
+            viewer = tree.nodes.new("CompositorNodeViewer")  # for the backdrop, to pick focus on
+            viewer.location = (600, -100)
+            tree.links.new(node.outputs["Image"], viewer.inputs[0])
     for other in tree.nodes:
         other.select = other == node
     tree.nodes.active = node
@@ -209,8 +223,12 @@ def _shows_nothing_else(target: Any) -> bool:
     return not target.is_linked or target.links[0].from_node.bl_idname == "CompositorNodeRLayers"
 
 
-def _notes(scene: Any, passes: Passes) -> list[str]:
+def _notes(scene: Any, passes: Passes, pictures: Pictures) -> list[str]:
     notes = []
+    for layer, image in zip(passes.layers, pictures.painted, strict=True):
+        own = painted_path(layer.atlas)
+        if own.exists() and Path(bpy.path.abspath(image.filepath)) == layer.atlas.absolute():
+            notes.append(f"{own.name} is of another size than the atlas now has: left out")
     missing = passes.missing()
     if missing:
         notes.append(

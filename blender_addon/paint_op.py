@@ -114,7 +114,12 @@ class PULLFOCUS_OT_paint(_LayerOperator, bpy.types.Operator):
     layer: _LAYER
 
     def change(self, context: Any, layer: Layer, image: Any) -> str:
-        """Open it in an Image editor."""
+        """Open it in an Image editor; from then on it has a file of its own.
+
+        So that saving the image the usual way does not overwrite the atlas as baked.
+        """
+        if not painted_path(layer.atlas).exists():
+            save_paint(layer, image)
         if not show_image(context, image, mode="PAINT"):
             return f"Open an Image editor and paint on {image.name}"
         return f"Painting on {image.name}; Save Paint keeps it"

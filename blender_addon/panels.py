@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +76,27 @@ def draw_solve(layout: Any, context: Any) -> None:
         row.operator("pullfocus.bake", text="Bake")
         if job is not None and job.error:
             layout.label(text=job.error, icon="ERROR")
+        elif job is not None and job.stopped:
+            layout.label(text=f"{job.title} stopped; what was done is kept", icon="INFO")
     if PREVIEW in bpy.data.images:
         layout.operator("pullfocus.show_preview", icon="IMAGE_DATA")
 
 
+_looked: dict[str, tuple[float, bool]] = {}  # by scene: when, and whether there is a solve
+_LOOK_EVERY_S = 2.0
+
+
 def _solve_label(context: Any) -> str:
-    try:
-        solve = Path(folders(context.scene)[0])
-    except AddonError:
-        return "Solve"
-    there = (solve / "checkpoint.safetensors").is_file() and not context.scene.pullfocus.restart
-    return "Resume" if there else "Solve"
+    """Return what the button says; folders may be slow, and panels draw often."""
+    scene = context.scene
+    when, there = _looked.get(scene.name, (0.0, False))
+    if time.monotonic() - when > _LOOK_EVERY_S:
+        try:
+            there = (Path(folders(scene)[0]) / "checkpoint.safetensors").is_file()
+        except AddonError:
+            there = False
+        _looked[scene.name] = (time.monotonic(), there)
+    return "Resume" if there and not scene.pullfocus.restart else "Solve"
 
 
 def _draw_mattes(layout: Any, context: Any) -> None:
@@ -236,7 +247,7 @@ class PULLFOCUS_PT_layers(_Compositor, bpy.types.Panel):
 def _draw_paint(layout: Any, name: str) -> None:
     row = layout.row(align=True)
     for operator, text, icon in (
-        ("pullfocus.paint", "Paint", "BRUSH_DATA"),
+        ("pullfocus.paint", "Paint Atlas", "BRUSH_DATA"),
         ("pullfocus.save_paint", "Save", "FILE_TICK"),
         ("pullfocus.reset_paint", "Reset", "LOOP_BACK"),
         ("pullfocus.propagate", "Propagate", "RENDER_ANIMATION"),
@@ -257,6 +268,7 @@ class PULLFOCUS_PT_image(bpy.types.Panel):
         """Show it."""
         layout = self.layout
         if context.scene.pullfocus.shot is None:
+            layout.operator("pullfocus.use_as_plate", icon="SEQUENCE")
             layout.operator("pullfocus.import_passes", icon="IMPORT")
             return
         draw_focus(layout, context)
@@ -276,6 +288,7 @@ class PULLFOCUS_PT_clip(bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         """Show it."""
+        self.layout.operator("pullfocus.use_as_plate", icon="TRACKER")
         draw_solve(self.layout, context)
 
 

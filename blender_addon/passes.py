@@ -79,10 +79,6 @@ class Passes:
         number = re.sub(r"#+", lambda run: str(frame).zfill(len(run[0])), self.pattern, count=1)
         return self.folder / number
 
-    def nearest_frame(self, number: float) -> int:
-        """The frame number of the shot that is closest to `number`."""
-        return min(self.frames, key=lambda frame: abs(frame - number))
-
     def missing(self) -> list[int]:
         """Frame numbers without a file, such as those a partial bake left out."""
         there = {path.name for path in self.folder.iterdir()}

@@ -139,6 +139,38 @@ class PULLFOCUS_OT_show_preview(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PULLFOCUS_OT_use_as_plate(bpy.types.Operator):
+    """Take what this editor shows as the plate to solve"""
+
+    bl_idname = "pullfocus.use_as_plate"
+    bl_label = "Use as Plate"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether the editor shows footage."""
+        return _footage_of(context) is not None
+
+    def execute(self, context: Any) -> set[str]:
+        """Take it."""
+        source, footage = _footage_of(context)
+        settings = context.scene.pullfocus
+        settings.plate_source = source
+        setattr(settings, f"plate_{source.lower()}", footage)
+        return {"FINISHED"}
+
+
+def _footage_of(context: Any) -> Any:
+    """Return ("CLIP", clip) or ("IMAGE", image) of the editor, None where it shows neither."""
+    clip = getattr(context.space_data, "clip", None)
+    if clip is not None:
+        return "CLIP", clip
+    image = getattr(context.space_data, "image", None)
+    if image is not None and image.source in ("SEQUENCE", "MOVIE"):
+        return "IMAGE", image
+    return None
+
+
 class PULLFOCUS_OT_matte_add(bpy.types.Operator):
     """Add a layer with a matte, behind the others; what no matte covers is the background"""
 
@@ -183,6 +215,7 @@ CLASSES = (
     PULLFOCUS_OT_test,
     PULLFOCUS_OT_cancel,
     PULLFOCUS_OT_show_preview,
+    PULLFOCUS_OT_use_as_plate,
     PULLFOCUS_OT_matte_add,
     PULLFOCUS_OT_matte_remove,
 )

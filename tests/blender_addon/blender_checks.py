@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs in the Python of bpy: installs the extension, runs everything it does, writes down results.
 
-    python blender_checks.py ORDER.json
+    python blender_checks.py ORDER.json [CHECK ...]
 
-The order says where sources, passes, solve, clip and the Python of pullfocus are. Every check
+Names of checks run only those. The order says where sources, passes, solve, clip and the Python of pullfocus are. Every check
 writes what it found to ``results.json`` in the output folder; tests read that.
 """
 
@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from types import SimpleNamespace
 
 import addon_panels
 import bpy
@@ -225,6 +226,7 @@ def paint():
             pixels[at : at + 4] = [0.8, 0.1, 0.05, 1.0]
     image.pixels[:] = pixels
     image.update()
+    own_file = bpy.path.abspath(image.filepath)
     live = render("painted", shot, View=3)
     bpy.ops.pullfocus.save_paint(layer="bg")
     saved = bpy.path.abspath(image.filepath)
@@ -237,6 +239,7 @@ def paint():
     return {
         "before": before,
         "live": live,
+        "own file": own_file,
         "saved": saved,
         "again": again,
         "reopened": sorted(reopened),
@@ -279,6 +282,59 @@ def second_shot():
         "apart": apart,
         "pick": bpy.ops.pullfocus.pick_focus.poll(),
     }
+
+
+def alone(path: str, **options):
+    """Import into a scene of its own, made the current one; returns the scene that was."""
+    before = scene()
+    bpy.context.window.scene = bpy.data.scenes.new("alone")
+    bpy.ops.pullfocus.import_passes(filepath=path, **options)
+    addon("compat").render_on_cpu(scene())
+    addon("compat").write_exr(scene().render.image_settings)
+    return before
+
+
+@check
+def late_numbers():
+    """A shot whose files begin at 1001: at its own numbers, and moved to frame 1."""
+    before = alone(ORDER["late"])
+    own = render("late_own", 1000 + ORDER["frame"], Follow_Plate=1.0)
+    found = [scene().frame_start, scene().frame_end, scene().frame_current]
+    bpy.context.window.scene = before
+    before = alone(ORDER["late"], own_start=False, start=1)
+    moved = render("late_moved", ORDER["frame"] + 2, Follow_Plate=1.0)
+    bpy.ops.pullfocus.pick_focus(x=ORDER["pick"][0], y=ORDER["pick"][1], key=False)
+    bpy.context.window.scene = before
+    return {"own": own, "range": found, "moved": moved}
+
+
+@check
+def other_colour_space():
+    before = alone(ORDER["acescg"])
+    sharp = render("acescg", ORDER["frame"], View=3)
+    images = [n.image for n in node().node_tree.nodes if n.bl_idname == "CompositorNodeImage"]
+    spaces = sorted({image.colorspace_settings.name for image in images})
+    bpy.context.window.scene = before
+    return {"file": sharp, "spaces": spaces}
+
+
+@check
+def other_layer_counts():
+    """Three layers, and one."""
+    found = {}
+    for name in ("three", "one"):
+        before = alone(ORDER[name])
+        number = scene().frame_start
+        layers = addon("import_passes").layer_names(node().node_tree)
+        found[name] = {
+            "layers": layers,
+            "sharp": render(f"{name}_sharp", number, View=3),
+            "result": render(f"{name}_result", number, View=0, Follow_Plate=1.0),
+            "layer": render(f"{name}_layer", number, View=5, Layer=len(layers)),
+            "panels": sorted(addon_panels.draw_all(MODULE)),
+        }
+        bpy.context.window.scene = before
+    return found
 
 
 @check
@@ -330,17 +386,35 @@ def stop_after_a_moment() -> dict[str, object]:
     said: list[object] = []
     one = Bare()
     one._begin(bpy.context)
+    second = Bare()
+    assert not second._begin(bpy.context)
     job = operator.current_job()
     slowest, steps = 0.0, 0
-    while job.running:
+    timers: list[object] = []
+    manager = SimpleNamespace(windows=[], event_timer_remove=timers.append)
+    window = SimpleNamespace(window_manager=manager, scene=scene())
+    one._timer = "timer"
+    panels = None
+    result = {"PASS_THROUGH"}
+    while result == {"PASS_THROUGH"}:
         began = time.perf_counter()
-        job.update()
+        result = one.modal(window, SimpleNamespace(type="TIMER"))
         slowest = max(slowest, time.perf_counter() - began)
+        assert one.modal(window, SimpleNamespace(type="ESC")) == {"PASS_THROUGH"}
+        if panels is None and job.stage == "solve":
+            panels = addon_panels.draw_all(MODULE)["PULLFOCUS_PT_solve"]
         steps += job.stage == "solve"
         if job.stage == "solve" and job.fraction > 0.2 and not job._asked_to_stop:
             bpy.ops.pullfocus.cancel()
         time.sleep(0.02)
-    return {"end": sorted(one._end(bpy.context)), "said": said, "slowest": slowest, "steps": steps}
+    return {
+        "end": sorted(result),
+        "said": said,
+        "slowest": slowest,
+        "steps": steps,
+        "timers": timers,
+        "panels": panels,
+    }
 
 
 @check
@@ -355,7 +429,33 @@ def masks():
     for point, place in zip(spline.points, corners, strict=True):
         point.co = point.handle_left = point.handle_right = place
     written = footage.write_mask(scene(), mask, OUT / "mask", [7, 8])
-    return {"mask": written}
+    scene().frame_start, first = 3, scene().frame_start
+    bpy.ops.mesh.primitive_plane_add(size=2)
+    square = bpy.context.object
+    for frame, x in ((3, 0.0), (4, 50.0)):
+        square.location.x = x
+        square.keyframe_insert("location", frame=frame)
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    scene().collection.objects.link(camera)
+    no_camera = ""
+    try:
+        footage.write_view_layer(scene(), scene().view_layers[0].name, OUT / "layer", [1])
+    except addon("errors").AddonError as error:
+        no_camera = str(error)
+    camera.location, camera.data.type, camera.data.ortho_scale = (0, 0, 5), "ORTHO", 4
+    scene().camera = camera
+    engine, scene().render.engine = scene().render.engine, "CYCLES"
+    scene().cycles.samples = 4
+    layer = footage.write_view_layer(scene(), scene().view_layers[0].name, OUT / "layer", [21, 22])
+    scene().render.engine = engine
+    scene().frame_start = first
+    return {
+        "mask": written,
+        "layer": layer,
+        "no camera": no_camera,
+        "scenes": len(bpy.data.scenes),
+        "film": scene().render.film_transparent,
+    }
 
 
 @check
@@ -382,11 +482,35 @@ def saved_file():
 
 
 @check
-def undo_flags():
-    return {
+def plate_from_editors():
+    """Use as Plate takes the clip or the sequence that the editor shows."""
+    use = addon("solve_op").PULLFOCUS_OT_use_as_plate
+    clip = bpy.data.movieclips.load(str(Path(ORDER["clip"]) / "plate.0001.png"))
+    image = bpy.data.images.load(str(Path(ORDER["clip"]) / "plate.0001.png"))
+    still = use.poll(SimpleNamespace(space_data=SimpleNamespace(image=image)))
+    image.source = "SEQUENCE"
+    found = []
+    for shown in ({"clip": clip}, {"image": image}):
+        context = SimpleNamespace(space_data=SimpleNamespace(**shown), scene=scene())
+        assert use.poll(context)
+        use.execute(None, context)
+        found.append([scene().pullfocus.plate_source, addon("footage").plate_path(scene())])
+    return {"still": still, "found": found}
+
+
+@check
+def undo():
+    """What an operator did is taken back by one undo."""
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.pullfocus.matte_add()
+    count = len(scene().pullfocus.mattes)
+    bpy.ops.ed.undo_push(message="after")
+    bpy.ops.ed.undo()
+    options = {
         name: sorted(getattr(getattr(bpy.types, f"PULLFOCUS_OT_{name}"), "bl_options", ()))
         for name in ("import_passes", "pick_focus", "focus_layer", "reset_paint", "matte_add")
     }
+    return {"with": count, "without": len(scene().pullfocus.mattes), "options": options}
 
 
 @check
@@ -416,7 +540,8 @@ def main() -> None:
     RESULTS["_passes"] = str(Path(ORDER["passes"]).parent)
     RESULTS["blender"] = bpy.app.version_string
     seconds = {}
-    for function in CHECKS:
+    chosen = sys.argv[2:]
+    for function in (f for f in CHECKS if not chosen or f.__name__ in chosen):
         began = time.perf_counter()
         try:
             RESULTS[function.__name__] = function()

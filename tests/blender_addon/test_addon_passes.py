@@ -78,7 +78,6 @@ def test_reads_what_pullfocus_writes_and_ignores_what_it_does_not_know(tmp_path:
         assert passes.name == "sh010"
         assert passes.can_pull
     assert passes.missing() == [1001, 1002, 1003]
-    assert passes.nearest_frame(7) == 1001
 
 
 def test_without_sign_or_curve_focus_cannot_be_pulled(tmp_path: Path) -> None:

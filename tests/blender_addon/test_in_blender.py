@@ -15,7 +15,9 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 from pullfocus import cli
-from pullfocus.plate.exr import read_exr
+from pullfocus.bake.passes import LayerEntry, Passes
+from pullfocus.bake.passes_json import write_passes_json
+from pullfocus.plate.exr import Plane, read_exr, write_exr
 
 pytestmark = pytest.mark.host
 
@@ -70,10 +72,70 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, change in (
         ("newer", {"version": "2.0"}),
         ("unsigned", {"coc_signed": False, "lens_curve": None}),
+        ("acescg", {"colorspace": "ACEScg"}),
     ):
         shutil.copytree(folder / "passes", folder / name)
         (folder / name / "passes.json").write_text(json.dumps({**document, **change}))
+    later(folder / "passes", folder / "late", 1000)
+    write_layers(folder / "three", ("near", "mid", "far"))
+    write_layers(folder / "one", ("whole",))
     return folder
+
+
+def later(source: Path, target: Path, offset: int) -> None:
+    """Copy passes, with other frame numbers."""
+    shutil.copytree(source, target)
+    document = json.loads((target / "passes.json").read_text())
+    for frame in document["frames"]:
+        old = target / f"plate.{frame:04d}.exr"
+        old.rename(target / f"plate.{frame + offset:04d}.exr")
+    document["frames"] = [frame + offset for frame in document["frames"]]
+    focus = document["lens_curve"]["focus"]
+    document["lens_curve"]["focus"] = {str(int(k) + offset): v for k, v in focus.items()}
+    (target / "passes.json").write_text(json.dumps(document))
+
+
+def write_layers(folder: Path, names: tuple[str, ...]) -> None:
+    """Write one frame of flat layers, each covering less than the one behind."""
+    folder.mkdir()
+    height, width = 36, 64
+    passes = Passes(
+        layers=tuple(
+            LayerEntry(name, f"atlas_{name}.exr", 8, 8, complete=name == names[-1])
+            for name in names
+        ),
+        frames=(7,),
+        file_pattern="flat.####.exr",
+        width=width,
+        height=height,
+        rate="25/1",
+        colorspace="lin_rec709_srgb",
+        coc_signed=True,
+        lens_curve={"focus": {"7": 0.5}},
+    )
+    flat = np.zeros((height, width), np.float32)
+    data = {"coc": flat, "alpha": flat, "forward": np.dstack([flat] * 2)}
+    data |= {"beauty": np.dstack([flat] * 4), "backward": data["forward"], "depth": flat}
+    for index, name in enumerate(names):
+        matte = np.ones_like(flat)
+        if name != names[-1]:
+            matte = np.zeros_like(flat)
+            matte[:, : 20 * (index + 1)] = 0.5 if index else 1
+        colour = np.array([0.1, 0.4, 0.9], np.float32) * (index + 1) / 3
+        data[name] = np.dstack([matte[..., None] * colour, matte])
+        data[f"{name}_uv"] = np.dstack([flat + 0.5, flat + 0.5, matte])
+        data[f"{name}_coc"] = flat
+        write_exr(
+            folder / f"atlas_{name}.exr",
+            [Plane(name="a", data=np.full((8, 8, 3), 0.2), channels=tuple("RGB"), half=True)],
+            metadata={},
+        )
+    write_passes_json(folder / "passes.json", passes)
+    planes = [
+        Plane(name=p.name, data=data[p.name], channels=p.channels, half=p.half)
+        for p in passes.pass_table(depth=True)
+    ]
+    write_exr(folder / "flat.0007.exr", planes, metadata={})
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +181,7 @@ def blender(solved: Path):
         "python": sys.executable,
         "passes": str(solved / "passes/passes.json"),
         "newer": str(solved / "newer/passes.json"),
-        "unsigned": str(solved / "unsigned"),
+        **{name: str(solved / name) for name in ("unsigned", "late", "acescg", "three", "one")},
         "solve": str(solved / "x.solve"),
         "clip": str(CLIP),
         "frame": FRAME,
@@ -275,6 +337,7 @@ def test_paint_follows_through_map_uv(results: dict, solved: Path) -> None:
     assert psnr(picture(found["again"]), live) >= 50
     assert psnr(picture(found["reset"]), before) >= 60
     assert Path(found["saved"]).name == "atlas_bg_painted.exr"
+    assert found["own file"] == found["saved"], "saving the image must not hit the atlas as baked"
     assert found["groups"] == ["PullFocus plate"], "importing again replaces the group"
 
 
@@ -289,6 +352,75 @@ def test_a_shot_without_depth_beside_the_first(results: dict) -> None:
     assert picture(found["file"])[..., :3].std() > 0.05
 
 
+def test_shots_that_start_at_1001(results: dict) -> None:
+    """The plate's focus moves with the frames, wherever they lie in the scene."""
+    found, pulls = held(results, "late_numbers"), held(results, "pulls")
+    assert found["range"] == [1001, 1020, 1000 + FRAME]
+    assert psnr(picture(found["own"]), picture(pulls["plate"])) >= 60
+    assert psnr(picture(found["moved"]), picture(pulls["plate later"])) >= 60
+
+
+def test_colours_of_another_space_are_turned_and_data_is_not(results: dict) -> None:
+    found = held(results, "other_colour_space")
+    plain = picture(held(results, "views")["Sharp"])[..., :3]
+    to_rec709 = np.array(
+        [
+            [1.70505, -0.62179, -0.08326],
+            [-0.13026, 1.14080, -0.01055],
+            [-0.02400, -0.12897, 1.15297],
+        ]
+    )
+    np.testing.assert_allclose(picture(found["file"])[..., :3], plain @ to_rec709.T, atol=2e-3)
+    assert found["spaces"] == ["ACEScg", "Non-Color"]
+
+
+@pytest.mark.parametrize("name", ["three", "one"])
+def test_any_number_of_layers(results: dict, solved: Path, name: str) -> None:
+    found = held(results, "other_layer_counts")[name]
+    channels = read_exr(solved / name / "flat.0007.exr")
+    layers = [np.dstack([channels[f"{layer}.{c}"] for c in "RGBA"]) for layer in found["layers"]]
+    expected: np.ndarray = np.zeros((36, 64, 4))
+    for rgba in reversed(layers):
+        expected = rgba + (1 - rgba[..., 3:]) * expected
+    # coc is 0 here at the plate's own focus: result and sharp are the same
+    for view in ("sharp", "result"):
+        np.testing.assert_allclose(picture(found[view]), expected, atol=2e-3)
+    np.testing.assert_allclose(picture(found["layer"]), layers[-1], atol=2e-3)
+
+
+def test_masks_and_view_layers_become_mattes(results: dict) -> None:
+    found = held(results, "masks")
+    masks = [grey(found["mask"], number) for number in (7, 8)]
+    assert masks[0].shape == (144, 256)
+    assert masks[0][72, 128] == 1
+    assert masks[0][4, 4] < 0.01
+    assert 0.3 < masks[0].mean() < 0.6
+    first, second = (grey(found["layer"], number) for number in (21, 22))
+    assert first[72, 128] == pytest.approx(1, abs=0.01)
+    assert 0.2 < first.mean() < 0.6
+    assert second.max() == 0, "the square has left the picture by then"
+    assert "expected a camera" in found["no camera"]
+    assert not found["film"], "what was changed for it is put back"
+
+
+def grey(pattern: str, number: int) -> np.ndarray:
+    pixels = oiio.ImageBuf(pattern.replace("####", f"{number:04d}")).get_pixels(oiio.FLOAT)
+    return np.asarray(pixels)[..., 0]
+
+
+def test_use_as_plate(results: dict) -> None:
+    found = held(results, "plate_from_editors")
+    assert not found["still"], "a still is no footage"
+    plate = f"{CLIP}/plate.####.png"
+    assert found["found"] == [["CLIP", plate], ["IMAGE", plate]]
+
+
+def test_undo(results: dict) -> None:
+    found = held(results, "undo")
+    assert found["without"] == found["with"] - 1
+    assert all({"REGISTER", "UNDO"} <= set(options) for options in found["options"].values())
+
+
 def test_solve_cancel_and_resume(results: dict) -> None:
     found = held(results, "solve")
     assert "expected a solve to bake" in found["nothing to bake"]
@@ -297,6 +429,10 @@ def test_solve_cancel_and_resume(results: dict) -> None:
     stopped = found["stopped"]
     assert stopped["end"] == ["CANCELLED"]
     assert stopped["steps"] > 0
+    assert stopped["timers"] == ["timer"]
+    assert "operator Cancel" in stopped["panels"]
+    assert any(line.startswith("progress solve") for line in stopped["panels"])
+    assert any("one job at a time" in text for _, text in stopped["said"])
     assert stopped["slowest"] < 0.5, "Blender would hang"
     assert any("what was done is kept" in text for _, text in stopped["said"])
     assert found["result"] == ["FINISHED"]
