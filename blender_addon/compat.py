@@ -81,6 +81,18 @@ def inpaint_reach(node: Any, reach_px: int) -> None:
         node.distance = reach_px
 
 
+def grow_by(node: Any, size_px: int) -> None:
+    """Make a Dilate/Erode node grow a mask, px."""
+    if FIVE:
+        node.inputs["Type"].default_value = "Steps"
+    else:
+        node.mode = "STEP"
+    if SOCKETS_4_5:
+        node.inputs["Size"].default_value = size_px
+    else:
+        node.distance = size_px
+
+
 def blur_size_per_px(longer_side_px: int) -> float:
     """Return what to multiply a radius in px by for the Size of Bokeh Blur."""
     return 1.0 if FIVE else 100.0 / longer_side_px
@@ -190,13 +202,14 @@ def write_exr(settings: Any) -> None:
 
 
 def write_grey_png(scene: Any) -> None:
-    """Write renders as 8-bit grey PNG whose values are those of the compositor."""
+    """Write renders as 16-bit grey PNG whose values are those of the compositor."""
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):
         settings.media_type = "IMAGE"
     settings.file_format = "PNG"
     settings.color_mode = "BW"
-    settings.color_depth = "8"
+    settings.color_depth = "16"
+    scene.render.dither_intensity = 0  # else what is empty is not
     scene.view_settings.view_transform = "Raw"
     scene.sequencer_colorspace_settings.name = "Non-Color"
     scene.display_settings.display_device = "sRGB"

@@ -10,6 +10,7 @@ from .passes import Layer, Passes
 from .tree_builder import TreeBuilder
 
 _SPREAD_PX = 64
+_SOLID = 0.25
 _BOX_MOMENT, _DISC_MOMENT = 2 / 3, 34 / 21  # of Bokeh Blur at Size 1 and 2, px^2 along an axis
 
 
@@ -18,8 +19,15 @@ def spread_coc(build: TreeBuilder, coc: Any, matte: Any) -> Any:
 
     Blender's blur gathers: light gets no farther than the radius of where it lands allows.
     """
-    solid = build.math("GREATER_THAN", matte, 0.5, label="solid", at=(1, 0))
-    held = build.with_alpha(coc, solid, label="radius where solid", at=(1, 0.4))
+    solid = build.math("GREATER_THAN", matte, _SOLID, label="solid", at=(1, 0))
+    # Inpaint makes radii up where nothing is given, as in a frame without the subject: so what lies
+    # far from the silhouette is given too.
+    grown = build.add("CompositorNodeDilateErode", "near the layer", 1, 1.4)
+    compat.grow_by(grown, 2 * _SPREAD_PX)
+    build.set(grown.inputs[0], solid)
+    away = build.math("SUBTRACT", 1.0, grown.outputs[0], label="far from it", at=(2, 1.4))
+    known = build.math("MAXIMUM", solid, away, label="known", at=(2, 1.7))
+    held = build.with_alpha(coc, known, label="radius where known", at=(1, 0.4))
     node = build.add("CompositorNodeInpaint", "radius past the edge", 2, 0.4)
     compat.inpaint_reach(node, _SPREAD_PX)
     build.set(node.inputs[0], held)

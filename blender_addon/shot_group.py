@@ -34,7 +34,7 @@ KEY = "pullfocus_passes"
 PLATE_FOCUS = "Plate Focus"
 PASSES_NODE = "Passes"
 
-_LAYER_GAP = 1150
+_LAYER_GAP = 1250
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 
     python blender_checks.py ORDER.json [CHECK ...]
 
-Names of checks run only those. The order says where sources, passes, solve, clip and the Python of pullfocus are. Every check
-writes what it found to ``results.json`` in the output folder; tests read that.
+Names of checks run only those. The order says where sources, passes, solve, clip and the Python of
+pullfocus are. Every check writes what it found to ``results.json`` in the output folder; tests read
+that.
 """
 
 from __future__ import annotations
@@ -429,33 +430,39 @@ def masks():
     for point, place in zip(spline.points, corners, strict=True):
         point.co = point.handle_left = point.handle_right = place
     written = footage.write_mask(scene(), mask, OUT / "mask", [7, 8])
-    scene().frame_start, first = 3, scene().frame_start
+    return {"mask": written, **view_layer(footage)}
+
+
+def view_layer(footage) -> dict[str, object]:
+    """A square that leaves the picture on the second frame, in a scene of its own."""
+    before = scene()
+    stage = bpy.data.scenes.new("stage")
+    bpy.context.window.scene = stage
+    stage.render.resolution_x, stage.render.resolution_y = 64, 36
+    stage.frame_start = 3
     bpy.ops.mesh.primitive_plane_add(size=2)
     square = bpy.context.object
     for frame, x in ((3, 0.0), (4, 50.0)):
         square.location.x = x
         square.keyframe_insert("location", frame=frame)
-    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    scene().collection.objects.link(camera)
+    name = stage.view_layers[0].name
     no_camera = ""
     try:
-        footage.write_view_layer(scene(), scene().view_layers[0].name, OUT / "layer", [1])
+        footage.write_view_layer(stage, name, OUT / "layer", [1])
     except addon("errors").AddonError as error:
         no_camera = str(error)
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    stage.collection.objects.link(camera)
     camera.location, camera.data.type, camera.data.ortho_scale = (0, 0, 5), "ORTHO", 4
-    scene().camera = camera
-    engine, scene().render.engine = scene().render.engine, "CYCLES"
-    scene().cycles.samples = 4
-    layer = footage.write_view_layer(scene(), scene().view_layers[0].name, OUT / "layer", [21, 22])
-    scene().render.engine = engine
-    scene().frame_start = first
-    return {
-        "mask": written,
-        "layer": layer,
-        "no camera": no_camera,
-        "scenes": len(bpy.data.scenes),
-        "film": scene().render.film_transparent,
-    }
+    stage.camera = camera
+    stage.render.engine = "CYCLES"
+    stage.cycles.samples = 4
+    written = footage.write_view_layer(stage, name, OUT / "layer", [21, 22])
+    bpy.context.window.scene = before
+    film = stage.render.film_transparent
+    bpy.data.scenes.remove(stage)
+    left = [s.name for s in bpy.data.scenes if s.name.startswith("PullFocus")]
+    return {"layer": written, "no camera": no_camera, "film": film, "left": left}
 
 
 @check

@@ -120,7 +120,7 @@ def write_layers(folder: Path, names: tuple[str, ...]) -> None:
         matte = np.ones_like(flat)
         if name != names[-1]:
             matte = np.zeros_like(flat)
-            matte[:, : 20 * (index + 1)] = 0.5 if index else 1
+            matte[:, : 20 * (index + 1)] = 0.2 if index else 1
         colour = np.array([0.1, 0.4, 0.9], np.float32) * (index + 1) / 3
         data[name] = np.dstack([matte[..., None] * colour, matte])
         data[f"{name}_uv"] = np.dstack([flat + 0.5, flat + 0.5, matte])
@@ -396,11 +396,12 @@ def test_masks_and_view_layers_become_mattes(results: dict) -> None:
     assert masks[0][4, 4] < 0.01
     assert 0.3 < masks[0].mean() < 0.6
     first, second = (grey(found["layer"], number) for number in (21, 22))
-    assert first[72, 128] == pytest.approx(1, abs=0.01)
+    assert first[18, 32] == pytest.approx(1, abs=0.01)
     assert 0.2 < first.mean() < 0.6
     assert second.max() == 0, "the square has left the picture by then"
     assert "expected a camera" in found["no camera"]
     assert not found["film"], "what was changed for it is put back"
+    assert not found["left"]
 
 
 def grey(pattern: str, number: int) -> np.ndarray:
