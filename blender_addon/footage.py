@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,19 @@ def _matte_path(scene: Any, matte: Any, plate: str, folder: Path) -> str:
             raise AddonError(f"expected a matte for the layer {matte.name!r}, got none")
         return footage_pattern(bpy.path.abspath(held))
     numbers = _plate_numbers(scene, plate)
+    size = _plate_size(scene, plate, numbers[0])
     if matte.source == "MASK":
         if matte.mask is None:
             raise AddonError(f"expected a mask for the layer {matte.name!r}, got none")
-        return write_mask(scene, matte.mask, folder / matte.name, numbers)
+        return write_mask(scene, matte.mask, folder / matte.name, numbers, size)
     if matte.view_layer not in scene.view_layers:
         raise AddonError(f"expected a view layer of {scene.name}, got {matte.view_layer!r}")
+    own = _render_size(scene)
+    if own != size:
+        raise AddonError(
+            f"expected {scene.name} to render at the plate's size, {size[0]}x{size[1]}, for the"
+            f" view layer {matte.view_layer!r}, got {own[0]}x{own[1]}"
+        )
     return write_view_layer(scene, matte.view_layer, folder / matte.name, numbers)
 
 
@@ -88,8 +96,30 @@ def _plate_numbers(scene: Any, plate: str) -> list[int]:
     return list(range(1, count + 1))  # movies are counted from 1
 
 
-def write_mask(scene: Any, mask: Any, folder: Path, numbers: list[int]) -> str:
-    """Write a mask as grey PNG at the scene's size; returns the pattern.
+def _render_size(scene: Any) -> tuple[int, int]:
+    render = scene.render
+    share = render.resolution_percentage / 100
+    return int(render.resolution_x * share), int(render.resolution_y * share)
+
+
+def _plate_size(scene: Any, plate: str, first: int) -> tuple[int, int]:
+    """Return width and height of the plate; those of the scene where Blender cannot tell."""
+    head, run, tail = re.fullmatch(r"([^#]*)(#*)(.*)", plate).groups()
+    path = Path(head + str(first).zfill(len(run)) + tail if run else plate)
+    if not path.is_file():
+        return _render_size(scene)
+    image = bpy.data.images.load(str(path))
+    try:
+        width, height = image.size  # 0 for multi-layer files
+        return (width, height) if width and height else _render_size(scene)
+    finally:
+        bpy.data.images.remove(image)
+
+
+def write_mask(
+    scene: Any, mask: Any, folder: Path, numbers: list[int], size: tuple[int, int]
+) -> str:
+    """Write a mask as grey PNG; returns the pattern.
 
     The scene's first frame goes with the plate's first.
     """
@@ -99,7 +129,7 @@ def write_mask(scene: Any, mask: Any, folder: Path, numbers: list[int]) -> str:
         node.mask = mask
         return node.outputs[0]
 
-    return _write(scene, fill, folder, numbers)
+    return _write(scene, fill, folder, numbers, size)
 
 
 def write_view_layer(scene: Any, layer: str, folder: Path, numbers: list[int]) -> str:
@@ -118,34 +148,37 @@ def write_view_layer(scene: Any, layer: str, folder: Path, numbers: list[int]) -
     transparent = scene.render.film_transparent
     scene.render.film_transparent = True
     try:
-        return _write(scene, fill, folder, numbers)
+        return _write(scene, fill, folder, numbers, _render_size(scene))
     finally:
         scene.render.film_transparent = transparent
 
 
-def _write(scene: Any, fill: Any, folder: Path, numbers: list[int]) -> str:
+def _write(scene: Any, fill: Any, folder: Path, numbers: list[int], size: tuple[int, int]) -> str:
     """Render a grey compositor picture for every number, in a scene of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     own = bpy.data.scenes.new("PullFocus matte")
+    current = scene.frame_current
+    manager = bpy.context.window_manager
     tree = None
     try:
         tree = compat.make_compositor(own)
         tree.links.new(fill(tree), compat.output_socket(tree))
         render = own.render
-        render.resolution_x, render.resolution_y = (
-            scene.render.resolution_x,
-            scene.render.resolution_y,
-        )
-        render.resolution_percentage = scene.render.resolution_percentage
+        render.resolution_x, render.resolution_y = size
+        render.resolution_percentage = 100
         compat.render_on_cpu(own)
         compat.write_grey_png(own)
+        manager.progress_begin(0, len(numbers))
         for step, number in enumerate(numbers):
+            manager.progress_update(step)
             own.frame_set(scene.frame_start + step)
             if compat.needs_camera(tree):
                 scene.frame_set(scene.frame_start + step)
             render.filepath = str(folder / f"matte.{number:04d}.png")
             bpy.ops.render.render(write_still=True, scene=own.name)
     finally:
+        manager.progress_end()
+        scene.frame_set(current)
         bpy.data.scenes.remove(own)
         if compat.FIVE and tree is not None:
             bpy.data.node_groups.remove(tree)

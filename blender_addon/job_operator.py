@@ -148,5 +148,5 @@ def redraw(context: Any) -> None:
     """Redraw the editors that show how far a job is."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in ("NODE_EDITOR", "IMAGE_EDITOR", "CLIP_EDITOR"):
+            if area.type in ("NODE_EDITOR", "IMAGE_EDITOR", "CLIP_EDITOR", "PREFERENCES"):
                 area.tag_redraw()

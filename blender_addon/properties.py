@@ -28,8 +28,18 @@ _PLATES = (
 _MATTES = (
     ("PATH", "File", "A sequence, picked by any of its frames, or a movie"),
     ("IMAGE", "Image", "An image sequence or movie that is loaded already"),
-    ("MASK", "Mask", "A mask of this file; it is written out as pictures"),
-    ("LAYER", "View Layer", "The alpha of a view layer of this scene; it is rendered"),
+    (
+        "MASK",
+        "Mask",
+        "A mask of this file, written out as pictures; the scene's first frame goes with the"
+        " plate's first",
+    ),
+    (
+        "LAYER",
+        "View Layer",
+        "The alpha of a view layer of this scene, which is rendered at the plate's size; the"
+        " scene's first frame goes with the plate's first",
+    ),
 )
 _QUALITIES = (
     ("draft", "Draft", "Does this shot work at all? Seconds for a small clip"),

@@ -429,8 +429,30 @@ def masks():
     corners = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
     for point, place in zip(spline.points, corners, strict=True):
         point.co = point.handle_left = point.handle_right = place
-    written = footage.write_mask(scene(), mask, OUT / "mask", [7, 8])
-    return {"mask": written, **view_layer(footage)}
+    written = footage.write_mask(scene(), mask, OUT / "mask", [7, 8], (128, 72))
+    settings = scene().pullfocus
+    settings.plate_source, settings.plate_path = "PATH", str(Path(ORDER["clip"]) / "plate.0001.png")
+    settings.mattes.clear()
+    for name in ("fg", "mid"):
+        settings.mattes.add().name = name
+    settings.mattes[0].source, settings.mattes[0].mask = "MASK", mask
+    settings.mattes[1].source = "LAYER"
+    settings.mattes[1].view_layer = scene().view_layers[0].name
+    render_ = scene().render
+    before = render_.resolution_x
+    render_.resolution_x = 100
+    try:
+        addon("footage").matte_paths(scene(), footage.plate_path(scene()), OUT / "mattes")
+    except addon("errors").AddonError as error:
+        wrong_size = str(error)
+    render_.resolution_x = before
+    settings.mattes.clear()
+    return {
+        "mask": written,
+        "of the plate": str(OUT / "mattes/fg/matte.####.png"),
+        "wrong size": wrong_size,
+        **view_layer(footage),
+    }
 
 
 def view_layer(footage) -> dict[str, object]:

@@ -391,9 +391,12 @@ def test_any_number_of_layers(results: dict, solved: Path, name: str) -> None:
 def test_masks_and_view_layers_become_mattes(results: dict) -> None:
     found = held(results, "masks")
     masks = [grey(found["mask"], number) for number in (7, 8)]
-    assert masks[0].shape == (144, 256)
-    assert masks[0][72, 128] == 1
-    assert masks[0][4, 4] < 0.01
+    assert masks[0].shape == (72, 128)
+    assert masks[0][36, 64] == 1
+    assert masks[0][4, 4] == 0
+    whole = [grey(found["of the plate"], number) for number in (1, 20)]
+    assert whole[0].shape == whole[1].shape == (144, 256), "the plate's, whatever the scene has"
+    assert "expected Scene to render at the plate's size, 256x144" in found["wrong size"]
     assert 0.3 < masks[0].mean() < 0.6
     first, second = (grey(found["layer"], number) for number in (21, 22))
     assert first[18, 32] == pytest.approx(1, abs=0.01)
