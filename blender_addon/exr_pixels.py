@@ -20,7 +20,7 @@ from .errors import AddonError
 
 _MAGIC = 20000630
 _ROWS = {0: 1, 2: 1, 3: 16}  # by compression: none, zips, zip
-_TYPES = {0: np.dtype("<u4"), 1: np.dtype("<f2"), 2: np.dtype("<f4")}
+_TYPES: dict[int, np.dtype] = {0: np.dtype("<u4"), 1: np.dtype("<f2"), 2: np.dtype("<f4")}
 
 
 @dataclass(frozen=True)
