@@ -21,9 +21,10 @@ def register() -> None:
     """Add everything to Blender."""
     import bpy
 
-    from . import properties
+    from . import properties, relative_paths
 
     properties.register()
+    relative_paths.register()
     for cls in _operators():
         bpy.utils.register_class(cls)
 
@@ -32,9 +33,10 @@ def unregister() -> None:
     """Take everything away, and stop what runs."""
     import bpy
 
-    from . import job_operator, properties
+    from . import job_operator, properties, relative_paths
 
     job_operator.end_jobs()
+    relative_paths.unregister()
     for cls in reversed(_operators()):
         bpy.utils.unregister_class(cls)
     properties.unregister()

@@ -12,6 +12,7 @@ import bpy
 from . import compat
 from .command import default_folders, footage_pattern, sequence_numbers
 from .errors import AddonError
+from .relative_paths import absolute
 
 
 def plate_path(scene: Any) -> str:
@@ -28,7 +29,7 @@ def plate_path(scene: Any) -> str:
     }[settings.plate_source]()
     if not held:
         raise AddonError("expected a plate, got none: choose footage to solve")
-    return footage_pattern(bpy.path.abspath(held))
+    return footage_pattern(absolute(held))
 
 
 def folders(scene: Any) -> tuple[str, str]:
@@ -38,9 +39,7 @@ def folders(scene: Any) -> tuple[str, str]:
         AddonError: they follow from the plate, and none is chosen.
     """
     settings = scene.pullfocus
-    solve, passes = (
-        bpy.path.abspath(path).rstrip("/\\") for path in (settings.solve_path, settings.passes_path)
-    )
+    solve, passes = (absolute(path) for path in (settings.solve_path, settings.passes_path))
     if not (solve and passes):
         own = default_folders(plate_path(scene), bpy.data.filepath)
         solve, passes = solve or own[0], passes or own[1]
@@ -64,7 +63,7 @@ def _matte_path(scene: Any, matte: Any, plate: str, folder: Path) -> str:
         held = matte.path if matte.source == "PATH" else matte.image and matte.image.filepath
         if not held:
             raise AddonError(f"expected a matte for the layer {matte.name!r}, got none")
-        return footage_pattern(bpy.path.abspath(held))
+        return footage_pattern(absolute(held))
     numbers = _plate_numbers(scene, plate)
     size = _plate_size(scene, plate, numbers[0])
     if matte.source == "MASK":

@@ -15,11 +15,10 @@ from .colour import blender_space, set_space
 from .errors import AddonError
 from .focus import layer_depth
 from .passes import Layer, Passes, read_passes
-from .shot_group import KEY, Pictures, Timing, build_group, group_of_passes
+from .relative_paths import KEY, SOLVE_KEY, absolute, stored_path
+from .shot_group import Pictures, Timing, build_group
 
 PAINTED_SUFFIX = "_painted"
-SOLVE_KEY = "pullfocus_solve"
-"""Custom property of the group: the solve that its passes come from, where that is known."""
 _START = "pullfocus_start"
 _FIRST = "pullfocus_first"
 _LAYERS = "pullfocus_layers"
@@ -59,12 +58,11 @@ def import_passes(
     """
     first = passes.frames[0]
     timing = Timing(first if start is None else start, first, passes.frames[-1] - first + 1)
-    path = stored_path(passes.json)
-    old = group_of_passes(path)
+    old = _group_of(passes.json)
     pictures = _pictures(passes, old)
     group = bpy.data.node_groups.new(f"PullFocus {passes.name}", "CompositorNodeTree")
     build_group(group, passes, pictures, timing)
-    group[KEY], group[_START], group[_FIRST] = path, timing.start, first
+    group[KEY], group[_START], group[_FIRST] = stored_path(passes.json), timing.start, first
     group[_LAYERS] = ",".join(layer.name for layer in passes.layers)
     if solve is not None:
         group[SOLVE_KEY] = stored_path(solve)
@@ -80,23 +78,13 @@ def import_passes(
     return Imported(group, node, tuple(_notes(scene, passes, pictures)))
 
 
-def stored_path(path: Path) -> str:
-    """Return a path as the .blend keeps it: relative to it where there is one."""
-    if not bpy.data.filepath:
-        return str(path.absolute())
-    try:
-        return str(bpy.path.relpath(str(path.absolute())))
-    except ValueError:  # another drive
-        return str(path.absolute())
-
-
 def passes_of(group: Any) -> Passes:
     """Read the passes that a PullFocus group shows.
 
     Raises:
         PassesError: they are not where they were.
     """
-    return read_passes(bpy.path.abspath(group[KEY]))
+    return read_passes(absolute(group[KEY]))
 
 
 def file_frame(group: Any, scene_frame: float) -> float:
@@ -134,7 +122,7 @@ def _pictures(passes: Passes, old: Any) -> Pictures:
 
 def _painted_image(passes: Passes, layer: Layer, held: Any, space: str | None) -> Any:
     """Return the image that is painted on: the one at hand, the saved one, or a fresh copy."""
-    if held is not None and (held.is_dirty or held.filepath != stored_path(layer.atlas)):
+    if held is not None and (held.is_dirty or not _shows(held, layer.atlas)):
         if tuple(held.size) == layer.atlas_size_px:
             return held
     own = painted_path(layer.atlas)
@@ -148,6 +136,17 @@ def _painted_image(passes: Passes, layer: Layer, held: Any, space: str | None) -
     image = _load(layer.atlas, name)
     set_space(image, space)
     return image
+
+
+def _shows(image: Any, path: Path) -> bool:
+    return absolute(image.filepath) == absolute(str(path.absolute()))
+
+
+def _group_of(path: Path) -> Any | None:
+    """Return the group that shows a passes.json, None where there is none."""
+    wanted = absolute(str(path.absolute()))
+    groups = (group for group in bpy.data.node_groups if KEY in group)
+    return next((group for group in groups if absolute(group[KEY]) == wanted), None)
 
 
 def _image_of(group: Any, node_name: str) -> Any | None:
@@ -227,7 +226,7 @@ def _notes(scene: Any, passes: Passes, pictures: Pictures) -> list[str]:
     notes = []
     for layer, image in zip(passes.layers, pictures.painted, strict=True):
         own = painted_path(layer.atlas)
-        if own.exists() and Path(bpy.path.abspath(image.filepath)) == layer.atlas.absolute():
+        if own.exists() and _shows(image, layer.atlas):
             notes.append(f"{own.name} is of another size than the atlas now has: left out")
     missing = passes.missing()
     if missing:

@@ -14,10 +14,11 @@ from bpy.props import StringProperty
 from .command import edit_command
 from .editors import show_image
 from .errors import AddonError
-from .import_passes import SOLVE_KEY, layer_names, painted_path, passes_of, stored_path
+from .import_passes import layer_names, painted_path, passes_of
 from .job_operator import JobOperator
 from .passes import Layer
 from .preferences import launcher
+from .relative_paths import SOLVE_KEY, absolute, stored_path
 from .worker import Job
 
 _LAYER = StringProperty(name="Layer", description="Name of the layer")
@@ -75,10 +76,10 @@ def _solve_of(scene: Any) -> str:
     known = scene.pullfocus.shot.get(SOLVE_KEY) or scene.pullfocus.solve_path
     if not known:
         raise AddonError("expected the solve of this shot: set Solve in the Solve panel")
-    solve = bpy.path.abspath(known)
+    solve = absolute(known)
     if not (Path(solve) / "settings.json").is_file():
         raise AddonError(f"expected the solve of this shot, got none in {solve}")
-    return str(solve)
+    return solve
 
 
 class _LayerOperator:

@@ -18,7 +18,7 @@ from bpy.props import (
 
 from . import compat
 from .group_inputs import VIEW_TIPS, VIEWS
-from .shot_group import KEY
+from .relative_paths import KEY
 
 _PLATES = (
     ("PATH", "File", "A sequence, picked by any of its frames, or a movie"),

@@ -14,8 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import bpy
-
 from . import compat
 from .group_inputs import input_specs
 from .group_views import ShownLayer, show_views
@@ -29,8 +27,6 @@ from .tree_builder import (
     TreeBuilder,
 )
 
-KEY = "pullfocus_passes"
-"""Custom property of the group: where its passes.json is."""
 PLATE_FOCUS = "Plate Focus"
 PASSES_NODE = "Passes"
 
@@ -254,13 +250,3 @@ def _painted(
     change = build.mix("SUBTRACT", 1.0, *mapped, label="what paint changed", at=(2, 0.4))
     share = build.input(f"{layer.name} Paint")
     return build.mix("ADD", share, picture, change, label="baked + paint", at=(3, 0.4))
-
-
-def group_of_passes(path: str) -> Any | None:
-    """Return the group that shows a passes.json, None where there is none."""
-    wanted = bpy.path.abspath(path)
-    for group in bpy.data.node_groups:
-        held = group.get(KEY)
-        if held and bpy.path.abspath(held) == wanted:
-            return group
-    return None

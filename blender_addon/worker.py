@@ -74,7 +74,7 @@ class Worker:
         return self._complaints[-1] if self._complaints else ""
 
     def stop(self) -> None:
-        """Ask it to save and end."""
+        """Ask it to save and end; Windows ends it at once, and its last checkpoint stays."""
         if self._process.poll() is None:
             self._process.terminate()
 

@@ -496,14 +496,24 @@ def saved_file():
     owner = addon("compat").compositor_of(scene())
     owner.links.new(node().outputs["Image"], addon("compat").output_socket(owner))
     render("before_save", shot, View=0, Focus=1.0)
-    path = OUT / "saved.blend"
+    path = OUT / "deeper/down/saved.blend"
+    path.parent.mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(path), relative_remap=True)
     bpy.ops.wm.open_mainfile(filepath=str(path))
     images = [
         i.filepath for i in bpy.data.images if i.source in ("FILE", "SEQUENCE") and i.filepath
     ]
+    count = len([g for g in bpy.data.node_groups if g.name.startswith("PullFocus")])
+    rendered = render("after_open", shot)
+    bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"])
+    again = len([g for g in bpy.data.node_groups if g.name.startswith("PullFocus")])
+    groups = [g for g in bpy.data.node_groups if g.name.startswith("PullFocus")]
     return {
-        "file": render("after_open", shot),
+        "groups": [count, again],
+        "texts": [
+            g[key] for g in groups for key in ("pullfocus_passes", "pullfocus_solve") if key in g
+        ],
+        "file": rendered,
         "before": str(OUT / "before_save.exr"),
         "images": images,
         "plate": scene().pullfocus.plate_path,

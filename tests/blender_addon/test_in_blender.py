@@ -449,7 +449,10 @@ def test_saved_file_opens_the_same_with_relative_paths(results: dict) -> None:
     found = held(results, "saved_file")
     assert psnr(picture(found["file"]), picture(found["before"])) >= 60
     assert found["images"]
-    assert all(path.startswith("//") for path in found["images"])
+    assert len(found["texts"]) > 1
+    paths = [*found["images"], *found["texts"], found["plate"]]
+    assert all(path.startswith("//") for path in paths), paths
+    assert found["groups"][0] == found["groups"][1], "the group is found again by its path"
 
 
 def test_unregister_leaves_nothing(results: dict) -> None:
