@@ -26,6 +26,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import bpy
 from blender_addon import compat
+from blender_addon.focus import layer_depth
 from blender_addon.import_passes import import_passes
 from blender_addon.passes import read_passes
 folder, out, frame = sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -42,7 +43,7 @@ shots = [
     ("plate", {"Follow Plate": 1.0}),
     ("sharp", {"View": 3}),
     ("subject", {"Aperture": 1.5}),
-    ("far", {"Focus": passes.focus[frame] + 5.2, "Aperture": 1.5}),
+    ("far", {"Focus": layer_depth(passes, passes.layers[-1].name), "Aperture": 1.5}),
     ("plane", {"View": 1}),
     ("coc", {"View": 6}),
 ]
@@ -196,11 +197,11 @@ def contact_sheet(folder: Path, names: dict[str, str]) -> np.ndarray:
 
 
 def main() -> None:
-    """Write blender_nodes.png and blender_views.png."""
+    """Write blender_nodes.png and blender_views.jpg."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("passes", type=Path)
     parser.add_argument("--bpy", type=Path, default=ROOT / ".venv-bpy/bin/python")
-    parser.add_argument("--frame", type=int, default=10)
+    parser.add_argument("--frame", type=int, default=17)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -217,14 +218,15 @@ def main() -> None:
                 "plate": "Follow Plate 1: as it was shot",
                 "sharp": "View Sharp",
                 "subject": "Focus on fg, Aperture 1.5",
-                "far": "Focus on the wall, Aperture 1.5",
+                "far": "Focus on bg, Aperture 1.5",
                 "plane": "View Focal Plane",
                 "coc": "View COC",
             },
         )
-        cv2.imwrite(str(options.out / "blender_views.png"), sheet)
-    cv2.imwrite(str(options.out / "blender_nodes.png"), draw(found["tree"], 0.42))
-    print(f"Blender {found['version']}: {options.out}/blender_nodes.png, blender_views.png")
+        cv2.imwrite(str(options.out / "blender_views.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    nodes = draw(found["tree"], 0.42)
+    cv2.imwrite(str(options.out / "blender_nodes.png"), nodes, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    print(f"Blender {found['version']}: {options.out}/blender_nodes.png, blender_views.jpg")
 
 
 if __name__ == "__main__":

@@ -507,6 +507,7 @@ def saved_file():
     rendered = render("after_open", shot)
     bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"])
     again = len([g for g in bpy.data.node_groups if g.name.startswith("PullFocus")])
+    render("last", shot)
     groups = [g for g in bpy.data.node_groups if g.name.startswith("PullFocus")]
     return {
         "groups": [count, again],
@@ -562,6 +563,8 @@ def unregister():
     addon("job_operator")._jobs[:] = [job]
     bpy.ops.preferences.addon_disable(module=MODULE)
     after = names_left()
+    scene().render.filepath = str(OUT / "without.exr")
+    bpy.ops.render.render(write_still=True)
     bpy.ops.preferences.addon_enable(module=MODULE)
     again = names_left()
     bpy.ops.preferences.addon_disable(module=MODULE)
@@ -569,6 +572,7 @@ def unregister():
         "before": before,
         "after": after,
         "again": again == before,
+        "without": str(OUT / "without.exr"),
         "job ended": process.poll() is not None,
     }
 
