@@ -13,9 +13,12 @@ from .passes import Passes
 
 _SOLID = 0.5
 _SAMPLED_FRAMES = 5
+_SAMPLED_ROWS = 48
 
 
-def depth_at(passes: Passes, x: int, y: int, frame: int) -> float:
+def depth_at(
+    passes: Passes, x: int, y: int, frame: int, hidden: frozenset[str] = frozenset()
+) -> float:
     """Return the depth of what a pixel shows, px of radius: the focus that makes it sharp.
 
     Args:
@@ -23,9 +26,10 @@ def depth_at(passes: Passes, x: int, y: int, frame: int) -> float:
         x: px from the left.
         y: px from the top.
         frame: number in the files.
+        hidden: layers that are not shown: what lies behind them is.
 
     Raises:
-        AddonError: no depth in this shot, or no such pixel or frame.
+        AddonError: no depth in this shot, no such pixel or frame, or nothing is shown there.
     """
     focus = _focus(passes)
     width, height = passes.size_px
@@ -34,8 +38,14 @@ def depth_at(passes: Passes, x: int, y: int, frame: int) -> float:
     if frame not in focus:
         first, last = passes.frames[0], passes.frames[-1]
         raise AddonError(f"expected a frame of the shot ({first}-{last}), got {frame}")
-    coc = read_rows(passes.file(frame), ("coc.X",), y, 1)[0, 0, x]
-    return float(coc) + focus[frame]
+    for layer in passes.layers:
+        if layer.name in hidden:
+            continue
+        wanted = (f"{layer.name}_coc.X", f"{layer.name}_uv.Z")
+        coc, matte = read_rows(passes.file(frame), wanted, y, 1)[:, 0, x]
+        if matte > _SOLID:
+            return float(coc) + focus[frame]
+    raise AddonError(f"expected something at {x},{y}, got none of the layers that are shown")
 
 
 def layer_depth(passes: Passes, layer: str) -> float:
@@ -52,14 +62,21 @@ def layer_depth(passes: Passes, layer: str) -> float:
     chosen = np.linspace(0, len(frames) - 1, min(_SAMPLED_FRAMES, len(frames))).round().astype(int)
     found = []
     for frame in (frames[index] for index in chosen):
-        height = passes.size_px[1]
-        coc, matte = read_rows(passes.file(frame), (f"{layer}_coc.X", f"{layer}_uv.Z"), 0, height)
+        coc, matte = _spread_rows(passes, frame, (f"{layer}_coc.X", f"{layer}_uv.Z"))
         solid = matte > _SOLID
         if solid.any():
             found.append(float(np.median(coc[solid])) + focus[frame])
     if not found:
         raise AddonError(f"expected {layer} in some frame, got it in none of {len(chosen)}")
     return float(np.median(found))
+
+
+def _spread_rows(passes: Passes, frame: int, channels: tuple[str, ...]) -> np.ndarray:
+    """Return rows spread over a frame, (channels, rows, width): a median needs no more."""
+    height = passes.size_px[1]
+    rows = np.linspace(0, height - 1, min(height, _SAMPLED_ROWS)).round().astype(int)
+    path = passes.file(frame)
+    return np.concatenate([read_rows(path, channels, int(row), 1) for row in rows], axis=1)
 
 
 def key_focus(node: Any, depth: float, frame: float | None) -> None:

@@ -13,6 +13,7 @@ from .focus import depth_at, key_focus, layer_depth, pixel_under, place_on_backd
 from .import_passes import file_frame, passes_of
 from .properties import shot_node
 
+_SAME_SHAPE = 0.02
 _KEY = BoolProperty(
     name="Insert Key",
     default=True,
@@ -70,7 +71,9 @@ class PULLFOCUS_OT_pick_focus(bpy.types.Operator):
         try:
             passes = passes_of(node.node_tree)
             number = round(file_frame(node.node_tree, scene.frame_current))
-            depth = depth_at(passes, self.x, self.y, number)
+            names = [layer.name for layer in passes.layers]
+            hidden = frozenset(n for n in names if not node.inputs[n].default_value)
+            depth = depth_at(passes, self.x, self.y, number, hidden)
         except AddonError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -129,6 +132,7 @@ def _pixel_at(context: Any, event: Any) -> tuple[int, int]:
             if not (0 <= x < region.width and 0 <= y < region.height):
                 continue
             if area.type == "IMAGE_EDITOR":
+                _check_shows_shot(area.spaces.active.image, size)
                 return pixel_under(region.view2d.region_to_view(x, y), size)
             if area.type == "NODE_EDITOR" and area.spaces.active.show_backdrop:
                 space = area.spaces.active
@@ -141,6 +145,16 @@ def _pixel_at(context: Any, event: Any) -> tuple[int, int]:
                 )
                 return pixel_under(place, size)
     raise AddonError("expected a click in an Image editor or on the compositor's backdrop")
+
+
+def _check_shows_shot(image: Any, size: tuple[int, int]) -> None:
+    """Refuse pictures of another shape, such as an atlas; a preview may be smaller."""
+    width, height = (0, 0) if image is None else image.size
+    if width and height and abs(width * size[1] / (height * size[0]) - 1) > _SAME_SHAPE:
+        raise AddonError(
+            f"expected a picture of the shot, {size[0]}x{size[1]}, got {image.name},"
+            f" {width}x{height}"
+        )
 
 
 CLASSES = (PULLFOCUS_OT_pick_focus, PULLFOCUS_OT_focus_layer)

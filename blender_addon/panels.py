@@ -15,6 +15,7 @@ from .footage import folders
 from .import_passes import layer_names
 from .job_operator import PREVIEW, current_job
 from .properties import shot_node
+from .solve_state import NONE, STOPPED, solve_state
 
 _CATEGORY = "PullFocus"
 
@@ -82,21 +83,21 @@ def draw_solve(layout: Any, context: Any) -> None:
         layout.operator("pullfocus.show_preview", icon="IMAGE_DATA")
 
 
-_looked: dict[str, tuple[float, bool]] = {}  # by scene: when, and whether there is a solve
+_looked: dict[str, tuple[float, str]] = {}  # by scene: when, and how far the solve is
 _LOOK_EVERY_S = 2.0
 
 
 def _solve_label(context: Any) -> str:
     """Return what the button says; folders may be slow, and panels draw often."""
     scene = context.scene
-    when, there = _looked.get(scene.name, (0.0, False))
-    if time.monotonic() - when > _LOOK_EVERY_S:
+    when, state = _looked.get(scene.name, (-_LOOK_EVERY_S, NONE))
+    if time.monotonic() - when >= _LOOK_EVERY_S:
         try:
-            there = (Path(folders(scene)[0]) / "checkpoint.safetensors").is_file()
+            state = solve_state(Path(folders(scene)[0]))
         except AddonError:
-            there = False
-        _looked[scene.name] = (time.monotonic(), there)
-    return "Resume" if there and not scene.pullfocus.restart else "Solve"
+            state = NONE
+        _looked[scene.name] = (time.monotonic(), state)
+    return "Resume" if state == STOPPED and not scene.pullfocus.restart else "Solve"
 
 
 def _draw_mattes(layout: Any, context: Any) -> None:

@@ -202,6 +202,83 @@ def pick():
     }
 
 
+class Known:
+    """Stands in for something of Blender's; a name that Blender's own has not is refused."""
+
+    def __init__(self, kind: str, **values: object) -> None:
+        rna = getattr(bpy.types, kind).bl_rna
+        names = {*rna.properties.keys(), *rna.functions.keys(), *dir(getattr(bpy.types, kind))}
+        unknown = set(values) - names
+        if unknown:
+            raise AttributeError(f"{kind} has no {sorted(unknown)}")
+        self.__dict__.update(values)
+
+
+@check
+def clicks():
+    """Pick Focus by mouse: in an Image editor, on the backdrop, beside both, and Esc."""
+    pick_type = addon("focus_op").PULLFOCUS_OT_pick_focus
+    nothing = lambda *_, **__: None  # noqa: E731
+    view = Known("View2D", region_to_view=lambda x, y: (x / 512, y / 288))
+    image_region = Known("Region", type="WINDOW", x=0, y=0, width=512, height=288, view2d=view)
+    node_region = Known("Region", type="WINDOW", x=512, y=0, width=400, height=288, view2d=None)
+    backdrop = Known(
+        "SpaceNodeEditor", show_backdrop=True, backdrop_zoom=0.5, backdrop_offset=(10.0, 0.0)
+    )
+    areas = [
+        Known(
+            "Area",
+            type="IMAGE_EDITOR",
+            regions=[image_region],
+            spaces=Known("AreaSpaces", active=Known("SpaceImageEditor", image=None)),
+        ),
+        Known(
+            "Area",
+            type="NODE_EDITOR",
+            regions=[node_region],
+            spaces=Known("AreaSpaces", active=backdrop),
+        ),
+    ]
+    window = Known(
+        "Window",
+        screen=Known("Screen", areas=areas),
+        cursor_modal_set=nothing,
+        cursor_modal_restore=nothing,
+    )
+    workspace = Known("WorkSpace", status_text_set=nothing)
+    manager = Known("WindowManager", modal_handler_add=nothing)
+    context = SimpleNamespace(
+        window=window, workspace=workspace, window_manager=manager, scene=scene()
+    )
+    x, y, frame = ORDER["pick"]
+    scene().frame_set(frame)
+    found = {}
+    over_backdrop = (512 + 200 + 10 + (x + 0.5 - 128) / 2, 144 - (y + 0.5 - 72) / 2)
+    for name, (mx, my), event in (
+        ("image", (2 * x + 1, 288 - 2 * y - 1), "LEFTMOUSE"),
+        ("atlas", (2 * x + 1, 288 - 2 * y - 1), "LEFTMOUSE"),
+        ("backdrop", over_backdrop, "LEFTMOUSE"),
+        ("beside", (2000, 10), "LEFTMOUSE"),
+        ("esc", (0, 0), "ESC"),
+        ("move", (0, 0), "MOUSEMOVE"),
+    ):
+        said: list[str] = []
+        atlas = node().node_tree.nodes["bg painted"].image
+        areas[0].spaces.active.image = atlas if name == "atlas" else None
+        one = SimpleNamespace(
+            x=0, y=0, key=False, report=lambda kind, text, said=said: said.append(text)
+        )
+        one.execute = lambda context, one=one: pick_type.execute(one, context)
+        one._done = lambda context, one=one: pick_type._done(one, context)
+        node().inputs["Focus"].default_value = 99.0
+        assert pick_type.invoke(one, context, None) == {"RUNNING_MODAL"}
+        mouse = Known("Event", type=event, value="PRESS", mouse_x=mx, mouse_y=my)
+        result = pick_type.modal(one, context, mouse)
+        focus = node().inputs["Focus"].default_value
+        found[name] = [sorted(result), one.x, one.y, focus, said]
+    return found
+
+
 @check
 def paint():
     """Paint a square on the background's atlas; save; the exact way; reset."""

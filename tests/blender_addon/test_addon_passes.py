@@ -56,6 +56,8 @@ def frame(folder: Path, number: int, *, compression: str = "zip") -> dict[str, n
         Plane(name="fg_uv", data=np.dstack([coc, coc, matte]), channels=uv, half=False),
         Plane(name="fg_coc", data=fg_coc, channels=("fg_coc.X",), half=False),
         Plane(name="coc", data=coc, channels=("coc.X",), half=False),
+        Plane(name="bg_coc", data=coc, channels=("bg_coc.X",), half=False),
+        Plane(name="bg_uv", data=np.ones_like(coc), channels=("bg_uv.Z",), half=False),
     ]
     path = folder / f"sh010.{number}.exr"
     write_exr(path, planes, metadata={})
@@ -167,7 +169,12 @@ def test_pixels_that_are_not_there(tmp_path: Path) -> None:
 def test_depth_of_a_pixel_and_of_a_layer(tmp_path: Path) -> None:
     passes = read_passes(written(tmp_path))
     truth = frame(tmp_path, 1002)
-    assert depth_at(passes, 7, 20, 1002) == pytest.approx(truth["coc.X"][20, 7] + 2.0)
+    assert depth_at(passes, 7, 20, 1002) == pytest.approx(-4.0 + 2.0), "the layer in front"
+    behind = pytest.approx(truth["coc.X"][20, 7] + 2.0)
+    assert depth_at(passes, 7, 20, 1002, frozenset(["fg"])) == behind
+    assert depth_at(passes, 39, 36, 1002) == pytest.approx(truth["coc.X"][36, 39] + 2.0)
+    with pytest.raises(AddonError, match="expected something at 7,20, got none"):
+        depth_at(passes, 7, 20, 1002, frozenset(["fg", "bg"]))
     assert layer_depth(passes, "fg") == pytest.approx(-4.0 + 2.0), "frames that lack are left out"
     with pytest.raises(AddonError, match="expected a pixel within 40x37"):
         depth_at(passes, 40, 0, 1002)

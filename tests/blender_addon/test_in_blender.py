@@ -319,6 +319,23 @@ def test_picked_focus_is_keyed_and_moves(results: dict, solved: Path) -> None:
     assert "expected one of fg, bg, got 'sky'" in found["no layer"]
 
 
+def test_clicks(results: dict) -> None:
+    found, (x, y, _) = held(results, "clicks"), PICK
+    picked = held(results, "pick")["picked"]
+    for where in ("image", "backdrop"):
+        result, *pixel, focus, said = found[where]
+        assert result == ["FINISHED"], said
+        assert pixel == [x, y]
+        assert focus == pytest.approx(picked)
+    assert found["beside"][0] == ["CANCELLED"]
+    assert "expected a click in an Image editor" in found["beside"][4][0]
+    assert found["atlas"][0] == ["CANCELLED"]
+    assert "expected a picture of the shot, 256x144, got plate bg paint" in found["atlas"][4][0]
+    assert found["esc"][0] == ["CANCELLED"]
+    assert found["move"][0] == ["PASS_THROUGH"]
+    assert found["esc"][3] == 99, "nothing changed"
+
+
 def test_paint_follows_through_map_uv(results: dict, solved: Path) -> None:
     found = held(results, "paint")
     before, live = picture(found["before"]), picture(found["live"])
