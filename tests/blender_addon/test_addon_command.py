@@ -126,9 +126,9 @@ def test_a_frame_stands_for_its_sequence(tmp_path: Path) -> None:
 def test_folders_lie_beside_the_blend_or_the_plate() -> None:
     plate = "/shots/a/plate.####.png"
     assert default_folders(plate, "") == ("/shots/a/plate.solve", "/shots/a/plate_passes")
-    assert default_folders(plate, "/work/shot.blend") == (
-        "/work/pullfocus/plate.solve",
-        "/work/pullfocus/plate_passes",
+    assert default_folders(plate, "/shots/b/shot.blend") == (
+        "/shots/b/pullfocus/plate.solve",
+        "/shots/b/pullfocus/plate_passes",
     )
     assert shot_name("/a/b/sh010_v2.mov") == "sh010_v2"
     assert shot_name("/a/b/%04d.exr") == "b"

@@ -30,7 +30,7 @@ def test_follows_two_commands() -> None:
 say(event="stage", stage="observing", fraction=0.5)
 say(event="note", text="taken as sRGB")
 say(event="progress", stage="solve", fraction=0.25, eta_s=75.0, psnr_reblur=31.26)
-say(event="preview", path="/tmp/p.png")
+say(event="preview", path="preview.png")
 say(event="done", text="solved", folder="x")
 """
     second = 'say(event="done", text="baked", passes_json="y"); print("no json")'
@@ -38,7 +38,7 @@ say(event="done", text="solved", folder="x")
     assert (job.error, job.stopped) == ("", False)
     assert job.status() == "solve 25 %, 1:15 left, reblur 31.3 dB"
     assert job.notes == ["taken as sRGB"]
-    assert (job.preview, job.previews) == ("/tmp/p.png", 1)
+    assert (job.preview, job.previews) == ("preview.png", 1)
     assert [result["text"] for result in job.results] == ["solved", "baked"]
     assert job.lines == ["no json"]
 
