@@ -70,7 +70,7 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
             done = import_passes(
                 scene,
                 passes,
-                start=None if self.own_start else self.start,
+                start=passes.frames[0] if self.own_start else self.start,
                 match_scene=self.match_scene,
                 connect=self.connect,
             )

@@ -40,7 +40,7 @@ def import_passes(
     passes: Passes,
     *,
     start: int | None = None,
-    match_scene: bool = True,
+    match_scene: bool | None = None,
     connect: bool = True,
     solve: Path | None = None,
 ) -> Imported:
@@ -51,24 +51,32 @@ def import_passes(
     Args:
         scene: where it goes.
         passes: what to import.
-        start: scene frame of the shot's first frame; None: its own number.
-        match_scene: take over size, range and rate.
+        start: scene frame of the shot's first frame; None: where it was, or its own number.
+        match_scene: take over size, range and rate; None: the first time only.
         connect: show it in the render where nothing but Render Layers was shown.
         solve: folder of the solve that the passes come from, if it is known.
+
+    Raises:
+        AddonError: no frames, or frames that lack a pass; nothing is changed then.
     """
-    first = passes.frames[0]
-    timing = Timing(first if start is None else start, first, passes.frames[-1] - first + 1)
-    old = _group_of(passes.json)
+    first, old = passes.frames[0], _group_of(passes.json)
+    if start is None:
+        start = first if old is None else int(old[_START])
+    timing = Timing(start, first, passes.frames[-1] - first + 1)
     pictures = _pictures(passes, old)
     group = bpy.data.node_groups.new(f"PullFocus {passes.name}", "CompositorNodeTree")
-    build_group(group, passes, pictures, timing)
+    try:
+        build_group(group, passes, pictures, timing)
+    except AddonError:
+        bpy.data.node_groups.remove(group)
+        raise
     group[KEY], group[_START], group[_FIRST] = stored_path(passes.json), timing.start, first
     group[_LAYERS] = ",".join(layer.name for layer in passes.layers)
     if solve is not None:
         group[SOLVE_KEY] = stored_path(solve)
     elif old is not None and SOLVE_KEY in old:
         group[SOLVE_KEY] = old[SOLVE_KEY]
-    if match_scene:
+    if match_scene or (match_scene is None and old is None):
         _match(scene, passes, timing)
     tree = compat.make_compositor(scene)
     node = _replace(old, group, tree) or _place(tree, group, connect)
@@ -103,7 +111,11 @@ def painted_path(atlas: Path) -> Path:
 
 
 def _pictures(passes: Passes, old: Any) -> Pictures:
-    frames = _load(passes.file(passes.frames[0]), passes.name)
+    missing = set(passes.missing())
+    there = [frame for frame in passes.frames if frame not in missing]
+    if not there:
+        raise AddonError(f"expected frames such as {passes.pattern} in {passes.folder}, got none")
+    frames = _load(passes.file(there[0]), passes.name)
     # Raw: uv passes have three channels too, and would be turned with colours. Where passes are
     # in the working space already, nothing is turned, and the Image editor shows them right.
     space = blender_space(passes.colorspace)

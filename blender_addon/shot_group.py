@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import compat
+from .errors import AddonError
 from .group_inputs import input_specs
 from .group_views import ShownLayer, show_views
 from .layer_blur import blurred, spread_coc
@@ -61,7 +62,7 @@ def build_group(group: Any, passes: Passes, pictures: Pictures, timing: Timing) 
     """Fill an empty compositor group; see the module's text."""
     build = TreeBuilder(group)
     _interface(group, passes)
-    source = _source(build, pictures.frames, timing)
+    source = _source(build, passes, pictures.frames, timing)
     lens = _lens(build, passes, timing)
     iris = _iris(build)
     layers = [
@@ -110,7 +111,7 @@ def _interface(group: Any, passes: Passes) -> None:
         )
 
 
-def _source(build: TreeBuilder, frames: Any, timing: Timing) -> Any:
+def _source(build: TreeBuilder, passes: Passes, frames: Any, timing: Timing) -> Any:
     build.frame("Passes", (-1100, 700), INPUT_COLOUR)
     node = build.add("CompositorNodeImage", PASSES_NODE, 0)
     node.name = PASSES_NODE
@@ -119,6 +120,10 @@ def _source(build: TreeBuilder, frames: Any, timing: Timing) -> Any:
     node.frame_duration = timing.count
     node.frame_start = timing.start
     node.frame_offset = timing.first - 1
+    for layer in passes.layers:
+        for name in (layer.name, f"{layer.name}_uv", f"{layer.name}_coc"):
+            if name not in node.outputs:
+                raise AddonError(f"expected the pass {name}, got none in {frames.filepath}")
     return node
 
 

@@ -134,9 +134,13 @@ def import_passes():
         "inputs": [socket.name for socket in node().inputs],
         "focus": node().inputs["Focus"].default_value,
         "frames": sorted(n.label for n in node().node_tree.nodes if n.type == "FRAME"),
-        "unlabelled": [n.name for n in node().node_tree.nodes if n.parent is None],
+        "outside frames": [n.name for n in node().node_tree.nodes if n.parent is None],
         "missing": error_of(lambda: bpy.ops.pullfocus.import_passes(filepath="/nowhere")),
-        "newer": error_of(lambda: bpy.ops.pullfocus.import_passes(filepath=ORDER["newer"])),
+        **{
+            name: error_of(lambda name=name: bpy.ops.pullfocus.import_passes(filepath=ORDER[name]))
+            for name in ("newer", "empty", "lacking")
+        },
+        "groups": len(bpy.data.node_groups),
     }
 
 
@@ -596,6 +600,19 @@ def saved_file():
         "images": images,
         "plate": scene().pullfocus.plate_path,
     }
+
+
+@check
+def rebased():
+    cases = [
+        ("/a/b/c.exr", "", "/a"),
+        ("//b/c.exr", "/a", "/a/d"),
+        ("//b/c.exr", "/a", ""),
+        ("//b/c.exr", "", "/a"),
+        ("", "/a", "/b"),
+        ("c.exr", "/a", "/b"),
+    ]
+    return {"found": [addon("relative_paths").rebased(*case) for case in cases]}
 
 
 @check

@@ -26,6 +26,7 @@ CLIP = ROOT / "tests/clips/market"
 BPY = Path(os.environ.get("PULLFOCUS_BPY", ROOT / ".venv-bpy/bin/python"))
 FRAME = 8
 DEPTHS = (0, 3, -3)
+VARIANTS = ("newer", "unsigned", "late", "acescg", "three", "one", "empty", "lacking")
 PICK = (140, 60, 8)
 SQUARE = (0.3, 0.5, 0.4, 0.7)  # of the atlas: left, right, bottom, top
 
@@ -79,6 +80,11 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     later(folder / "passes", folder / "late", 1000)
     write_layers(folder / "three", ("near", "mid", "far"))
     write_layers(folder / "one", ("whole",))
+    for name in ("empty", "lacking"):
+        write_layers(folder / name, ("whole",))
+    (folder / "empty/flat.0007.exr").unlink()
+    bare = [Plane(name="beauty", data=np.ones((36, 64, 4)), channels=tuple("RGBA"), half=True)]
+    write_exr(folder / "lacking/flat.0007.exr", bare, metadata={})
     return folder
 
 
@@ -180,8 +186,7 @@ def blender(solved: Path):
         "out": str(solved / "out"),
         "python": sys.executable,
         "passes": str(solved / "passes/passes.json"),
-        "newer": str(solved / "newer/passes.json"),
-        **{name: str(solved / name) for name in ("unsigned", "late", "acescg", "three", "one")},
+        **{name: str(solved / name) for name in VARIANTS},
         "solve": str(solved / "x.solve"),
         "clip": str(CLIP),
         "frame": FRAME,
@@ -263,8 +268,12 @@ def test_import_matches_the_scene_and_explains_itself(results: dict) -> None:
     assert found["fps"] == 24
     assert "fg Sharp" in found["inputs"]
     assert {"Lens", "fg: paint", "bg: blur", "Views"} <= set(found["frames"])
+    assert all(name.startswith(("Frame", "Group Output")) for name in found["outside frames"])
     assert "no file at /nowhere" in found["missing"]
     assert "expected passes of version 1.x, got 2.0" in found["newer"]
+    assert "expected frames such as flat.####.exr" in found["empty"]
+    assert "expected the pass whole, got none in" in found["lacking"]
+    assert found["groups"] == (2 if results["blender"] >= "5" else 1), "nothing is left behind"
 
 
 def test_sharp_view(results: dict, references: dict) -> None:
@@ -470,6 +479,11 @@ def test_saved_file_opens_the_same_with_relative_paths(results: dict) -> None:
     paths = [*found["images"], *found["texts"], found["plate"]]
     assert all(path.startswith("//") for path in paths), paths
     assert found["groups"][0] == found["groups"][1], "the group is found again by its path"
+
+
+def test_paths_move_with_the_blend(results: dict) -> None:
+    found = held(results, "rebased")["found"]
+    assert found == ["//b/c.exr", "//../b/c.exr", "/a/b/c.exr", "//b/c.exr", "", "c.exr"]
 
 
 def test_unregister_leaves_nothing(results: dict) -> None:
