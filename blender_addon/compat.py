@@ -151,18 +151,18 @@ def output_socket(tree: Any) -> Any | None:
     return None
 
 
-def trees_with_group(group: Any) -> Iterator[tuple[Any, Any]]:
-    """Give every (tree, node) that shows a node group; scenes' own trees come first."""
-    trees = [tree for tree in map(compositor_of, bpy.data.scenes) if tree is not None]
-    trees += [t for t in bpy.data.node_groups if t.bl_idname == "CompositorNodeTree"]
-    seen = set()
-    for tree in trees:
-        if tree.as_pointer() in seen:
+def group_nodes(tree: Any) -> Iterator[Any]:
+    """Give the group nodes of a tree, and of the groups within it."""
+    waiting, seen = [tree], set()
+    while waiting:
+        one = waiting.pop()
+        if one is None or one.as_pointer() in seen:
             continue
-        seen.add(tree.as_pointer())
-        for node in tree.nodes:
-            if node.type == "GROUP" and node.node_tree == group:
-                yield tree, node
+        seen.add(one.as_pointer())
+        for node in one.nodes:
+            if node.type == "GROUP" and node.node_tree is not None:
+                yield node
+                waiting.append(node.node_tree)
 
 
 def curve_of(owner: Any, data_path: str) -> Any | None:

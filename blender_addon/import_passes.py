@@ -46,7 +46,7 @@ def import_passes(
 ) -> Imported:
     """Build the PullFocus group of a shot and put it into the scene's compositor.
 
-    A shot that is there already is built anew in its place: inputs, keys and paint stay.
+    A shot that the scene shows already is built anew in its place: inputs, keys and paint stay.
 
     Args:
         scene: where it goes.
@@ -59,7 +59,7 @@ def import_passes(
     Raises:
         AddonError: no frames, or frames that lack a pass; nothing is changed then.
     """
-    first, old = passes.frames[0], _group_of(passes.json)
+    first, old = passes.frames[0], _group_of(passes.json, scene)
     if start is None:
         start = first if old is None else int(old[_START])
     timing = Timing(start, first, passes.frames[-1] - first + 1)
@@ -154,11 +154,13 @@ def _shows(image: Any, path: Path) -> bool:
     return absolute(image.filepath) == absolute(str(path.absolute()))
 
 
-def _group_of(path: Path) -> Any | None:
-    """Return the group that shows a passes.json, None where there is none."""
+def _group_of(path: Path, scene: Any) -> Any | None:
+    """Return the group of a scene's compositor that shows a passes.json, None where none does."""
     wanted = absolute(str(path.absolute()))
-    groups = (group for group in bpy.data.node_groups if KEY in group)
-    return next((group for group in groups if absolute(group[KEY]) == wanted), None)
+    for node in compat.group_nodes(compat.compositor_of(scene)):
+        if KEY in node.node_tree and absolute(node.node_tree[KEY]) == wanted:
+            return node.node_tree
+    return None
 
 
 def _image_of(group: Any, node_name: str) -> Any | None:
@@ -192,22 +194,21 @@ def _match(scene: Any, passes: Passes, timing: Timing) -> None:
 
 
 def _replace(old: Any, group: Any, tree: Any) -> Any | None:
-    """Put the new group where the old one is used; returns its node in `tree`."""
+    """Put the new group where the old one is used; returns its node in `tree`, if it has one."""
     if old is None:
         return None
     name = old.name
-    found = None
-    for owner, node in list(compat.trees_with_group(old)):
+    nodes = [node for node in compat.group_nodes(tree) if node.node_tree == old]
+    for node in nodes:
         node.node_tree = group
-        if owner == tree:
-            found = node
+    old.user_remap(group)  # other scenes, and the panels' choice of a shot
     images = [other.image for other in old.nodes if other.bl_idname == "CompositorNodeImage"]
     bpy.data.node_groups.remove(old)
     for image in set(images):
         if image is not None and image.users == 0:
             bpy.data.images.remove(image)
     group.name = name
-    return found
+    return next((node for node in nodes if node.id_data == tree), nodes[0])
 
 
 def _place(tree: Any, group: Any, connect: bool) -> Any:

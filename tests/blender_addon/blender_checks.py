@@ -382,12 +382,19 @@ def late_numbers():
     before = alone(ORDER["late"])
     own = render("late_own", 1000 + ORDER["frame"], Follow_Plate=1.0)
     found = [scene().frame_start, scene().frame_end, scene().frame_current]
+    first = scene()
     bpy.context.window.scene = before
     before = alone(ORDER["late"], own_start=False, start=1)
     moved = render("late_moved", ORDER["frame"] + 2, Follow_Plate=1.0)
     bpy.ops.pullfocus.pick_focus(x=ORDER["pick"][0], y=ORDER["pick"][1], key=False)
+    focus = node().inputs["Focus"].default_value
+    start = scene().frame_start
+    bpy.ops.pullfocus.import_passes(filepath=ORDER["late"], own_start=False, start=1)
+    kept = [node().inputs["Focus"].default_value == focus, scene().frame_start == start]
+    bpy.context.window.scene = first
+    still = render("late_still", 1000 + ORDER["frame"], Follow_Plate=1.0)
     bpy.context.window.scene = before
-    return {"own": own, "range": found, "moved": moved}
+    return {"own": own, "range": found, "moved": moved, "kept": kept, "still": still}
 
 
 @check

@@ -384,6 +384,8 @@ def test_shots_that_start_at_1001(results: dict) -> None:
     assert found["range"] == [1001, 1020, 1000 + FRAME]
     assert psnr(picture(found["own"]), picture(pulls["plate"])) >= 60
     assert psnr(picture(found["moved"]), picture(pulls["plate later"])) >= 60
+    assert found["kept"] == [True, True]
+    assert psnr(picture(found["still"]), picture(found["own"])) >= 60, "scenes stay apart"
 
 
 def test_colours_of_another_space_are_turned_and_data_is_not(results: dict) -> None:
