@@ -595,7 +595,6 @@ def saved_file():
     rendered = render("after_open", shot)
     bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"])
     again = len([g for g in bpy.data.node_groups if g.name.startswith("PullFocus")])
-    render("last", shot)
     groups = [g for g in bpy.data.node_groups if g.name.startswith("PullFocus")]
     return {
         "groups": [count, again],
@@ -662,6 +661,7 @@ def unregister():
     job.update()
     process = job._worker._process
     addon("job_operator")._jobs[:] = [job]
+    rendered = render("with", ORDER["frame"])
     bpy.ops.preferences.addon_disable(module=MODULE)
     after = names_left()
     scene().render.filepath = str(OUT / "without.exr")
@@ -673,6 +673,7 @@ def unregister():
         "before": before,
         "after": after,
         "again": again == before,
+        "with": rendered,
         "without": str(OUT / "without.exr"),
         "job ended": process.poll() is not None,
     }
