@@ -179,13 +179,6 @@ def curve_of(owner: Any, data_path: str) -> Any | None:
     return next((curve for curve in curves if curve.data_path == data_path), None)
 
 
-def working_space() -> str:
-    """Return the name of the scene-linear space that pixels are held in."""
-    if hasattr(bpy.data, "colorspace"):
-        return str(bpy.data.colorspace.working_space)
-    return "Linear Rec.709"
-
-
 def render_on_cpu(scene: Any) -> None:
     """Let the compositor run on the processor in full precision: any machine, same result."""
     scene.render.compositor_device = "CPU"

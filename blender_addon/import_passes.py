@@ -116,10 +116,8 @@ def _pictures(passes: Passes, old: Any) -> Pictures:
     if not there:
         raise AddonError(f"expected frames such as {passes.pattern} in {passes.folder}, got none")
     frames = _load(passes.file(there[0]), passes.name)
-    # Raw: uv passes have three channels too, and would be turned with colours. Where passes are
-    # in the working space already, nothing is turned, and the Image editor shows them right.
     space = blender_space(passes.colorspace)
-    set_space(frames, space if space == compat.working_space() else None)
+    set_space(frames, space)  # of its colours: Blender leaves uv and radii alone
     frames.source = "SEQUENCE"
     atlases, painted = [], []
     for layer in passes.layers:

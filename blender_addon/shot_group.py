@@ -127,23 +127,6 @@ def _source(build: TreeBuilder, passes: Passes, frames: Any, timing: Timing) -> 
     return node
 
 
-def _linear(build: TreeBuilder, picture: Any, passes: Passes, at: tuple[float, float]) -> Any:
-    """Bring colours from the passes' space to the working space, where they differ.
-
-    The sequence is read raw: Blender would turn uv passes, which have three channels too, with it.
-    """
-    from .colour import blender_space
-
-    space = blender_space(passes.colorspace)
-    if space is None or space == compat.working_space():
-        return picture
-    node = build.add("CompositorNodeConvertColorSpace", f"{space} to working space", *at)
-    node.from_color_space = space
-    node.to_color_space = compat.working_space()
-    build.set(node.inputs[0], picture)
-    return node.outputs[0]
-
-
 def _lens(build: TreeBuilder, passes: Passes, timing: Timing) -> dict[str, Any]:
     """Numbers that all layers share: shift of focus, scales of near and far, whether to blur."""
     build.frame("Lens", (-1100, 150), LENS_COLOUR)
@@ -208,8 +191,7 @@ def _layer(
     top = 700 - index * _LAYER_GAP
     label = f"{layer.name}: paint"
     build.frame(label, (100, top), PAINT_COLOUR)
-    picture = _linear(build, source.outputs[layer.name], passes, (1, -0.8))
-    sharp = _painted(build, layer, index, source, picture, pictures)
+    sharp = _painted(build, layer, index, source, pictures)
     build.frame(f"{layer.name}: circle of confusion", (100, top - 560), LENS_COLOUR)
     matte = build.alpha(sharp, at=(0, 0))
     coc = source.outputs[f"{layer.name}_coc"]
@@ -236,7 +218,6 @@ def _painted(
     layer: Layer,
     index: int,
     source: Any,
-    picture: Any,
     pictures: Pictures,
 ) -> Any:
     """Return the baked layer plus what paint changed in its atlas."""
@@ -253,5 +234,5 @@ def _painted(
         build.set(mapper.inputs["UV"], source.outputs[f"{layer.name}_uv"])
         mapped.append(mapper.outputs["Image"])
     change = build.mix("SUBTRACT", 1.0, *mapped, label="what paint changed", at=(2, 0.4))
-    share = build.input(f"{layer.name} Paint")
-    return build.mix("ADD", share, picture, change, label="baked + paint", at=(3, 0.4))
+    share, baked = build.input(f"{layer.name} Paint"), source.outputs[layer.name]
+    return build.mix("ADD", share, baked, change, label="baked + paint", at=(3, 0.4))
