@@ -254,6 +254,7 @@ def test_button_shows_version_and_device(results: dict) -> None:
 def test_panels_draw(results: dict, check: str) -> None:
     drawn = held(results, check)
     assert "operator Solve" in drawn["PULLFOCUS_PT_solve"]
+    assert "prop Color Space" in drawn["PULLFOCUS_PT_solve_options"]
     assert "operator Import Passes" in drawn["PULLFOCUS_PT_shot"]
     shown = check == "panels_with_shot"
     assert ("operator Pick Focus" in drawn["PULLFOCUS_PT_shot"]) == shown
