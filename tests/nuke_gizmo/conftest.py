@@ -12,11 +12,17 @@ sys.modules.setdefault("nuke", FakeNuke())  # so that the plug-in's modules can 
 GIZMOS = Path(__file__).parents[2] / "nuke_gizmo" / "gizmos"
 
 
-@pytest.fixture
-def nuke(monkeypatch: pytest.MonkeyPatch) -> FakeNuke:
-    """The stand-in, in place of the module, with our gizmos on its plug-in path."""
-    if nuke_script.tcl() is None:
+@pytest.fixture(scope="session")
+def tcl() -> str:
+    found = nuke_script.tcl()
+    if found is None:
         pytest.skip("neither tclsh nor Python's tkinter is here")
+    return found
+
+
+@pytest.fixture
+def nuke(monkeypatch: pytest.MonkeyPatch, tcl: str) -> FakeNuke:
+    """The stand-in, in place of the module, with our gizmos on its plug-in path."""
     module = FakeNuke({path.stem: path.read_text() for path in GIZMOS.glob("*.gizmo")})
     monkeypatch.setitem(sys.modules, "nuke", module)
     for name in [name for name in sys.modules if name.split(".")[0] == "pullfocus_nuke"]:

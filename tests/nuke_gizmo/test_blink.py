@@ -40,7 +40,7 @@ IRISES = {
 
 
 @pytest.fixture(scope="module")
-def texts() -> dict[str, str]:
+def texts(tcl: str) -> dict[str, str]:
     top, _ = evaluated(GIZMO.read_text())
     nodes = top["PullFocus"].nodes
     return {name: nodes[f"fg_{name}"].knobs["kernelSource"] for name in KERNEL_WIRES}

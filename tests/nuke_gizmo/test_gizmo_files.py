@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nuke_script
 import pytest
 from fake_knobs import NODE_KNOBS
 from nuke_expression import names, tokens
@@ -35,7 +36,7 @@ every = pytest.mark.parametrize("gizmo", GIZMOS.values(), ids=GIZMOS.keys())
 
 
 @pytest.fixture(autouse=True)
-def with_tcl(nuke) -> None:
+def with_tcl(tcl: str) -> None:
     """Skips, with the reason, where no Tcl interpreter is."""
 
 
@@ -263,6 +264,18 @@ def test_a_faulty_description_is_refused(changes, says) -> None:
 )
 def test_the_evaluator_notices_faults(script: str, fault: str) -> None:
     assert fault in " ".join(evaluated(script)[1])
+
+
+@pytest.mark.parametrize("kind", ["tclsh", "python"])
+def test_both_tcl_interpreters_read_alike(monkeypatch, kind: str) -> None:
+    if kind == "tclsh" and shutil.which("tclsh") is None:
+        pytest.skip("no tclsh")
+    if kind == "python":
+        pytest.importorskip("tkinter")
+    text = gizmo_text(GIZMOS["PullFocusLens"])
+    expected = evaluated(text)
+    monkeypatch.setattr(nuke_script, "tcl", lambda: kind)
+    assert evaluated(text) == expected
 
 
 def test_expressions_are_read_to_their_end() -> None:
