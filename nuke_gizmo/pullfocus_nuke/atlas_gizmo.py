@@ -125,7 +125,7 @@ def _carried(graph: Graph, name: str, picture: str, places: str, at: tuple[float
         name + "_carried",
         [canvas, places],
         (column, row + 1),
-        [("channels", "rgb"), ("uv", "rgb"), ("filter", "cubic")],
+        [("channels", "rgb"), ("uv", "rgb"), ("filter", "Simon")],
     )
     frame = (0, 0, parent("parent.plate_width"), parent("parent.plate_height"))
     framed = graph.add(

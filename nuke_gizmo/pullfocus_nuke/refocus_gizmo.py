@@ -65,12 +65,12 @@ def _painted(graph: Graph, name: str, passes: str, layer: str, paint: str, colum
             f"{name}_uv.Z",
         ],
     )
-    carried = graph.add(
+    carried = graph.add(  # Simon: the cubic (a = 0.75) that the solve looks its atlases up with
         "STMap",
         name + "_carried",
         [canvas, places],
         (column + 1, 6),
-        [("channels", "rgb"), ("uv", "rgb"), ("filter", "cubic")],
+        [("channels", "rgb"), ("uv", "rgb"), ("filter", "Simon")],
     )
     framed = graph.add(
         "Crop",

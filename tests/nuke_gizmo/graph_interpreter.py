@@ -218,7 +218,7 @@ class Interpreter:
         y = (1 - places[RGBA[1]]) * source.height - 0.5
         made = {}
         for channel in RGBA[:3]:
-            made[channel] = _cubic(source[channel], x, y)
+            made[channel] = _cubic(source[channel], x, y, _SLOPES[node["filter"].held])
         return Picture(made, places.width, places.height)
 
     def do_Reformat(self, node):
@@ -249,22 +249,25 @@ class Interpreter:
         return images[0].with_channels(made)
 
 
-def _cubic(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Sample with a cubic of slope -0.5, black outside."""
+_SLOPES = {"cubic": 0.0, "Keys": 0.5, "Simon": 0.75, "Rifman": 1.0}  # a, as the manual has it
+
+
+def _cubic(image: np.ndarray, x: np.ndarray, y: np.ndarray, a: float) -> np.ndarray:
+    """Sample with a cubic of parameter a, black outside."""
     padded = np.pad(image, 2).astype(np.float64)
     x0, y0 = np.floor(x), np.floor(y)
     out = np.zeros(x.shape)
     for j in range(-1, 3):
         for i in range(-1, 3):
-            weight = _keys(x - x0 - i) * _keys(y - y0 - j)
+            weight = _weight(x - x0 - i, a) * _weight(y - y0 - j, a)
             rows = (y0 + j + 2).clip(0, padded.shape[0] - 1)
             columns = (x0 + i + 2).clip(0, padded.shape[1] - 1)
             out += weight * map_coordinates(padded, [rows, columns], order=0)
     return out.astype(np.float32)
 
 
-def _keys(t: np.ndarray) -> np.ndarray:
+def _weight(t: np.ndarray, a: float) -> np.ndarray:
     t = np.abs(t)
-    inner = (1.5 * t - 2.5) * t * t + 1
-    outer = ((-0.5 * t + 2.5) * t - 4) * t + 2
+    inner = ((2 - a) * t - (3 - a)) * t * t + 1
+    outer = -a * (((t - 5) * t + 8) * t - 4)
     return np.where(t < 1, inner, np.where(t < 2, outer, 0))

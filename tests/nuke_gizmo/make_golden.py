@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.frame import frame_planes
 from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, exr_metadata, pass_table
 from pullfocus.bake.passes_json import write_passes_json
@@ -144,8 +145,7 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model = model_of()
     view = Refocuser(model)
-    with torch.no_grad():
-        atlases = model.linear_atlases()
+    atlases = finished_atlases(model)
     frame = FIRST + SHOWN
     layers = []
     for layer in model.layers:

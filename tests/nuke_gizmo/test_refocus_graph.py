@@ -186,13 +186,13 @@ def test_a_painted_atlas_is_that_of_the_command(node, painted: Path, layer: str,
         * (1 if name == "fg" else (1 - sheet["fg"])[..., None])
         for name in ("fg", "bg")
     )
-    assert psnr(after.rgb(), wanted) > 40
+    assert psnr(after.rgb(), wanted) > 50
     changed = np.abs(wanted - before.rgb()).max(-1)
     assert changed.max() > 0.3
     still = changed < 1e-6
     assert still.mean() > 0.5
-    # what is not painted stays, but for the filter's two texels round the paint
-    assert np.abs(after.rgb() - before.rgb())[still].max() < 0.05
+    # what is not painted stays; rounding to half floats round the paint apart
+    assert np.abs(after.rgb() - before.rgb())[still].max() < 2e-3
     assert (np.abs(after.rgb() - before.rgb())[still].max(-1) == 0).mean() > 0.98
 
 
