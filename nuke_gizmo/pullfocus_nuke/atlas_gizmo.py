@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from pullfocus_nuke import VERSION
+from pullfocus_nuke.carrying import carried, places
 from pullfocus_nuke.graph import Graph, parent
 from pullfocus_nuke.nodes import Gizmo, Knob, Raw
 from pullfocus_nuke.refocus_panel import button, choice
@@ -88,57 +89,12 @@ def _knobs(layers: Sequence[str]) -> list[Knob]:
 
 
 def _places(graph: Graph, layers: Sequence[str], passes: str) -> str:
-    """Add where the chosen layer's pixels lie on the canvas; alpha: how far they are seen."""
-    canvas = {axis: f"max(parent.atlas_{axis},parent.plate_{axis})" for axis in ("width", "height")}
+    """Add where the chosen layer's pixels lie, as far as nothing in front hides them."""
     maps = []
     for index, layer in enumerate(layers):
         seen = "*".join([f"{layer}_uv.Z"] + [f"(1-{front}_uv.Z)" for front in layers[:index]])
-        maps.append(
-            graph.maths(
-                layer + "_places",
-                passes,
-                (3 + index, 2),
-                [
-                    f"{layer}_uv.X*parent.atlas_width/{canvas['width']}",
-                    f"{layer}_uv.Y*parent.atlas_height/{canvas['height']}",
-                    "0",
-                    seen,
-                ],
-            )
-        )
+        maps.append(places(graph, layer, passes, (3 + index, 2), seen=seen))
     return graph.switch("places", maps, "parent.layer", (3, 3))
-
-
-def _carried(graph: Graph, name: str, picture: str, places: str, at: tuple[float, float]) -> str:
-    """Carry a picture on the atlas to the frame, premultiplied by how far it is seen."""
-    column, row = at
-    size = [f"max(parent.atlas_{axis},parent.plate_{axis})" for axis in ("width", "height")]
-    canvas = graph.add(
-        "Crop",
-        name + "_canvas",
-        picture,
-        (column, row),
-        [("box", (0, 0, parent(size[0]), parent(size[1]))), ("reformat", True), ("crop", True)],
-    )
-    moved = graph.add(
-        "STMap",
-        name + "_carried",
-        [canvas, places],
-        (column, row + 1),
-        [("channels", "rgb"), ("uv", "rgb"), ("filter", "Simon")],
-    )
-    frame = (0, 0, parent("parent.plate_width"), parent("parent.plate_height"))
-    framed = graph.add(
-        "Crop",
-        name + "_framed",
-        moved,
-        (column, row + 2),
-        [("box", frame), ("reformat", True), ("crop", True)],
-    )
-    seen = graph.copied(
-        name + "_seen", framed, places, (column, row + 3), [("rgba.alpha", "rgba.alpha")]
-    )
-    return graph.add("Premult", name + "_premult", seen, (column, row + 4))
 
 
 def atlas_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocusAtlas") -> Gizmo:
@@ -151,14 +107,14 @@ def atlas_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocusAtla
     painted = graph.merge(
         "painted", "over", solid, paint, (0, 2), [("mix", parent("parent.paint_mix"))]
     )
-    places = _places(graph, layers, passes)
+    lying = _places(graph, layers, passes)
     change = graph.merge("change", "minus", solid, painted, (1, 3), [("output", "rgb")])
-    carried = _carried(graph, "paint", change, places, (1, 4))
+    on_frame = carried(graph, "paint", change, lying, (1, 4))
     on_frames = graph.merge(
         "on_frames",
         "plus",
         passes,
-        carried,
+        on_frame,
         (1, 10),
         [("Achannels", "rgb"), ("Bchannels", "rgb"), ("output", "rgb")],
     )
@@ -174,7 +130,7 @@ def atlas_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocusAtla
         "checker_on_frames",
         "over",
         passes,
-        _carried(graph, "checker", checker, places, (2, 4)),
+        carried(graph, "checker", checker, lying, (2, 4)),
         (2, 10),
     )
     guide = _guide(graph)

@@ -43,9 +43,11 @@ Nuke makes these knobs when it compiles the kernel, so they can't stand in the f
 
 
 def kernel_text(name: str) -> str:
-    """Return the text of a kernel file."""
-    path = Path(__file__).parent / "kernels" / (name + ".blink")
-    return path.read_text(encoding="ascii")
+    """Return the text of a kernel file, with what kernels share put in: Blink has no #include."""
+    folder = Path(__file__).parent / "kernels"
+    text = (folder / (name + ".blink")).read_text(encoding="ascii")
+    shared = (folder / "iris.blink").read_text(encoding="ascii").split("\n", 1)[1]
+    return text.replace("  //{iris.blink}\n", shared)
 
 
 def bokeh_knobs() -> tuple[Knob, ...]:

@@ -7,6 +7,7 @@ from typing import Sequence
 
 from pullfocus_nuke.bokeh import ZDEFOCUS_SIZE, defocused
 from pullfocus_nuke.callback_code import KNOB_CHANGED, ON_CREATE
+from pullfocus_nuke.carrying import carried, places
 from pullfocus_nuke.graph import Graph, parent
 from pullfocus_nuke.nodes import Gizmo, Raw
 from pullfocus_nuke.refocus_panel import refocus_knobs
@@ -43,50 +44,8 @@ def _painted(graph: Graph, name: str, passes: str, layer: str, paint: str, colum
     change = graph.merge(
         name + "_change", "minus", solved, chosen, (column + 1, 4), [("output", "rgb")]
     )
-    # On a canvas that holds atlas and frame STMap's result covers the frame, whichever of its
-    # inputs it takes the format from; the map shrinks by as much.
-    wide = "max(parent.{0}_atlas_{2},parent.plate_{2})".format
-    size = [wide(name, 0, axis) for axis in ("width", "height")]
-    canvas = graph.add(
-        "Crop",
-        name + "_canvas",
-        change,
-        (column + 1, 5),
-        [("box", (0, 0, parent(size[0]), parent(size[1]))), ("reformat", True), ("crop", True)],
-    )
-    places = graph.maths(
-        name + "_places",
-        passes,
-        (column, 4),
-        [
-            f"{name}_uv.X*parent.{name}_atlas_width/{size[0]}",
-            f"{name}_uv.Y*parent.{name}_atlas_height/{size[1]}",
-            "0",
-            f"{name}_uv.Z",
-        ],
-    )
-    carried = graph.add(  # Simon: the cubic (a = 0.75) that the solve looks its atlases up with
-        "STMap",
-        name + "_carried",
-        [canvas, places],
-        (column + 1, 6),
-        [("channels", "rgb"), ("uv", "rgb"), ("filter", "Simon")],
-    )
-    framed = graph.add(
-        "Crop",
-        name + "_framed",
-        carried,
-        (column + 1, 7),
-        [
-            ("box", (0, 0, parent("parent.plate_width"), parent("parent.plate_height"))),
-            ("reformat", True),
-            ("crop", True),
-        ],
-    )
-    matted = graph.copied(
-        name + "_matted", framed, places, (column + 1, 8), [("rgba.alpha", "rgba.alpha")]
-    )
-    premultiplied = graph.add("Premult", name + "_premult", matted, (column + 1, 9))
+    lying = places(graph, name, passes, (column, 4), prefix=name + "_")
+    premultiplied = carried(graph, name, change, lying, (column + 1, 5), prefix=name + "_")
     with_paint = graph.merge(
         name + "_with_paint",
         "plus",
