@@ -105,7 +105,7 @@ def _visible(layers: list[LayerFrame], index: int) -> np.ndarray:
 
 
 def _grids(model: ShotModel, cell: float) -> list[tuple[int, int]]:
-    shapes = [layer.texture.texels.shape[:2] for layer in model.layers]
+    shapes = [layer.texture.size for layer in model.layers]
     return [(-(-int(h) // int(cell)) + 1, -(-int(w) // int(cell)) + 1) for h, w in shapes]
 
 

@@ -88,7 +88,7 @@ def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
 def _describe(shot: Shot, model: ShotModel, solve_dir: Path, lens: VirtualLens | None) -> Passes:
     layers = []
     for layer in model.layers:
-        height, width = layer.texture.texels.shape[:2]
+        height, width = layer.texture.size
         complete = layer.matte is None
         layers.append(LayerEntry(layer.name, atlas_file_name(layer.name), width, height, complete))
     record = json.dumps(read_settings(solve_dir)["settings"], sort_keys=True)
@@ -136,6 +136,8 @@ def bake(
     began = time.monotonic()
     shot, model = load_solve(solve_dir, progress)
     chosen = chosen_frames(shot, frames)
+    # a model without a lens does not know what is in focus
+    keep_plate = keep_plate and model.settings.reblur != "none"
     lens: VirtualLens | None = fit_virtual_lens(model)
     if not (lens and lens.trusted) or model.observed.coc_is_signed:
         lens = None  # signs that were given need no guess

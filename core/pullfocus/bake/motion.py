@@ -7,7 +7,7 @@ import torch
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
 from pullfocus.model.grid import Box
-from pullfocus.model.mapping import LatticeMapping
+from pullfocus.model.parts import Mapping
 
 __all__ = ["interpolated_motion", "layer_motion"]
 
@@ -18,7 +18,7 @@ _FEWEST = 16
 
 
 @torch.no_grad()
-def layer_motion(mapping: LatticeMapping, t: int, to: int, frame: Box, margin: int) -> np.ndarray:
+def layer_motion(mapping: Mapping, t: int, to: int, frame: Box, margin: int) -> np.ndarray:
     """Return where the pixels of frame ``t`` go in frame ``to``, (h, w, 2) px, x right, y down.
 
     Newton's method on the mapping of the other frame, whose values and Jacobian are looked up in
@@ -54,9 +54,7 @@ def layer_motion(mapping: LatticeMapping, t: int, to: int, frame: Box, margin: i
 
 
 @torch.no_grad()
-def interpolated_motion(
-    mapping: LatticeMapping, t: int, to: int, frame: Box, margin: int
-) -> np.ndarray:
+def interpolated_motion(mapping: Mapping, t: int, to: int, frame: Box, margin: int) -> np.ndarray:
     """Return the same as `layer_motion`, the paper's way (Eq. 5, 6).
 
     Inverse Jacobians and offsets of places in frame ``to`` are interpolated linearly between the

@@ -70,7 +70,7 @@ def repainted(model: ShotModel, colorspace: str, paintings: Sequence[Painting]) 
 
 def _on_atlas(model: ShotModel, colorspace: str, index: int, painting: Painting) -> Paint:
     if painting.frame is None:
-        height, width = model.layers[index].texture.texels.shape[:2]
+        height, width = model.layers[index].texture.size
         return read_paint(painting.path, width=width, height=height, working_space=colorspace)
     frames = model.observed.frames
     if painting.frame not in frames:

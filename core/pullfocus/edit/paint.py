@@ -102,7 +102,7 @@ def pushed_to_atlas(model: ShotModel, index: int, t: int, paint: Paint) -> Paint
         t: frame index.
         paint: (h, w) of the frame.
     """
-    height, width = model.layers[index].texture.texels.shape[:2]
+    height, width = model.layers[index].texture.size
     fine = Box(
         0,
         0,

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from cuda_lensblur.blur import MAX_RADIUS_PX, scatter_blur
 from pullfocus.model.grid import Box
 
-__all__ = ["LayerFrame", "LensSettings", "composite", "reblur", "sharp"]
+__all__ = ["LayerFrame", "LensSettings", "composite", "flat_reblur", "reblur", "sharp"]
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,19 @@ def _placed(image: torch.Tensor, box: Box, frame: Box) -> torch.Tensor:
     return pad(image[:, rows, columns], border)
 
 
-def composite(layers: list[LayerFrame], stacks: list[torch.Tensor], frame: Box) -> torch.Tensor:
-    """Composite premultiplied (colour, alpha) stacks over the last layer's colour."""
+def composite(
+    layers: list[LayerFrame], stacks: list[torch.Tensor], frame: Box, *, channels: int = 3
+) -> torch.Tensor:
+    """Composite premultiplied (channels, alpha) stacks over the last layer's channels."""
     rows, columns = frame.inside(layers[-1].box)
-    out = stacks[-1][:3, rows, columns]
+    out = stacks[-1][:channels, rows, columns]
     for layer, stack in zip(reversed(layers[:-1]), reversed(stacks[:-1]), strict=True):
         if (
             stack.numel()
             and layer.box.intersection(frame).width * layer.box.intersection(frame).height
         ):
             placed = _placed(stack, layer.box, frame)
-            out = placed[:3] + (1 - placed[3:]) * out
+            out = placed[:channels] + (1 - placed[channels:]) * out
     return out
 
 
@@ -91,3 +93,23 @@ def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Te
     last = stacks[-1]
     stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
     return composite(layers, stacks, frame)
+
+
+def flat_reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Tensor:
+    """Return the frame as one blur of the flat sharp composite shows it, (3, h, w) (Eq. 3).
+
+    A pixel's circle of confusion is composited like its colour. What a pixel gathers is divided by
+    its weight, as Gur and Wolf 2019 do: without it seams between radii turn dark.
+    """
+    box = layers[-1].box
+    stacks = [
+        torch.cat([torch.cat([layer.colour, layer.radius_px[None]]) * layer.alpha, layer.alpha])
+        for layer in layers
+    ]
+    flat = composite(layers, stacks, box, channels=4)
+    weighed = torch.cat([flat[:3], torch.ones_like(flat[:1])])
+    limit = float(MAX_RADIUS_PX)
+    blurred = scatter_blur(weighed, flat[3], beta=lens.beta, max_radius_px=limit)
+    rows, columns = frame.inside(box)
+    blurred = blurred[:, rows, columns]
+    return blurred[:3] / blurred[3:].clamp(min=1e-4)

@@ -27,6 +27,11 @@ class Box:
         """Return the plate-px y of the pixel centres, (height,) float32."""
         return _centres(self.top, self.height, self.level).to(device)
 
+    def points(self, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Return the plate-px (x, y) of the pixel centres row by row, (height * width, 2)."""
+        grid = torch.meshgrid(self.columns(device), self.rows(device), indexing="xy")
+        return torch.stack(grid, -1).reshape(-1, 2)
+
     def inside(self, outer: "Box") -> tuple[slice, slice]:
         """Return the (rows, columns) of ``outer`` that this box covers."""
         y, x = self.top - outer.top, self.left - outer.left

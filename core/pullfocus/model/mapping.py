@@ -106,11 +106,18 @@ class LatticeMapping(nn.Module):
         here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))  # (2, h, w) plate px
         return self._projected(t, here + self.displacement(t, box))
 
-    def texels_at(self, t: int, points: torch.Tensor) -> torch.Tensor:
+    def texels_at(self, t: int | torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """Return atlas texel coordinates of any places (n, 2) in plate px (x, y), (n, 2).
 
-        Differentiable in the places; on a whole box `forward` is faster.
+        Differentiable in the places; on a whole box `forward` is faster. ``t`` is a frame, or one
+        for every place, (n,).
         """
+        if isinstance(t, torch.Tensor):
+            out = torch.empty_like(points)
+            for frame in t.unique().tolist():
+                here = t == frame
+                out = out.index_put((here,), self.texels_at(int(frame), points[here]))
+            return out
         moved = points.T
         for field, cells in self._fields(t):
             down = spline_basis(points[:, 1], *self.span_y, cells[0])

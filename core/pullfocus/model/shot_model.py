@@ -2,80 +2,37 @@
 """The model of a shot: layers front to back, each a mapping, a texture, a matte and a COC."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from pullfocus.model.coc import CocLattice
-from pullfocus.model.formation import LayerFrame, LensSettings, reblur, sharp
+from pullfocus.model.formation import LayerFrame, flat_reblur, reblur, sharp
 from pullfocus.model.grid import Box
-from pullfocus.model.mapping import LatticeMapping
-from pullfocus.model.matte import LayerMatte
+from pullfocus.model.parts import Layer, build_decoder, build_layer
 from pullfocus.model.sampling import sample_atlas
-from pullfocus.model.spline import knot_count
-from pullfocus.model.texture import Texture
+from pullfocus.model.settings import ModelSettings
 from pullfocus.observe.observed import Observed, level_size
 
 __all__ = ["Layer", "ModelSettings", "ShotModel", "build_model"]
 
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """How finely a shot is described. Lengths are px at 512 wide; wider plates scale them."""
-
-    texels_per_px: float = 1.25
-    """Atlas resolution."""
-    mapping_cell_px: float = 16.0
-    """Spacing of the mapping lattice."""
-    mapping_frames_per_knot: float = 2.0
-    """Its spacing in time, frames."""
-    coc_cell_px: float = 32.0
-    """Spacing of the COC lattice."""
-    matte_cell_px: float = 12.0
-    """Spacing of each frame's own matte correction."""
-    matte_growth_px: float = 8.0
-    """How far the solve may grow a matte."""
-    coc_start_px: float = 1.5
-    """Radius before anything is known."""
-    overscan_px: float = 24.0
-    """How far past the frame's edge lattices reach."""
-    largest_atlas: int = 8192
-    """Sides of an atlas are kept below this, texels; long pans get coarser texels."""
-    lens: LensSettings = LensSettings()  # noqa: RUF009 - frozen
-
-
-class Layer(nn.Module):
-    """One layer of a shot."""
-
-    mapping: LatticeMapping
-    texture: Texture
-    coc: CocLattice
-    matte: LayerMatte | None
-
-    def __init__(
-        self,
-        name: str,
-        mapping: LatticeMapping,
-        texture: Texture,
-        coc: CocLattice,
-        matte: LayerMatte | None,
-    ) -> None:
-        super().__init__()
-        self.name = name
-        self.mapping = mapping
-        self.texture = texture
-        self.coc = coc
-        self.matte = matte
+Atlases = Sequence[torch.Tensor | None]
 
 
 class ShotModel(nn.Module):
     """All layers of a shot. Atlases may be held at a lower level while the solve is coarse."""
 
-    def __init__(self, observed: Observed, layers: list[Layer], settings: ModelSettings) -> None:
+    def __init__(
+        self,
+        observed: Observed,
+        layers: list[Layer],
+        settings: ModelSettings,
+        decoder: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        self.decoder = decoder  # shared by the layers' textures, held here
         self.observed = observed
         self.settings = settings
         self.stack = nn.ModuleList(layers)
@@ -104,8 +61,16 @@ class ShotModel(nn.Module):
         """Return each layer's atlas (height, width, 4): scene-linear colour, matte offset."""
         return [layer.texture.linear() for layer in self.layers]
 
+    def step_atlases(self) -> list[torch.Tensor | None]:
+        """Return the same for one step of a solve; None for what is cheaper to ask by the pixel."""
+        return [
+            None if layer.texture.pointwise else layer.texture.linear() for layer in self.layers
+        ]
+
     def radius(self, index: int, t: int, box: Box) -> torch.Tensor:
-        """Return a layer's radius in px of the box's level, (h, w)."""
+        """Return a layer's radius in px of the box's level, (h, w); 0 in a model without a lens."""
+        if self.settings.reblur == "none":
+            return torch.zeros(box.height, box.width, device=self.device)
         given = self.observed.coc_radius_px(t, box.level)
         if given is not None:
             rows = np.arange(box.top, box.top + box.height).clip(0, given.shape[0] - 1)
@@ -115,6 +80,8 @@ class ShotModel(nn.Module):
 
     def largest_radius(self, index: int, t: int, level: int = 0) -> float:
         """Return a bound on a layer's radius in frame ``t``, px of the level."""
+        if self.settings.reblur == "none":
+            return 0.0
         given = self.observed.coc_radius_px(t, level)
         if given is not None:
             return float(given.max())
@@ -125,10 +92,9 @@ class ShotModel(nn.Module):
     ) -> LayerFrame:
         """Evaluate one layer on a box."""
         layer = self.layers[index]
-        atlas = layer.texture.linear() if atlas is None else atlas
         texel = layer.mapping(t, box)
         held = texel if self.atlas_level == 0 else (texel + 0.5) / 2**self.atlas_level - 0.5
-        looked_up = sample_atlas(atlas, held)
+        looked_up = layer.texture.at(held) if atlas is None else sample_atlas(atlas, held)
         if layer.matte is None:
             alpha = torch.ones_like(looked_up[:1])
         else:
@@ -142,7 +108,7 @@ class ShotModel(nn.Module):
         *,
         level: int = 0,
         overscan: bool = True,
-        atlases: list[torch.Tensor] | None = None,
+        atlases: Atlases | None = None,
     ) -> list[LayerFrame]:
         """Evaluate all layers of frame ``t``, front to back.
 
@@ -150,12 +116,17 @@ class ShotModel(nn.Module):
             t: frame index.
             level: pyramid level to evaluate at.
             overscan: reach past the frame by each layer's radius, as `reblur` needs.
-            atlases: `linear_atlases`, when they are at hand.
+            atlases: `linear_atlases` or `step_atlases`, when they are at hand.
         """
         frame = self.frame_box(level)
+        reaches = [0] * len(self.layers)
+        if overscan:
+            radii = [self.largest_radius(i, t, level) for i in range(len(self.layers))]
+            if self.settings.reblur == "flat":  # one blur for all
+                radii = [max(radii)] * len(radii)
+            reaches = [math.ceil(radius) + 1 for radius in radii]
         out = []
-        for index, layer in enumerate(self.layers):
-            reach = math.ceil(self.largest_radius(index, t, level)) + 1 if overscan else 0
+        for index, (layer, reach) in enumerate(zip(self.layers, reaches, strict=True)):
             box = frame.grown(reach)
             if layer.matte is not None:
                 box = layer.matte.bounds(t, level).grown(reach).intersection(box)
@@ -167,115 +138,33 @@ class ShotModel(nn.Module):
         """Return the sharp frame, (3, h, w) scene-linear."""
         return sharp(self.frame(t, level=level, overscan=False), self.frame_box(level))
 
-    def reblur(
-        self, t: int, level: int = 0, atlases: list[torch.Tensor] | None = None
-    ) -> torch.Tensor:
+    def reblur(self, t: int, level: int = 0, atlases: Atlases | None = None) -> torch.Tensor:
         """Return the frame as the plate should show it, (3, h, w) scene-linear."""
-        layers = self.frame(t, level=level, atlases=atlases)
-        return reblur(layers, self.frame_box(level), self.settings.lens)
+        frame, kind = self.frame_box(level), self.settings.reblur
+        layers = self.frame(t, level=level, overscan=kind != "none", atlases=atlases)
+        if kind == "none":
+            return sharp(layers, frame)
+        blur = flat_reblur if kind == "flat" else reblur
+        return blur(layers, frame, self.settings.lens)
 
     def hold_atlases_at(self, level: int) -> None:
-        """Resample every atlas to a pyramid level."""
-        if level == self.atlas_level:
-            return
+        """Hold every atlas at a pyramid level."""
         for layer in self.layers:
-            height, width = layer.texture.texels.shape[:2]
-            if level > self.atlas_level:
-                step = 2 ** (level - self.atlas_level)
-                size = -(-height // step), -(-width // step)
-            else:
-                step = 2 ** (self.atlas_level - level)
-                size = height * step, width * step
-            layer.texture = layer.texture.resized(*size)
+            layer.texture = layer.texture.held_at(level)
         self.atlas_level = level
 
 
-def _mapped_corners(motion: np.ndarray, boxes: list[tuple[float, ...]]) -> np.ndarray:
-    """Return where the corners of each frame's box land, (n, 2) px of the reference frame."""
-    corners = []
-    for matrix, (left, top, right, bottom) in zip(motion, boxes, strict=True):
-        points = np.array([[left, right, left, right], [top, top, bottom, bottom], [1, 1, 1, 1]])
-        x, y, w = matrix @ points
-        corners.append(np.stack([x / w, y / w], 1))
-    return np.concatenate(corners)
+def build_model(observed: Observed, settings: ModelSettings, *, seed: int = 0) -> ShotModel:
+    """Lay out a model for a shot; textures are empty or noise (see ``solve.initial``).
 
-
-def _layer_boxes(observed: Observed, index: int, border: float) -> list[tuple[float, ...]]:
-    """Return what each frame shows of a layer, (left, top, right, bottom) plate px."""
-    boxes: list[tuple[float, ...]] = []
-    for t in range(len(observed.frames)):
-        if index == len(observed.layer_names) - 1:
-            box = (0.0, 0.0, observed.width - 1.0, observed.height - 1.0)
-        else:
-            matte = observed.matte(index, t)
-            columns, rows = np.flatnonzero(matte.max(0) > 0), np.flatnonzero(matte.max(1) > 0)
-            if len(columns) == 0:
-                continue
-            box = (float(columns[0]), float(rows[0]), float(columns[-1]), float(rows[-1]))
-        boxes.append((t, box[0] - border, box[1] - border, box[2] + border, box[3] + border))
-    return boxes
-
-
-def _to_atlas(
-    observed: Observed, index: int, settings: ModelSettings, border: float
-) -> tuple[np.ndarray, int, int]:
-    """Return (maps from plate px to texels, atlas height, atlas width) from the union of frames."""
-    boxes = _layer_boxes(observed, index, border)
-    motion = observed.motion[index]
-    corners = _mapped_corners(motion[[int(b[0]) for b in boxes]], [b[1:] for b in boxes])
-    low, high = corners.min(0), corners.max(0)
-    scale = settings.texels_per_px
-    scale = min(scale, settings.largest_atlas / float((high - low).max() + 1))
-    # whole multiples of 8, so that levels halve evenly
-    width, height = (int(-(-float(n + 1) * scale // 8) * 8) for n in high - low)
-    shift = (scale - 1) / 2
-    place = np.array(
-        [[scale, 0, shift - low[0] * scale], [0, scale, shift - low[1] * scale], [0, 0, 1.0]]
-    )
-    return place @ motion, height, width
-
-
-def build_model(observed: Observed, settings: ModelSettings) -> ShotModel:
-    """Lay out a model for a shot; textures are empty (see ``solve.initial``)."""
-    wide = observed.width / 512
-    frames, last = len(observed.frames), len(observed.layer_names) - 1
-    overscan = settings.overscan_px * wide
-
-    def cells(spacing: float) -> tuple[int, int]:
-        return (
-            knot_count(observed.height, spacing * wide, 2),
-            knot_count(observed.width, spacing * wide, 2),
-        )
-
-    layers = []
-    for index, name in enumerate(observed.layer_names):
-        to_atlas, height, width = _to_atlas(observed, index, settings, overscan)
-        mapping = LatticeMapping(
-            torch.from_numpy(to_atlas),
-            width=observed.width,
-            height=observed.height,
-            cells=cells(settings.mapping_cell_px),
-            frames_per_knot=settings.mapping_frames_per_knot,
-            overscan_px=overscan,
-        )
-        mapping.fit(
-            torch.from_numpy(np.array(observed.residual[index])), observed.width, observed.height
-        )
-        coc = CocLattice(
-            frames=frames,
-            width=observed.width,
-            height=observed.height,
-            cells=cells(settings.coc_cell_px),
-            overscan_px=overscan,
-            start_px=settings.coc_start_px * wide,
-        )
-        matte = None
-        if index != last:
-            matte = LayerMatte(
-                observed,
-                index,
-                cells=cells(settings.matte_cell_px),
-                growth_px=settings.matte_growth_px * wide,
-            )
-        layers.append(Layer(name, mapping, Texture(height, width), coc, matte))
-    return ShotModel(observed, layers, settings)
+    Args:
+        observed: the shot.
+        settings: what layers are made of.
+        seed: of the first weights of networks, and of a decoder's noise.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        decoder = build_decoder(settings) if settings.texture == "decoder" else None
+        count = len(observed.layer_names)
+        layers = [build_layer(observed, index, settings, decoder) for index in range(count)]
+    return ShotModel(observed, layers, settings, decoder)

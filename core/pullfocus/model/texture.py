@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from pullfocus.model.sampling import sample_atlas
+
 __all__ = ["Texture"]
 
 _LOGITS_PER_UNIT = 75.0  # so that one step size suits colours (0..1) and matte offsets (logits)
@@ -17,9 +19,17 @@ _LOGITS_PER_UNIT = 75.0  # so that one step size suits colours (0..1) and matte 
 class Texture(nn.Module):
     """An atlas (height, width, 4): three root-encoded colours and a matte offset."""
 
+    pointwise = False
+
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.texels = nn.Parameter(torch.zeros(height, width, 4))
+        self.level = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width at the current level."""
+        return self.texels.shape[0], self.texels.shape[1]
 
     def linear(self) -> torch.Tensor:
         """Return (height, width, 4): scene-linear colour, matte offset in logits."""
@@ -40,6 +50,28 @@ class Texture(nn.Module):
         low = interpolate(coarse, size, mode="bicubic", align_corners=False)
         with torch.no_grad():
             self.texels[..., :3] += (root - low)[0].permute(1, 2, 0)
+
+    def matte_offset(self) -> torch.Tensor:
+        """Return the matte channel in units of a step, for the pull to zero."""
+        return self.texels[..., 3]
+
+    def at(self, texel: torch.Tensor) -> torch.Tensor:
+        """Look the atlas up at texels (2, h, w) of the current level, (4, h, w)."""
+        return sample_atlas(self.linear(), texel)
+
+    def held_at(self, level: int) -> "Texture":
+        """Return the texture at a pyramid level, resampled."""
+        if level == self.level:
+            return self
+        height, width = self.size
+        if level > self.level:
+            step = 2 ** (level - self.level)
+            out = self.resized(-(-height // step), -(-width // step))
+        else:
+            step = 2 ** (self.level - level)
+            out = self.resized(height * step, width * step)
+        out.level = level
+        return out
 
     def resized(self, height: int, width: int) -> "Texture":
         """Return a copy at another resolution (bicubic)."""

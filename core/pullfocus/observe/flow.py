@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optical flow between frames, and where to believe it."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
-__all__ = ["consistent", "dense_flow", "grey"]
+__all__ = ["FlowMethod", "consistent", "dense_flow", "grey"]
+
+FlowMethod = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Flow (h, w, 2) in px, x right, y down, from one display-encoded frame (h, w, 3) to another."""
 
 _MAX_SIDE = 960  # larger frames are reduced: flow seeds a lattice, it needs no fine detail
 _TOLERANCE_PX = 1.0

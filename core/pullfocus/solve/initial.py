@@ -103,7 +103,7 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
     """
     observed, level = model.observed, model.atlas_level
     layer = model.layers[index]
-    height, width = layer.texture.texels.shape[:2]
+    height, width = layer.texture.size
     total = torch.zeros(height, width, 4)
     # the finer grid of points is one level "below" the plate's own
     fine = model.frame_box(level)
