@@ -76,10 +76,10 @@ def standins(monkeypatch):
     """The runner with a toy solver: everything else of the command line is real."""
     monkeypatch.setattr(solve_run, "_make_solver", standin.Solver)
     monkeypatch.setattr(solve_run, "_observe", standin.observe)
-    monkeypatch.setattr(cli, "_settings", lambda quality, **given: toy_settings(**given))
+    monkeypatch.setattr(cli, "_settings", toy_settings)
 
 
-def toy_settings(*, steps=None, seed=None):
+def toy_settings(quality, *, steps=None, seed=None, **others):
     return standin.Settings(steps=steps or 20, seed=seed or 0)
 
 
@@ -177,7 +177,7 @@ def earlier(footage, tmp_path_factory):
     out = tmp_path_factory.mktemp("earlier") / "x.solve"
     patch.setattr(solve_run, "_make_solver", standin.Solver)
     patch.setattr(solve_run, "_observe", standin.observe)
-    patch.setattr(cli, "_settings", lambda quality, **given: toy_settings(**given))
+    patch.setattr(cli, "_settings", toy_settings)
     assert cli.run([str(a) for a in command(footage, out)]) == 0
     patch.undo()
     return out

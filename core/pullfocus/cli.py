@@ -21,7 +21,19 @@ import typer
 from pullfocus import __version__
 from pullfocus.cli_edit import edit
 from pullfocus.cli_flow import flow
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
+from pullfocus.cli_options import (
+    FramesOption,
+    Preset,
+    PresetOption,
+    ProgressOption,
+    Report,
+    Texture,
+    TextureOption,
+    WeightSet,
+    WeightsOption,
+    frames_text,
+    reporting,
+)
 from pullfocus.cli_refocus import refocus
 from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import JsonProgress, Progress, make_progress
@@ -93,9 +105,11 @@ def solve(
         typer.Option(metavar="X.solve", help="Solve folder; an unfinished one goes on."),
     ],
     matte: MatteOption = None,
+    preset: PresetOption = Preset.fast,
     quality: Annotated[
-        Quality, typer.Option(help="How much work: a look, a result, a better one.")
-    ] = Quality.standard,
+        Quality | None,
+        typer.Option(help="How much work: a look, a result (default), a better one."),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -131,6 +145,8 @@ def solve(
             help="Known circle of confusion: EXR frames, radius in plate pixels. Default: solved.",
         ),
     ] = None,
+    texture: TextureOption = None,
+    weights: WeightsOption = WeightSet.hashing,
     frames: FramesOption = None,
     rate: Annotated[
         str | None,
@@ -146,7 +162,8 @@ def solve(
     Ctrl-C saves; the same command goes on. Look at preview.png in the solve folder meanwhile.
     """
     from pullfocus.solve.inputs import ShotInputs
-    from pullfocus.solve.run import run_solve
+    from pullfocus.solve.presets import check_coc
+    from pullfocus.solve.together import solve_together
 
     if steps is not None and minutes is not None:
         raise PullfocusError("expected --steps or --minutes, got both")
@@ -161,21 +178,31 @@ def solve(
         working_space=working_space,
         rate=rate,
     )
+    settings = _settings(
+        quality,
+        preset=preset.value,
+        weights=weights.value,
+        texture=texture,
+        steps=steps,
+        seed=seed,
+    )
+    check_coc(settings, given=coc is not None)
     shot = inputs.open()
     _check_device(device)
     with reporting(progress) as say:
-        outcome = run_solve(
+        outcome = solve_together(
             shot,
             out,
-            _settings(quality, steps=steps, seed=seed),
+            settings,
             inputs=inputs,
             device=device.value,
             minutes=minutes,
-            until_converged=steps is None and minutes is None,
+            until_converged=settings.ends_early and steps is None and minutes is None,
             restart=restart,
             progress=say,
         )
-        _end_solve(outcome, say)
+        if outcome is not None:
+            _end_solve(outcome, say)
 
 
 @app.command()
@@ -365,12 +392,20 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
     )
 
 
-def _settings(quality: Quality, **overrides: Any) -> Any:
-    """The settings of a quality, with what the user gave put over them."""
-    from pullfocus.solve.settings import QUALITIES
+def _settings(
+    quality: Quality | None,
+    *,
+    preset: str = "fast",
+    weights: str = "hashing",
+    texture: Texture | None = None,
+    **overrides: Any,
+) -> Any:
+    """The settings of a preset, with what the user gave put over them."""
+    from pullfocus.solve.presets import preset_settings
 
+    settings = preset_settings(preset, weights=weights, texture=texture, quality=quality)
     given = {name: value for name, value in overrides.items() if value is not None}
-    return dataclasses.replace(QUALITIES[quality.value], **given)
+    return dataclasses.replace(settings, **given)
 
 
 def _mattes(texts: list[str] | None) -> tuple[tuple[str, str], ...]:

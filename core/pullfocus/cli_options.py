@@ -14,7 +14,19 @@ import typer
 
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
-__all__ = ["FramesOption", "ProgressOption", "Report", "frames_text", "reporting"]
+__all__ = [
+    "FramesOption",
+    "Preset",
+    "PresetOption",
+    "ProgressOption",
+    "Report",
+    "Texture",
+    "TextureOption",
+    "WeightSet",
+    "WeightsOption",
+    "frames_text",
+    "reporting",
+]
 
 
 class Report(StrEnum):
@@ -25,6 +37,52 @@ class Report(StrEnum):
     json = "json"
 
 
+class Preset(StrEnum):
+    """Solvers by name; ``solve.presets.PRESETS``, without what it imports."""
+
+    fast = "fast"
+    paper = "paper"
+    lna = "lna"
+    lna_reblur = "lna-reblur"
+    paper_no_coc = "paper-no-coc"
+    paper_coc_given = "paper-coc-given"
+
+
+class Texture(StrEnum):
+    """Kinds of atlas; ``ModelSettings.texture``."""
+
+    texels = "texels"
+    decoder = "decoder"
+    network = "network"
+
+
+class WeightSet(StrEnum):
+    """Sets of loss weights; ``solve.presets.WEIGHTS``."""
+
+    hashing = "hashing"
+    lna = "lna"
+    paper = "paper"
+
+
+PresetOption = Annotated[
+    Preset,
+    typer.Option(
+        help="fast: minutes on a CPU. The others are networks, for hours on a GPU: paper; "
+        "lna, lna-reblur: layered neural atlases without and with a lens; paper-no-coc and "
+        "paper-coc-given: the paper without and with a known circle of confusion."
+    ),
+]
+TextureOption = Annotated[
+    Texture | None,
+    typer.Option(
+        help="What atlases are: free texels, a CNN that draws them from noise, or an MLP. "
+        "Default: the preset's.",
+    ),
+]
+WeightsOption = Annotated[
+    WeightSet,
+    typer.Option(help="Loss weights of the network presets; paper: as printed, units not said."),
+]
 ProgressOption = Annotated[
     Report,
     typer.Option(

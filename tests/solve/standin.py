@@ -25,6 +25,8 @@ class Settings:
     steps: int = 60
     seed: int = 0
     delay_s: float = 0.0
+    coc: str = "any"
+    ends_early: bool = True
 
 
 class Source:

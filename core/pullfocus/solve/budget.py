@@ -18,9 +18,10 @@ _TIMED = 25  # steps that a first plan is made from
 class Planned(Protocol):
     """What a budget needs of a solver."""
 
-    step_index: int
-    total_steps: int
-
+    @property
+    def step_index(self) -> int: ...
+    @property
+    def total_steps(self) -> int: ...
     def plan(self, *, steps: int) -> None: ...
 
 

@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The terms of the solve, each weighted, by name."""
+"""The terms of the solve on whole frames and lattices, each weighted, by name."""
 
 import torch
 
+from pullfocus.model.mapping import LatticeMapping
+from pullfocus.model.matte import LayerMatte
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.structural import SMALLEST, ms_ssim
+from pullfocus.solve.terms import gradient_term
 
-__all__ = ["display", "reconstruction", "regularisers"]
-
-
-def display(linear: torch.Tensor) -> torch.Tensor:
-    """Encode scene-linear light with the sRGB curve, any shape; odd and unclipped."""
-    size = linear.abs()
-    high = 1.055 * size.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(size <= 0.0031308, linear * 12.92, high * linear.sign())
+__all__ = ["reconstruction", "regularisers"]
 
 
 def reconstruction(
     shown: torch.Tensor, plate: torch.Tensor, settings: SolveSettings
 ) -> dict[str, torch.Tensor]:
     """Compare a reblurred frame with the plate, both display-encoded (3, h, w) (section 3.5)."""
-    terms = {"l1": (shown - plate).abs().mean()}
-    if min(shown.shape[-2:]) >= SMALLEST:  # smaller frames have no room for its window
+    terms = {}
+    if settings.l1_weight:
+        terms["l1"] = settings.l1_weight * (shown - plate).abs().mean()
+    if settings.l2_weight:
+        terms["l2"] = settings.l2_weight * (shown - plate).square().sum(0).mean()
+    if settings.gradient_weight:
+        terms["gradient"] = settings.gradient_weight * gradient_term(shown, plate)
+    # smaller frames have no room for its window
+    if settings.structure_weight and min(shown.shape[-2:]) >= SMALLEST:
         terms["structure"] = settings.structure_weight * (1 - ms_ssim(shown, plate))
     return terms
 
@@ -33,16 +36,18 @@ def regularisers(model: ShotModel, settings: SolveSettings) -> dict[str, torch.T
     terms = {}
     for layer in model.layers:
         name = layer.name
-        terms[f"rigidity {name}"] = settings.rigidity_weight * layer.mapping.roughness() / wide**2
-        if model.observed.coc is None:
+        if isinstance(layer.mapping, LatticeMapping):
+            bend = layer.mapping.roughness() / wide**2
+            terms[f"rigidity {name}"] = settings.rigidity_weight * bend
+        if model.observed.coc is None and model.settings.reblur != "none":
             space, time = layer.coc.roughness()
             terms[f"coc {name}"] = settings.coc_smooth_weight * space
             if settings.coc_small_weight:
                 small = torch.nn.functional.softplus(layer.coc.lattice).mean() / wide
                 terms[f"coc small {name}"] = settings.coc_small_weight * small
             terms[f"coc time {name}"] = settings.coc_time_weight * time
-        if layer.matte is not None:
+        if isinstance(layer.matte, LayerMatte):
             drift = layer.matte.residual.square().mean()
-            drift = drift + 0.01 * layer.texture.texels[..., 3].square().mean()
+            drift = drift + 0.01 * layer.texture.matte_offset().square().mean()
             terms[f"matte {name}"] = settings.matte_weight * drift
     return terms

@@ -45,9 +45,10 @@ _PREVIEW_SHARE = 0.03  # of the run time
 class SolverLike(Protocol):
     """What a run needs of a solver; `pullfocus.solve.solver.Solver` is the one users get."""
 
-    step_index: int
-    total_steps: int
-
+    @property
+    def step_index(self) -> int: ...
+    @property
+    def total_steps(self) -> int: ...
     @property
     def finished(self) -> bool: ...
     @property
@@ -138,6 +139,8 @@ def run_solve(
             if restart:
                 run.discard_earlier()
             solver = (make_solver or _make_solver)(observed, settings, device=device)
+            for note in getattr(solver, "notes", ()):
+                progress.note(note)
             stop.check()
         except Stopped as stopped:
             return run.outcome_from(meta or {}, stop_signal=stopped.signum)

@@ -3,23 +3,78 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pullfocus.model.formation import LensSettings
-from pullfocus.model.shot_model import ModelSettings
+from pullfocus.model.settings import ModelSettings, NetworkSettings
 from pullfocus.observe.observe import ObserveSettings
 
-__all__ = ["QUALITIES", "SolveSettings", "settings_from_record"]
+__all__ = ["QUALITIES", "PointSettings", "SolveSettings", "settings_from_record"]
+
+
+@dataclass(frozen=True)
+class PointSettings:
+    """Weights of the terms that are taken on random pixels of all frames (``solve.terms``).
+
+    0 leaves a term out. Lengths are plate px.
+    """
+
+    points: int = 10_000
+    """Pixels a step, at most a quarter of a frame's."""
+    flow: float = 0.0
+    """What flow joins lies at one place of the atlas."""
+    sparsity: float = 0.0
+    """Subjects are black where they are not seen."""
+    rigidity: float = 0.0
+    """Neighbours in the frame are neighbours in the atlas, over 1 px."""
+    wide_rigidity_subject: float = 0.0
+    """The same over 100 px at 512 wide, for every layer but the last."""
+    wide_rigidity_background: float = 0.0
+    wide_rigidity_share: float = 0.1
+    """Share of the steps that have it: 5,000 of 50,000."""
+    matte_flow: float = 0.0
+    """A matte moves with its flow."""
+    matte_start: float = 0.0
+    """Cross entropy with the given matte."""
+    matte_start_share: float = 0.2
+    """Share of the steps that have it: 10,000 of 50,000."""
+
+    @property
+    def used(self) -> bool:
+        """Whether any term is asked for."""
+        terms = (
+            self.flow,
+            self.sparsity,
+            self.rigidity,
+            self.wide_rigidity_subject,
+            self.wide_rigidity_background,
+            self.matte_flow,
+            self.matte_start,
+        )
+        return any(terms)
 
 
 @dataclass(frozen=True)
 class SolveSettings:
-    """Settings of the fast solver. Rates are per Adam step."""
+    """Settings of a solver; by default of the fast one. Rates are per Adam step."""
 
     steps: int = 1900
     """Steps in all; rates decay over them."""
     seed: int = 0
     """Orders the frames. Same seed, same machine: same result."""
+    preset: str = "fast"
+    """Name of what these settings started from (``solve.presets``)."""
+    start: Literal["fusion", "identity", "motion"] = "fusion"
+    """Frames fused into the atlas; or mappings fitted, before the first step, to uv = 0.8 (x, y)
+    as in Kasten et al., or to the measured motion."""
+    coc: Literal["any", "given", "none"] = "any"
+    """A given circle of confusion is used where there is one, must be there, must not."""
+    flow: Literal["dis", "raft", "auto"] = "dis"
+    """Optical flow of the flow terms; auto: RAFT where torchvision and its weights are there."""
+    ends_early: bool = True
+    """Whether a solve without a number of steps ends when nothing more is gained."""
+    decay: Literal["cosine", "constant"] = "cosine"
+    """Of all rates over the steps."""
     coarse_share: float = 0.5
     """Share of the steps taken at half resolution."""
     texture_rate: float = 0.004
@@ -30,9 +85,17 @@ class SolveSettings:
     """COC lattice, before the softplus."""
     frame_matte_rate: float = 0.15
     """Each frame's own matte correction, logits."""
+    network_rate: float = 1e-4
+    """Weights of networks (section 4.1)."""
     warmup_steps: int = 20
+    l1_weight: float = 1.0
+    """Mean absolute difference of the reblurred frame and the plate."""
     structure_weight: float = 0.16
-    """Weight of 1 - MS-SSIM beside the L1 difference (Zhao et al. 2016)."""
+    """Weight of 1 - MS-SSIM beside it (Zhao et al. 2016)."""
+    l2_weight: float = 0.0
+    """Squared difference, summed over RGB (Kasten et al.)."""
+    gradient_weight: float = 0.0
+    """Squared difference of the differences of neighbours (Kasten et al.)."""
     rigidity_weight: float = 1e-3
     """Bend of the mapping lattice, px^2."""
     coc_smooth_weight: float = 1e-4
@@ -43,6 +106,7 @@ class SolveSettings:
     """Mean radius, px at 512 wide: breaks the tie between blur and a sharper atlas."""
     matte_weight: float = 1e-4
     """Pull of the matte corrections to zero."""
+    points: PointSettings = PointSettings()
     model: ModelSettings = ModelSettings()  # noqa: RUF009 - frozen
     observe: ObserveSettings = ObserveSettings()  # noqa: RUF009 - frozen
 
@@ -57,8 +121,16 @@ QUALITIES = {
 
 
 def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
-    """Rebuild settings from what ``dataclasses.asdict`` made of them."""
+    """Rebuild settings from what ``dataclasses.asdict`` made of them.
+
+    What a record of an earlier version does not know has its default.
+    """
     model = dict(record["model"])
     model["lens"] = LensSettings(**model["lens"])
-    nested = {"model": ModelSettings(**model), "observe": ObserveSettings(**record["observe"])}
+    model["networks"] = NetworkSettings(**model.get("networks", {}))
+    nested = {
+        "model": ModelSettings(**model),
+        "observe": ObserveSettings(**record["observe"]),
+        "points": PointSettings(**record.get("points", {})),
+    }
     return SolveSettings(**{**record, **nested})

@@ -1,26 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fast solver: one frame a step, coarse then fine, on every parameter at once."""
+"""The solver: one frame a step, on every parameter at once; coarse then fine where asked to.
+
+Fast or the paper's, it is the same loop: settings say what layers are made of, how they start, and
+which terms count.
+"""
 
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from pullfocus.errors import SolveError
+from pullfocus.model.colour import to_display
+from pullfocus.model.decoder import AtlasDecoder
+from pullfocus.model.perceptron import Perceptron
 from pullfocus.model.shot_model import ShotModel, build_model
+from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
+from pullfocus.observe.raft import flow_method
 from pullfocus.solve.initial import Sharpness, fuse, sharp_by_detail, sharp_by_radius
-from pullfocus.solve.losses import display, reconstruction, regularisers
+from pullfocus.solve.losses import reconstruction, regularisers
+from pullfocus.solve.motion_field import measure_motion
+from pullfocus.solve.parallel import ALONE, Alone
+from pullfocus.solve.point_terms import PointTerms
+from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.start import fit_atlases, fit_mappings
 
 __all__ = ["Solver", "StepReport", "load_model"]
 
-_BETAS = (0.9, 0.99)
 _TRIES = 4
-_EPS = 1e-12  # losses are means over pixels: gradients are tiny
 
 
 @dataclass(frozen=True)
@@ -39,18 +50,46 @@ class StepReport:
 class Solver:
     """Fits a model to an observed shot."""
 
-    def __init__(self, observed: Observed, settings: SolveSettings, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        observed: Observed,
+        settings: SolveSettings,
+        *,
+        device: str = "cpu",
+        group: Alone = ALONE,
+    ) -> None:
         self.observed = observed
         self.settings = settings
+        self.group = group
         self.step_index = 0
         self.total_steps = settings.steps
-        self.model: ShotModel = build_model(observed, settings.model).to(device)
+        self.notes: list[str] = []
+        model = build_model(observed, settings.model, seed=settings.seed)
+        self.model: ShotModel = model.to(device)
+        if device == "cuda":
+            self._compile()
         self.random = np.random.default_rng(settings.seed)
         self.queue: list[int] = []
         self.coarse_until = round(settings.coarse_share * self.total_steps)
         self.model.hold_atlases_at(1 if self.coarse_until else 0)
+        self.points = self._point_terms()
         self._fill(sharp_by_detail(observed))
+        self._networks_started = False
         self._start_optimiser()
+
+    def _compile(self) -> None:
+        """Fuse what networks do between their matrices; only worth its minutes on a GPU."""
+        for module in self.model.modules():
+            if isinstance(module, Perceptron | AtlasDecoder):
+                module.compile()
+
+    def _point_terms(self) -> PointTerms | None:
+        if not self.settings.points.used:
+            return None
+        method, note = flow_method(self.settings.flow, str(self.model.device))
+        if note:
+            self.notes.append(note)
+        return PointTerms(self.model, measure_motion(self.observed, method), self.settings.points)
 
     # -- the plan ---------------------------------------------------------------------------
 
@@ -62,41 +101,43 @@ class Solver:
     def _rate(self) -> float:
         s = self.settings
         warm = min(1.0, (self.step_index + 1) / s.warmup_steps)
+        if s.decay == "constant":
+            return warm
         return warm * (
             0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step_index / self.total_steps))
         )
 
     def _next_frame(self) -> int:
-        if not self.queue:
-            self.queue = self.random.permutation(len(self.observed.frames)).tolist()
-        return self.queue.pop()
+        """Return this process's frame; every process draws all frames of a step."""
+        while len(self.queue) < self.group.size:
+            frames = self.random.permutation(len(self.observed.frames)).tolist()
+            self.queue = frames + self.queue
+        return [self.queue.pop() for _ in range(self.group.size)][self.group.rank]
 
     # -- the parameters ---------------------------------------------------------------------
 
     def _fill(self, sharpness: Sharpness) -> None:
+        if self.settings.start != "fusion":
+            return
         for index, layer in enumerate(self.model.layers):
-            layer.texture.set_linear(fuse(self.model, index, sharpness).to(self.model.device))
+            if isinstance(layer.texture, Texture):
+                layer.texture.set_linear(fuse(self.model, index, sharpness).to(self.model.device))
 
-    def _groups(self) -> list[dict[str, Any]]:
-        s, wide = self.settings, self.observed.width / 512
-        groups = []
-        for layer in self.model.layers:
-            groups.append({"params": [layer.texture.texels], "base": s.texture_rate})
-            groups.append(
-                {
-                    "params": [layer.mapping.lattice, layer.mapping.shake],
-                    "base": s.mapping_rate_px * wide,
-                }
-            )
-            if self.observed.coc is None:
-                groups.append({"params": [layer.coc.lattice], "base": s.coc_rate})
-            if layer.matte is not None:
-                groups.append({"params": [layer.matte.residual], "base": s.frame_matte_rate})
-        return groups
+    def _start_networks(self) -> None:
+        """Fit networks to where they start; a solve that goes on from a checkpoint need not."""
+        if self._networks_started:
+            return
+        self._networks_started = True
+        if self.settings.start != "fusion":
+            fit_mappings(self.model, self.random, to_motion=self.settings.start == "motion")
+        elif not all(isinstance(layer.texture, Texture) for layer in self.model.layers):
+            sharpness = sharp_by_detail(self.observed)
+            count = len(self.model.layers)
+            fit_atlases(self.model, [fuse(self.model, i, sharpness) for i in range(count)])
 
     def _start_optimiser(self) -> None:
-        groups = self._groups()
-        self.optimiser = torch.optim.Adam(groups, lr=1.0, betas=_BETAS, eps=_EPS, fused=True)
+        groups = parameter_groups(self.model, self.settings)
+        self.optimiser = torch.optim.Adam(groups, lr=1.0, fused=True)
 
     # -- one step ---------------------------------------------------------------------------
 
@@ -106,6 +147,7 @@ class Solver:
         Raises:
             SolveError: the loss is not a number on several frames in a row.
         """
+        self._start_networks()
         if self.model.atlas_level and self.step_index >= self.coarse_until:
             self._refine()
         for _ in range(_TRIES):
@@ -130,15 +172,20 @@ class Solver:
             group["lr"] = group["base"] * rate
         plate = torch.from_numpy(self.observed.plate_display(t, level)).permute(2, 0, 1)
         plate = plate.to(self.model.device)
-        shown = display(self.model.reblur(t, level))
+        atlases = self.model.step_atlases()
+        shown = to_display(self.model.reblur(t, level, atlases))
         terms = reconstruction(shown, plate, self.settings)
         terms |= regularisers(self.model, self.settings)
+        if self.points is not None:
+            terms |= self.points(self.random, self.step_index / self.total_steps, atlases)
         loss = torch.stack(list(terms.values())).sum()
-        if not bool(torch.isfinite(loss)):
+        if not self.group.agree(bool(torch.isfinite(loss))):
             return None
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        if not self._gradients_are_finite():
+        grads = [p.grad for p in self._parameters() if p.grad is not None]
+        self.group.average(grads)
+        if not bool(torch.stack([g.sum() for g in grads]).isfinite().all()):
             return None
         self.optimiser.step()
         self.step_index += 1
@@ -150,16 +197,13 @@ class Solver:
             -10 * math.log10(max(mse, 1e-10)),
         )
 
-    def _gradients_are_finite(self) -> bool:
-        grads = [p.grad for p in self._parameters() if p.grad is not None]
-        return bool(torch.stack([g.sum() for g in grads]).isfinite().all())
-
     def _refine(self) -> None:
         """Go to full resolution; detail comes from the frames that the coarse phase found sharp."""
         self.model.hold_atlases_at(0)
         sharpness = sharp_by_radius(self.model)
         for index, layer in enumerate(self.model.layers):
-            layer.texture.add_detail(fuse(self.model, index, sharpness).to(self.model.device))
+            if isinstance(layer.texture, Texture):
+                layer.texture.add_detail(fuse(self.model, index, sharpness).to(self.model.device))
         self._start_optimiser()
 
     # -- to disk and back -------------------------------------------------------------------
@@ -172,6 +216,7 @@ class Solver:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return all it takes to go on exactly."""
+        self._start_networks()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         for i, parameter in enumerate(self._parameters()):
             for name, value in self.optimiser.state.get(parameter, {}).items():
@@ -186,6 +231,7 @@ class Solver:
     def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from what `state` returned."""
         load_model(self.model, tensors)
+        self._networks_started = True
         self._start_optimiser()
         for i, parameter in enumerate(self._parameters()):
             prefix = f"adam.{i}."

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the optimiser moves, and how fast: a group of parameters for every kind of part."""
+
+from typing import Any
+
+from pullfocus.model.decoder import DecoderTexture
+from pullfocus.model.mapping import LatticeMapping
+from pullfocus.model.matte import LayerMatte
+from pullfocus.model.parts import Layer
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.model.texture import Texture
+from pullfocus.solve.settings import SolveSettings
+
+__all__ = ["parameter_groups"]
+
+# Losses of the fast solver are means over pixels, seen a dozen times a frame: gradients are tiny,
+# and old ones mislead. Networks keep Adam's own values (section 4.1).
+_FREE = {"betas": (0.9, 0.99), "eps": 1e-12}
+_NETWORK = {"betas": (0.9, 0.999), "eps": 1e-8}
+
+
+def parameter_groups(model: ShotModel, settings: SolveSettings) -> list[dict[str, Any]]:
+    """Return groups for ``torch.optim.Adam``; ``base`` is the rate before any decay."""
+    groups = [group for layer in model.layers for group in _of_layer(model, layer, settings)]
+    if model.decoder is not None:
+        groups.append(_network(model.decoder, settings))
+    return groups
+
+
+def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str, Any]]:
+    groups = []
+    if isinstance(layer.texture, Texture):
+        groups.append(_free([layer.texture.texels], s.texture_rate))
+    elif not isinstance(layer.texture, DecoderTexture):
+        groups.append(_network(layer.texture, s))
+    elif isinstance(layer.matte, LayerMatte):  # the decoder itself belongs to all layers
+        groups.append(_free([layer.texture.offset], s.texture_rate))
+    if isinstance(layer.mapping, LatticeMapping):
+        wide = model.observed.width / 512
+        shifts = [layer.mapping.lattice, layer.mapping.shake]
+        groups.append(_free(shifts, s.mapping_rate_px * wide))
+    else:
+        groups.append(_network(layer.mapping, s))
+    if model.observed.coc is None and model.settings.reblur != "none":
+        groups.append(_free([layer.coc.lattice], s.coc_rate))
+    if isinstance(layer.matte, LayerMatte):
+        groups.append(_free([layer.matte.residual], s.frame_matte_rate))
+    elif layer.matte is not None:
+        groups.append(_network(layer.matte, s))
+    return groups
+
+
+def _free(parameters: list[Any], rate: float) -> dict[str, Any]:
+    return {"params": parameters, "base": rate, **_FREE}
+
+
+def _network(module: Any, settings: SolveSettings) -> dict[str, Any]:
+    return {"params": list(module.parameters()), "base": settings.network_rate, **_NETWORK}
