@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pullfocus import __version__
+from pullfocus.cli_ablate import ablate
 from pullfocus.cli_edit import edit
 from pullfocus.cli_flow import flow
 from pullfocus.cli_options import (
@@ -252,6 +253,7 @@ def bake(
 app.command()(refocus)
 app.command()(edit)
 app.command()(flow)
+app.command()(ablate)
 
 
 @app.command()

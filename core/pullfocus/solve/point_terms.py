@@ -33,7 +33,7 @@ class PointTerms:
         self.settings = settings
         observed = model.observed
         pixels = observed.width * observed.height
-        self.count = max(1, min(settings.points, pixels // 4))
+        self.count = max(1, min(settings.count, pixels // 4))
 
     def __call__(
         self, random: np.random.Generator, done: float, atlases: list[torch.Tensor | None]

@@ -19,7 +19,7 @@ class PointSettings:
     0 leaves a term out. Lengths are plate px.
     """
 
-    points: int = 10_000
+    count: int = 10_000
     """Pixels a step, at most a quarter of a frame's."""
     flow: float = 0.0
     """What flow joins lies at one place of the atlas."""
