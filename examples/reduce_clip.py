@@ -3,8 +3,8 @@
 
     python examples/reduce_clip.py CLIP --out SMALL --width 96 --every 2
 
-Long ablations want clips that a laptop holds. Circles of confusion shrink with the frame; flow, which
-would skip frames, is left out.
+Long ablations want clips that a laptop holds. Circles of confusion shrink with the frame; flow,
+which would skip frames, is left out.
 """
 
 from __future__ import annotations

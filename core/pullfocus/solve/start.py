@@ -110,5 +110,5 @@ def fit_atlases(model: ShotModel, atlases: list[torch.Tensor]) -> float:
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        left = float(loss)
+        left = loss.item()
     return left

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What test_parallel.py runs in every process that torchrun starts."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from pullfocus.model.settings import NetworkSettings
+from pullfocus.solve import start
+from pullfocus.solve.parallel import Together
+from pullfocus.solve.presets import preset_settings
+from pullfocus.solve.solver import Solver
+from solve.drawn import COUNT, shot
+
+start._PASSES = 1
+
+
+def main() -> None:
+    """Write what this process found as JSON."""
+    torch.set_num_threads(1)
+    group = Together("cpu")
+    gradient = torch.full((2, 3), float(group.rank + 1))
+    group.average([gradient, torch.zeros(1)])
+    agreed = [group.agree(True), group.agree(group.rank == 0)]
+    settings = preset_settings("paper")
+    tiny = NetworkSettings(width=16, noise_channels=4, decoder_channels=16)
+    settings = dataclasses.replace(
+        settings, steps=9, model=dataclasses.replace(settings.model, networks=tiny)
+    )
+    solver = Solver(shot([], [[0.0] * COUNT]), settings, group=group)
+    seen = []
+    draw = solver._next_frame
+    solver._next_frame = lambda: seen.append(draw()) or seen[-1]
+    losses = [solver.step().loss for _ in range(3)]
+    flat = torch.cat([p.detach().flatten() for p in solver.model.parameters()])
+    low, high = flat.clone(), flat.clone()
+    dist.all_reduce(low, dist.ReduceOp.MIN)
+    dist.all_reduce(high, dist.ReduceOp.MAX)
+    found = {
+        "mean": gradient.flatten().tolist(),
+        "agreed": agreed,
+        "frames": seen,
+        "losses": losses,
+        "apart": float((high - low).abs().max()),
+        "finite": bool(flat.isfinite().all()),
+    }
+    Path(sys.argv[1], f"{group.rank}.json").write_text(json.dumps(found))
+    group.close()
+
+
+if __name__ == "__main__":
+    main()
