@@ -21,6 +21,7 @@ import typer
 from pullfocus import __version__
 from pullfocus.cli_ablate import ablate
 from pullfocus.cli_edit import edit
+from pullfocus.cli_evaluate import evaluate
 from pullfocus.cli_flow import flow
 from pullfocus.cli_options import (
     FramesOption,
@@ -253,26 +254,8 @@ def bake(
 app.command()(refocus)
 app.command()(edit)
 app.command()(flow)
+app.command()(evaluate)
 app.command()(ablate)
-
-
-@app.command()
-def evaluate(
-    passes: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bake wrote.")],
-    truth: Annotated[
-        Path, typer.Option(metavar="CLIP", help="Clip with truth: sharp, alpha, clean, coc frames.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the table and the picture.")
-    ] = None,
-    progress: ProgressOption = Report.auto,
-) -> None:
-    """Measure passes against a clip whose sharp frames are known; prints a table."""
-    from pullfocus.evaluate.report import evaluate as measure
-
-    with reporting(progress) as say:
-        report = measure(passes, truth, out)
-        say.done(report.table(), **report.facts())
 
 
 @app.command()

@@ -10,10 +10,12 @@ import typer
 
 from pullfocus.cli_options import (
     FramesOption,
+    MetricsOption,
     ProgressOption,
     Report,
     WeightSet,
     WeightsOption,
+    metric_names,
     reporting,
 )
 from pullfocus.errors import PullfocusError
@@ -46,6 +48,7 @@ def ablate(
     ] = None,
     weights: WeightsOption = WeightSet.hashing,
     frames: FramesOption = None,
+    metrics: MetricsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Compare solvers on clips with truth: a table (csv, md) and a picture with slices in time."""
@@ -71,6 +74,7 @@ def ablate(
             steps=steps,
             seconds=seconds,
             frames=frames,
+            metrics=metric_names(metrics),
             progress=say,
         )
         if isinstance(runs, int):

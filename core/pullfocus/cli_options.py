@@ -16,6 +16,7 @@ from pullfocus.progress import JsonProgress, Progress, make_progress
 
 __all__ = [
     "FramesOption",
+    "MetricsOption",
     "Preset",
     "PresetOption",
     "ProgressOption",
@@ -25,6 +26,7 @@ __all__ = [
     "WeightSet",
     "WeightsOption",
     "frames_text",
+    "metric_names",
     "reporting",
 ]
 
@@ -90,6 +92,13 @@ ProgressOption = Annotated[
         help="auto: bars on a terminal, else plain lines. json: one JSON object a line on stdout.",
     ),
 ]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Perceptual metrics besides: flip, fvvdp, lpips, none. Default: flip if installed.",
+    ),
+]
 FramesOption = Annotated[
     str | None,
     typer.Option(metavar="RANGE", help="Frame numbers, such as 1001-1060 or 1001-1060x2."),
@@ -116,6 +125,13 @@ def reporting(mode: Report) -> Iterator[Progress]:
         yield progress
     finally:
         progress.close()
+
+
+def metric_names(text: str | None) -> list[str] | None:
+    """Return the metrics that were asked for; None for what is there."""
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
 
 
 def frames_text(count: int) -> str:

@@ -49,6 +49,7 @@ def ablate(
     steps: int | None = None,
     seconds: float | None = None,
     frames: str | None = None,
+    metrics: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> list[Run] | int:
     """Run every variant on every clip.
@@ -60,6 +61,7 @@ def ablate(
         steps: of every run; or
         seconds: of every run, fitting of networks and observing included.
         frames: a range of each clip; all by default.
+        metrics: perceptual ones to measure besides, as `evaluate` takes them.
         progress: told about everything.
 
     Returns:
@@ -84,7 +86,8 @@ def ablate(
             stopped = _solve(clip, variant, folder, steps, seconds, frames, progress)
             if stopped is not None:
                 return stopped
-            runs.append(Run(clip, variant.label, folder, _measure(clip, folder, progress)))
+            figures = _measure(clip, folder, metrics, progress)
+            runs.append(Run(clip, variant.label, folder, figures))
     return runs
 
 
@@ -121,18 +124,24 @@ def _solve(
     return outcome.stop_signal
 
 
-def _measure(clip: Path, folder: Path, progress: Progress) -> dict[str, float]:
+def _measure(
+    clip: Path, folder: Path, metrics: Sequence[str] | None, progress: Progress
+) -> dict[str, float]:
     """Bake and evaluate a solve, or read what was measured of the same checkpoint."""
     solve, found = folder / "x.solve", folder / "figures.json"
     meta = load_meta(solve / "checkpoint.safetensors")
-    stamp = {"step": meta["step"], "seconds": meta["seconds"]}
+    stamp = {
+        "step": meta["step"],
+        "seconds": meta["seconds"],
+        "metrics": None if metrics is None else list(metrics),
+    }
     if found.exists():
         known = json.loads(found.read_text(encoding="utf-8"))
         if known["stamp"] == stamp:
             return known["figures"]
     # the model alone is measured: none of the plate's own pixels
     bake(solve, folder / "passes", keep_plate=False, progress=progress)
-    report = evaluate(folder / "passes", clip, folder / "report")
+    report = evaluate(folder / "passes", clip, folder / "report", metrics=metrics)
     figures = {name: one["mean"] for name, one in report.facts()["figures"].items()}
     figures |= {"steps": meta["step"], "seconds": meta["seconds"], "reblur_psnr": _reblur(solve)}
     kept = {k: v for k, v in figures.items() if v is not None and math.isfinite(v)}

@@ -2,7 +2,7 @@
 """The figures of one frame of passes against its truth."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +36,12 @@ FIGURES = (
     Figure("ms_ssim", "sharp MS-SSIM", "", 1, "plate_ms_ssim"),
     Figure("plate_tpsnr", "plate tPSNR", "dB", 1),
     Figure("tpsnr", "sharp tPSNR", "dB", 1, "plate_tpsnr"),
+    Figure("plate_flip", "plate FLIP", "", -1),
+    Figure("flip", "sharp FLIP", "", -1, "plate_flip"),
+    Figure("plate_lpips", "plate LPIPS", "", -1),
+    Figure("lpips", "sharp LPIPS", "", -1, "plate_lpips"),
+    Figure("plate_fvvdp", "plate FovVideoVDP, whole clip", "JOD", 1),
+    Figure("fvvdp", "sharp FovVideoVDP, whole clip", "JOD", 1, "plate_fvvdp"),
     Figure("coc_radius", "COC RMSE, seen (radius)", "px", -1),
     Figure("coc_diameter", "COC RMSE, seen (diameter)", "px", -1),
     Figure("coc_subject_radius", "COC RMSE, subject (radius)", "px", -1),
@@ -70,10 +76,11 @@ def score_frame(
     truth: TruthFrame,
     *,
     before: tuple[PassFrame, TruthFrame] | None = None,
+    more: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> dict[str, float]:
     """Every figure that the truth and the passes allow, by the names in `FIGURES`.
 
-    `before` is the frame just before, for tPSNR.
+    `before` is the frame just before, for tPSNR; `more` are metrics of two pictures, by name.
 
     Raises:
         PassesError: the passes have another size than the truth.
@@ -92,6 +99,9 @@ def score_frame(
         "plate_ms_ssim": ms_ssim(truth.plate, truth.sharp),
         "ms_ssim": ms_ssim(result.beauty, truth.sharp),
     }
+    for name, measure in (more or {}).items():
+        scores[f"plate_{name}"] = measure(truth.plate, truth.sharp)
+        scores[name] = measure(result.beauty, truth.sharp)
     if before is not None:
         old_result, old_truth = before
         scores["plate_tpsnr"] = tpsnr(old_truth.plate, truth.plate, old_truth.sharp, truth.sharp)
