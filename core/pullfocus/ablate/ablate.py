@@ -76,7 +76,7 @@ def ablate(
         for variant in variants:
             if variant.settings.coc == "given" and "truth" not in truth.parts:
                 raise SolveError(
-                    f"expected a true circle of confusion for {variant.label} in {clip}"
+                    f"{variant.label}: expected a true circle of confusion in {clip}"
                 )
     runs = []
     for clip in clips:
