@@ -3,8 +3,8 @@
 
     python benchmarks/paper_step.py CLIP [--preset paper] [--steps 10] [--threads N]
 
-CLIP is a folder with plate.####.png and, with a subject, alpha.####.png. Prints the median step, the
-fit of the mappings before the first one, peak memory, and the hours that follow. Idle machine.
+CLIP is a folder with plate.####.png and, with a subject, alpha.####.png. Prints the median step,
+the fit of the mappings before the first one, peak memory, and the hours that follow. Idle machine.
 """
 
 from __future__ import annotations
