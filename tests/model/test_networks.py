@@ -166,4 +166,4 @@ def test_decoder_reaches_detail_that_its_noise_does_not_have() -> None:
         optimiser.zero_grad()
         error.backward()
         optimiser.step()
-    assert float(error) < 0.05
+    assert error.item() < 0.05

@@ -75,9 +75,7 @@ def ablate(
         truth = open_truth(clip)
         for variant in variants:
             if variant.settings.coc == "given" and "truth" not in truth.parts:
-                raise SolveError(
-                    f"{variant.label}: expected a true circle of confusion in {clip}"
-                )
+                raise SolveError(f"{variant.label}: expected a true circle of confusion in {clip}")
     runs = []
     for clip in clips:
         for variant in variants:

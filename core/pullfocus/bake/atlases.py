@@ -21,7 +21,7 @@ _SUPPORT_TEXELS = 2  # kept beside: what a bicubic lookup reaches
 @torch.no_grad()
 def used_texels(model: ShotModel, index: int) -> np.ndarray:
     """Return which texels of a layer some frame shows, (height, width) uint8, 0 or 1."""
-    height, width = model.layers[index].texture.texels.shape[:2]
+    height, width = model.layers[index].texture.size
     used = np.zeros((height, width), np.uint8)
     for t in range(len(model.observed.frames)):
         layer = model.frame(t, level=1, overscan=False)[index]
