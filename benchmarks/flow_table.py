@@ -20,8 +20,10 @@ import cv2
 import numpy as np
 import torch
 from pullfocus.bake.bake import load_solve
+from pullfocus.errors import SolveError
 from pullfocus.evaluate.truth import TruthClip, open_truth
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.observe.raft import flow_method
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import read_exr
 from pullfocus.uvflow import Flow, shot_flow
@@ -72,22 +74,14 @@ def dis_between(frames: list[np.ndarray]) -> FlowBetween:
 
 
 def raft_between(frames: list[np.ndarray]) -> FlowBetween:
-    """Flow by torchvision's RAFT; its weights are fetched by torchvision unless they are cached."""
-    from torchvision.models.optical_flow import Raft_Large_Weights, raft_large
+    """Flow by torchvision's RAFT.
 
-    network = raft_large(weights=Raft_Large_Weights.DEFAULT).eval()
-    pictures = [torch.from_numpy(2 * f - 1).permute(2, 0, 1)[None].float() for f in frames]
-
-    @torch.no_grad()
-    def between(t: int, to: int) -> np.ndarray:
-        height, width = pictures[t].shape[-2:]
-        pad = (0, -width % 8, 0, -height % 8)
-        one, two = (
-            torch.nn.functional.pad(p, pad, mode="replicate") for p in (pictures[t], pictures[to])
-        )
-        return network(one, two)[-1][0, :, :height, :width].permute(1, 2, 0).numpy()
-
-    return between
+    Raises:
+        SolveError: it is not here.
+    """
+    method, _ = flow_method("raft")
+    assert method is not None
+    return lambda t, to: method(frames[t], frames[to])
 
 
 @torch.no_grad()
@@ -180,8 +174,8 @@ def main() -> None:
     if given.raft:
         try:
             methods["RAFT"] = raft_between(plates)
-        except (ImportError, RuntimeError, OSError) as error:
-            parser.error(f"--raft: expected torchvision beside this torch, got: {error}")
+        except SolveError as error:
+            parser.error(f"--raft: {error}")
     names = " | ".join(["clip", "interval", *(f"{m} px" for m in ("atlas", *methods))])
     print(f"| {names} | gain on DIS | seen, called hidden |")
     print("|---" * (5 + len(methods)) + "|", flush=True)

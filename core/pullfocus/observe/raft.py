@@ -62,26 +62,30 @@ def _missing() -> str:
 
 def _raft(device: str) -> FlowMethod:
     import torch
-    from torch.nn.functional import interpolate
+    from torch.nn.functional import interpolate, pad
     from torchvision.models.optical_flow import raft_large
 
     network = raft_large(weights=None)
     network.load_state_dict(torch.load(_weights_path(), map_location="cpu", weights_only=True))
-    network = network.eval().to(device)
+    network = network.eval().requires_grad_(False).to(device)
 
     def flow(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         height, width = source.shape[:2]
         scale = max(1.0, _LEAST_SIDE / min(height, width))
-        size = [-(-round(n * scale) // 8) * 8 for n in (height, width)]  # whole multiples of 8
+        rows, columns = round(height * scale), round(width * scale)
+        border = (0, -columns % 8, 0, -rows % 8)
 
         def prepared(frame: np.ndarray) -> torch.Tensor:
-            planes = torch.from_numpy(frame.clip(0, 1)).permute(2, 0, 1)[None].to(device)
-            return interpolate(planes, size, mode="bilinear", align_corners=False) * 2 - 1
+            planes = torch.from_numpy(np.asarray(frame, np.float32).clip(0, 1) * 2 - 1)
+            planes = planes.permute(2, 0, 1)[None].to(device)
+            if scale > 1:
+                planes = interpolate(planes, (rows, columns), mode="bilinear")
+            return pad(planes, border, mode="replicate")
 
-        with torch.no_grad():
-            found = network(prepared(source), prepared(target))[-1]
-        found = interpolate(found, (height, width), mode="bilinear", align_corners=False)
-        ratio = found.new_tensor([width / size[1], height / size[0]])
-        return np.asarray((found[0].permute(1, 2, 0) * ratio).cpu().numpy(), np.float32)
+        found = network(prepared(source), prepared(target))[-1][..., :rows, :columns]
+        if scale > 1:
+            ratio = found.new_tensor([width / columns, height / rows])[:, None, None]
+            found = interpolate(found, (height, width), mode="bilinear") * ratio
+        return np.asarray(found[0].permute(1, 2, 0).cpu().numpy(), np.float32)
 
     return flow
