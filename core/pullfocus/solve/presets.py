@@ -11,6 +11,7 @@ from pullfocus.solve.settings import QUALITIES, PointSettings, SolveSettings
 __all__ = ["PRESETS", "WEIGHTS", "check_coc", "preset_settings"]
 
 _STRUCTURE_SHARE = 0.84  # of MS-SSIM in the reconstruction term (Zhao et al. 2016)
+_ROBUST = 0.1  # at 30 dB L1 and MS-SSIM so mixed are ten times the squared difference over RGB
 _DECODER_RATE = 1e-3  # inside the fast solver: it has a thousandth of the paper's steps
 
 
@@ -46,8 +47,9 @@ WEIGHTS = {
     "lna": Weights(5000, 1000, 5, 1000, 1, 5, 50, 49, 2000),
     # Chan et al. 2023 (hashing-nvd): nearly the same ratios
     "hashing": Weights(5, 1, 0.01, 1, 0.001, 0.005, 0.05, 0.05, 2),
-    # Section 4.1; units are not said. Mattes, which Eq. 4 leaves out, as in Kasten et al.
-    "paper": Weights(0.3, 0, 1.5, 100, 0.5, 0, 0, 0.003, 0.12),
+    # Section 4.1; units are not said. Mattes, which Eq. 4 leaves out, as Kasten et al. weigh them
+    # against sparsity
+    "paper": Weights(0.3, 0, 1.5, 100, 0.5, 0, 0, 4.9, 200),
 }
 """What --weights selects."""
 
@@ -88,13 +90,15 @@ PRESETS = {
 def _weighted(settings: SolveSettings, name: str) -> SolveSettings:
     """Return a network preset with a set of weights."""
     weights = WEIGHTS[name]
-    scale = weights.reconstruction
+    # sets made for squared differences would drown the matte in the stronger reconstruction term
+    squared = settings.preset == "lna"
+    scale = weights.reconstruction * (1.0 if squared or name == "paper" else _ROBUST)
     fast = SolveSettings()
     coc = {
         key: getattr(fast, key) * scale / (fast.l1_weight + fast.structure_weight)
         for key in ("coc_smooth_weight", "coc_time_weight", "coc_small_weight")
     }
-    if settings.preset == "lna":  # as published: squared differences, of neighbours too
+    if squared:  # as published, of neighbours too
         terms: dict[str, Any] = {
             "l1_weight": 0.0,
             "structure_weight": 0.0,
