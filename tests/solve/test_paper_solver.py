@@ -12,6 +12,7 @@ from pullfocus.cli_options import Preset, Texture, WeightSet
 from pullfocus.errors import SolveError
 from pullfocus.model.settings import NetworkSettings
 from pullfocus.observe.observed import Observed
+from pullfocus.solve.folder import check_same_solve
 from pullfocus.solve.motion_field import MotionField, measure_motion
 from pullfocus.solve.point_terms import PointTerms
 from pullfocus.solve.presets import PRESETS, WEIGHTS, check_coc, preset_settings
@@ -74,6 +75,21 @@ def test_records_of_earlier_versions_are_fast_solves() -> None:
         del record[new]
     del record["model"]["networks"], record["model"]["mapping"]
     assert settings_from_record(record) == SolveSettings(seed=5)
+
+
+def test_a_solve_of_an_earlier_version_goes_on(tmp_path) -> None:
+    def record(**settings) -> dict:
+        shot_facts = {"width": 4, "height": 3, "frames": [1], "fingerprint": "f"}
+        held = json.loads(json.dumps(dataclasses.asdict(SolveSettings(**settings))))
+        return {"inputs": None, "shot": shot_facts, "settings": held}
+
+    old = record(seed=3)
+    for new in ("points", "preset", "start"):
+        del old["settings"][new]
+    del old["settings"]["model"]["networks"]
+    check_same_solve(tmp_path, old, record(seed=3))
+    with pytest.raises(SolveError, match="preset was fast, is paper"):
+        check_same_solve(tmp_path, old, record(seed=3, preset="paper"))
 
 
 def test_presets_are_what_the_paper_compares() -> None:
@@ -245,6 +261,21 @@ def _still_field() -> MotionField:
     ways = np.ones((2, *shape), bool)
     ways[0, -1] = ways[1, 0] = False
     return MotionField(*[np.zeros((*shape, 2), np.float16)] * 2, ways[0], ways[1])
+
+
+def test_three_layers_have_a_matte_each_but_the_last() -> None:
+    boxes = [(slice(8, 40), slice(8, 40)), (slice(20, 56), slice(50, 88))]
+    still = [[0.0] * COUNT] * 3
+    solver, reports = run(shot(boxes, still), tiny("paper", steps=20), 2)
+    names = ("layer0", "layer1", "bg")
+    for term, layers in (("flow", names), ("sparsity", names[:2]), ("matte start", names[:2])):
+        assert {f"{term} {layer}" for layer in layers} <= set(reports[0].terms)
+        assert f"{term} bg" in reports[0].terms or layers == names[:2]
+    noises = [layer.texture.noise for layer in solver.model.layers]
+    assert not torch.equal(noises[0], noises[1])
+    with torch.no_grad():
+        alphas = [layer.alpha for layer in solver.model.frame(0, overscan=False)]
+    assert [bool((alpha == 1).all()) for alpha in alphas] == [False, False, True]
 
 
 def test_a_decoder_serves_the_fast_solver_coarse_and_fine(observed: Observed) -> None:

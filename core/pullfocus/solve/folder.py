@@ -214,8 +214,23 @@ def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
     facts["size"] = f"{shot['width']}x{shot['height']}"
     facts["number of frames"] = len(shot["frames"])
     facts["contents of the footage"] = shot["fingerprint"][:12]
-    facts |= {key: value for key, value in record["settings"].items() if key != "steps"}
+    settings = _with_defaults(record["settings"])
+    facts |= {key: value for key, value in settings.items() if key != "steps"}
     return facts
+
+
+def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the defaults of what an earlier version did not know."""
+    from pullfocus.solve.settings import SolveSettings
+
+    def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+        both = {**defaults, **own}
+        for key, value in both.items():
+            if isinstance(value, Mapping) and isinstance(defaults.get(key), Mapping):
+                both[key] = merged(defaults[key], value)
+        return both
+
+    return merged(json.loads(json.dumps(dataclasses.asdict(SolveSettings()))), settings)
 
 
 def _check_same_footage(folder: Path, record: Mapping[str, Any], shot: Shot) -> None:
