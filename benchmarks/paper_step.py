@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import torch
+from pullfocus.ablate.variants import parse_variant
 from pullfocus.observe.observe import observe
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.memory import peak_memory_mb
-from pullfocus.solve.presets import PRESETS, preset_settings
 from pullfocus.solve.solver import Solver
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clip", type=Path)
-    parser.add_argument("--preset", choices=PRESETS, default="paper")
+    parser.add_argument("--preset", default="paper", help="or as in pullfocus ablate")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
@@ -38,7 +38,7 @@ def main() -> None:
         plate=str(options.clip / "plate.####.png"),
         mattes=(("fg", str(matte)),) if any(options.clip.glob("alpha.*.png")) else (),
     )
-    settings = preset_settings(options.preset)
+    settings = parse_variant(options.preset, weights="hashing").settings
     with tempfile.TemporaryDirectory() as scratch:
         observed = observe(inputs.open(), Path(scratch), settings.observe)
         solver = Solver(observed, settings, device=options.device)

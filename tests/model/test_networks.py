@@ -63,6 +63,23 @@ def test_perceptrons_have_the_sizes_of_the_paper() -> None:
     assert [w[1] for w in weights(atlas)] == [40, 256, 256, 296, 256, 256, 296, 256]
 
 
+def test_recomputed_layers_have_the_same_values_and_gradients(monkeypatch) -> None:
+    monkeypatch.setattr("pullfocus.model.perceptron._PIECE", 5)
+    kept = Perceptron(2, 3, layers=4, width=16, octaves=2, skips=(3,))
+    again = Perceptron(2, 3, layers=4, width=16, octaves=2, skips=(3,), recompute=True)
+    again.load_state_dict(kept.state_dict())
+    x, cotangent = torch.rand(12, 2), torch.rand(12, 3)
+    results = []
+    for net in (kept, again):
+        here = x.clone().requires_grad_()
+        out = net(here)
+        results.append(
+            [out, *torch.autograd.grad((out * cotangent).sum(), [here, *net.parameters()])]
+        )
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_mapping_stays_in_the_atlas_and_any_place_agrees_with_a_box() -> None:
     net = mapping()
     box = Box(-3, -2, 20, 11, 1)

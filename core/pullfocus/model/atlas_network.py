@@ -21,11 +21,22 @@ class NetworkTexture(nn.Module):
 
     pointwise = True
 
-    def __init__(self, height: int, width: int, *, layers: int, hidden: int, octaves: int) -> None:
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        layers: int,
+        hidden: int,
+        octaves: int,
+        recompute: bool = False,
+    ) -> None:
         super().__init__()
         self.full = height, width
         self.level = 0
-        self.network = Perceptron(2, 3, layers=layers, width=hidden, octaves=octaves, skips=_SKIPS)
+        self.network = Perceptron(
+            2, 3, layers=layers, width=hidden, octaves=octaves, skips=_SKIPS, recompute=recompute
+        )
 
     @property
     def size(self) -> tuple[int, int]:

@@ -30,6 +30,7 @@ class MappingNetwork(nn.Module):
         atlas: tuple[int, int],  # height, width in texels
         layers: int,
         hidden: int,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         self.frames, self.width, self.height = frames, width, height
@@ -37,7 +38,7 @@ class MappingNetwork(nn.Module):
         self.register_buffer(
             "centre", torch.tensor([(atlas[1] - 1) / 2, (atlas[0] - 1) / 2]), persistent=False
         )
-        self.network = Perceptron(3, 2, layers=layers, width=hidden)
+        self.network = Perceptron(3, 2, layers=layers, width=hidden, recompute=recompute)
 
     def uv(self, t: int | torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """Return (u, v) in -1..1 of places (n, 2) in plate px, (n, 2)."""

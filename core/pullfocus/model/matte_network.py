@@ -18,11 +18,21 @@ class MatteNetwork(nn.Module):
     """Matte of one layer but the last."""
 
     def __init__(
-        self, *, frames: int, width: int, height: int, layers: int, hidden: int, octaves: int
+        self,
+        *,
+        frames: int,
+        width: int,
+        height: int,
+        layers: int,
+        hidden: int,
+        octaves: int,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         self.frames, self.width, self.height = frames, width, height
-        self.network = Perceptron(3, 1, layers=layers, width=hidden, octaves=octaves)
+        self.network = Perceptron(
+            3, 1, layers=layers, width=hidden, octaves=octaves, recompute=recompute
+        )
 
     def at(self, t: int | torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """Return the matte at places (n, 2) in plate px, (n,), 0.001..0.991.

@@ -101,6 +101,7 @@ def _mapping(
             atlas=(layout.height, layout.width),
             layers=nets.background_layers if last else nets.subject_layers,
             hidden=nets.width,
+            recompute=nets.recompute,
         )
     return measured_mapping(observed, index, settings, layout)
 
@@ -128,7 +129,12 @@ def _texture(
     nets = settings.networks
     if settings.texture == "network":
         return NetworkTexture(
-            height, width, layers=nets.atlas_layers, hidden=nets.width, octaves=nets.atlas_octaves
+            height,
+            width,
+            layers=nets.atlas_layers,
+            hidden=nets.width,
+            octaves=nets.atlas_octaves,
+            recompute=nets.recompute,
         )
     if decoder is not None:
         noise = torch.rand(nets.noise_channels, height // 8, width // 8)
@@ -146,6 +152,7 @@ def _matte(observed: Observed, index: int, settings: ModelSettings) -> Matte:
             layers=nets.matte_layers,
             hidden=nets.width,
             octaves=nets.matte_octaves,
+            recompute=nets.recompute,
         )
     return LayerMatte(
         observed,

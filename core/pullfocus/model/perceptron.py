@@ -7,8 +7,11 @@ from itertools import pairwise
 import torch
 from torch import nn
 from torch.nn.functional import relu
+from torch.utils.checkpoint import checkpoint
 
 __all__ = ["Perceptron", "encoded", "normalised"]
+
+_PIECE = 1 << 15  # points that are recomputed together
 
 
 def encoded(x: torch.Tensor, octaves: int) -> torch.Tensor:
@@ -41,7 +44,8 @@ def normalised(
 class Perceptron(nn.Module):
     """``layers`` linear layers, ReLU between them; the output is linear.
 
-    At ``skips`` (numbered from 1) a layer sees the encoded input again.
+    At ``skips`` (numbered from 1) a layer sees the encoded input again. ``recompute`` keeps no
+    hidden layers for the backward pass.
     """
 
     def __init__(
@@ -53,10 +57,12 @@ class Perceptron(nn.Module):
         width: int,
         octaves: int = 0,
         skips: tuple[int, ...] = (),
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         self.octaves = octaves
         self.skips = skips
+        self.recompute = recompute
         first = 2 * octaves * inputs if octaves else inputs
         sizes = [first, *[width] * (layers - 1), outputs]
         self.linear = nn.ModuleList(
@@ -66,6 +72,14 @@ class Perceptron(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (n, inputs) to (n, outputs)."""
+        if self.recompute and torch.is_grad_enabled() and len(x) > _PIECE:
+            pieces = [
+                checkpoint(self._run, piece, use_reentrant=False) for piece in x.split(_PIECE)
+            ]
+            return torch.cat(pieces)
+        return self._run(x)
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
         start = hidden = encoded(x, self.octaves)
         for i, layer in enumerate(self.linear, 1):
             if i > 1:

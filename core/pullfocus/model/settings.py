@@ -30,6 +30,9 @@ class NetworkSettings:
     """Of the decoder's input; the paper does not say."""
     decoder_channels: int = 128
     """At an eighth of the atlas; a third less after every doubling."""
+    recompute: bool = False
+    """MLPs evaluated piece by piece, and again in the backward pass: for frames whose hidden layers
+    do not fit into memory, at a third more time."""
     mixed_precision: bool = False
     """Decoder in bfloat16 on a GPU. Mappings never: 8 bits cannot address an atlas."""
 

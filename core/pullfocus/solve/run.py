@@ -130,7 +130,7 @@ def run_solve(
             return run.outcome_from(meta)
         for note in shot.notes:
             progress.note(note)
-        progress.note(memory_line(shot))
+        progress.note(memory_line(shot, settings))
         try:
             observed = (observe or _observe)(
                 shot, out / "observe", settings, report=stop.watch(progress.stage)
