@@ -16,7 +16,7 @@ from pullfocus.ablate.variants import parse_variant
 from pullfocus.errors import SolveError
 
 WIDTH, HEIGHT, COUNT = 40, 24, 4
-TINY = ("width=12", "noise_channels=4", "decoder_channels=8", "matte_octaves=2")
+TINY = ("width=12", "noise_channels=4", "decoder_channels=8", "matte_octaves=2", "start_passes=1")
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,6 @@ def clip(tmp_path_factory) -> Path:
             pixels = np.round(picture.clip(0, 1) * 255).astype(np.uint8)
             cv2.imwrite(str(folder / f"{name}.{t + 1:04d}.png"), pixels)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _quick_start(monkeypatch) -> None:
-    monkeypatch.setattr("pullfocus.solve.start._PASSES", 1)
 
 
 def test_an_ablation_runs_resumes_and_is_drawn(clip: Path, tmp_path, monkeypatch, capfd) -> None:

@@ -12,13 +12,10 @@ import torch.distributed as dist
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pullfocus.model.settings import NetworkSettings
-from pullfocus.solve import start
 from pullfocus.solve.parallel import Together
 from pullfocus.solve.presets import preset_settings
 from pullfocus.solve.solver import Solver
 from solve.drawn import COUNT, shot
-
-start._PASSES = 1
 
 
 def main() -> None:
@@ -31,7 +28,7 @@ def main() -> None:
     settings = preset_settings("paper")
     tiny = NetworkSettings(width=16, noise_channels=4, decoder_channels=16)
     settings = dataclasses.replace(
-        settings, steps=9, model=dataclasses.replace(settings.model, networks=tiny)
+        settings, steps=9, start_passes=1, model=dataclasses.replace(settings.model, networks=tiny)
     )
     solver = Solver(shot([], [[0.0] * COUNT]), settings, group=group)
     seen = []

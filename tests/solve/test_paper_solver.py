@@ -31,7 +31,8 @@ RADII = [[0.0, 1, 2, 2, 1, 0], [2.0, 1, 0, 0, 1, 2]]
 def tiny(name: str, *, weights: str = "hashing", **changes) -> SolveSettings:
     settings = preset_settings(name, weights=weights)
     model = dataclasses.replace(settings.model, networks=TINY)
-    return dataclasses.replace(settings, **({"steps": 8, "model": model} | changes))
+    small = {"steps": 8, "start_passes": 2, "model": model}
+    return dataclasses.replace(settings, **(small | changes))
 
 
 def run(observed: Observed, settings: SolveSettings, steps: int) -> tuple[Solver, list]:
@@ -47,11 +48,6 @@ def observed() -> Observed:
 @pytest.fixture(scope="module")
 def told() -> Observed:
     return shot(BOX, RADII, coc=True)
-
-
-@pytest.fixture(autouse=True)
-def _quick_start(monkeypatch) -> None:
-    monkeypatch.setattr("pullfocus.solve.start._PASSES", 2)
 
 
 def test_command_line_offers_what_there_is() -> None:
@@ -191,12 +187,11 @@ def moving(shift_px: float) -> Observed:
 
 
 @pytest.mark.parametrize("to_motion", [False, True])
-def test_mappings_start_where_they_are_told(monkeypatch, to_motion: bool) -> None:
-    monkeypatch.setattr("pullfocus.solve.start._PASSES", 40)
+def test_mappings_start_where_they_are_told(to_motion: bool) -> None:
     settings = tiny("paper")
     model = dataclasses.replace(settings.model, networks=NetworkSettings(width=48))
     solver = Solver(moving(2.0), dataclasses.replace(settings, model=model))
-    errors = fit_mappings(solver.model, np.random.default_rng(0), to_motion=to_motion)
+    errors = fit_mappings(solver.model, np.random.default_rng(0), to_motion=to_motion, passes=40)
     assert max(errors) < 3.0
     mapping = solver.model.layers[1].mapping
     low, high = torch.tensor([16.0, 12.0]), torch.tensor([WIDTH - 17.0, HEIGHT - 13.0])

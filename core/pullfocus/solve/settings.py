@@ -67,6 +67,8 @@ class SolveSettings:
     start: Literal["fusion", "identity", "motion"] = "fusion"
     """Frames fused into the atlas; or mappings fitted, before the first step, to uv = 0.8 (x, y)
     as in Kasten et al., or to the measured motion."""
+    start_passes: int = 100
+    """Passes over all frames that the fit takes at most."""
     coc: Literal["any", "given", "none"] = "any"
     """A given circle of confusion is used where there is one, must be there, must not."""
     flow: Literal["dis", "raft", "auto"] = "dis"

@@ -129,7 +129,12 @@ class Solver:
             return
         self._networks_started = True
         if self.settings.start != "fusion":
-            fit_mappings(self.model, self.random, to_motion=self.settings.start == "motion")
+            fit_mappings(
+                self.model,
+                self.random,
+                to_motion=self.settings.start == "motion",
+                passes=self.settings.start_passes,
+            )
         elif not all(isinstance(layer.texture, Texture) for layer in self.model.layers):
             sharpness = sharp_by_detail(self.observed)
             count = len(self.model.layers)

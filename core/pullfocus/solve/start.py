@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where networks stand before the first step: mappings fitted to a plain one (Kasten et al. 2021).
 
-100 passes of random pixels over the frames, or fewer: a good fit ends them.
+Passes of random pixels over the frames; a good fit ends them.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from pullfocus.model.shot_model import ShotModel
 
 __all__ = ["fit_atlases", "fit_mappings"]
 
-_PASSES = 100
 _POINTS = 10_000
 _RATE = 1e-3
 _GOOD_PX = 0.25  # root mean square over a pass
@@ -43,8 +42,16 @@ def _measured(model: ShotModel, index: int) -> Target:
     return mapping.texels_at
 
 
-def fit_mappings(model: ShotModel, random: np.random.Generator, *, to_motion: bool) -> list[float]:
+def fit_mappings(
+    model: ShotModel, random: np.random.Generator, *, to_motion: bool, passes: int
+) -> list[float]:
     """Fit every mapping network to uv = 0.8 (x, y), or to the measured motion.
+
+    Args:
+        model: whose mappings are fitted.
+        random: draws pixels.
+        to_motion: which of the two.
+        passes: over all frames, at most.
 
     Returns:
         The root mean square error of each over its last pass, plate px.
@@ -59,9 +66,9 @@ def fit_mappings(model: ShotModel, random: np.random.Generator, *, to_motion: bo
         count = max(1, min(_POINTS, observed.width * observed.height // 4))
         optimiser = torch.optim.Adam(layer.mapping.parameters(), lr=_RATE)
         error_px = float("inf")
-        for done in range(_PASSES):
+        for done in range(passes):
             for group in optimiser.param_groups:
-                group["lr"] = _RATE * (1 - done / _PASSES)
+                group["lr"] = _RATE * (1 - done / passes)
             squares = []
             for _ in range(frames):
                 t = torch.from_numpy(random.integers(frames, size=count)).to(model.device)
