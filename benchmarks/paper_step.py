@@ -56,12 +56,13 @@ def main() -> None:
             cpu.append(time.process_time() - spent)
     step, hours = statistics.median(took), statistics.median(took) * settings.steps / 3600
     parameters = sum(p.numel() for p in solver.model.parameters())
+    start = one_pass * passes / 3600
     print(
         f"{options.preset}, {observed.width}x{observed.height}, {len(observed.frames)} frames,"
         f" {options.threads} threads on {options.device}: {parameters / 1e6:.2f} M parameters\n"
         f"step {step:.2f} s (median of {options.steps}; CPU time {statistics.median(cpu):.2f} s),"
         f" peak memory {peak_memory_mb() / 1000:.2f} GB\n"
-        f"start at most {one_pass * passes / 3600:.1f} hours, {settings.steps} steps: {hours:.0f} hours"
+        f"start at most {start:.1f} hours, {settings.steps} steps: {hours:.0f} hours"
     )
 
 
