@@ -11,7 +11,9 @@ from pullfocus.solve.settings import QUALITIES, PointSettings, SolveSettings
 __all__ = ["PRESETS", "WEIGHTS", "check_coc", "preset_settings"]
 
 _STRUCTURE_SHARE = 0.84  # of MS-SSIM in the reconstruction term (Zhao et al. 2016)
-_ROBUST = 0.1  # at 30 dB L1 and MS-SSIM so mixed are ten times the squared difference over RGB
+# At 30 dB L1 and MS-SSIM so mixed are ten times the squared difference over RGB. The same weight
+# would drown the matte, a tenth of it lets sparsity drive the shared decoder to black at once.
+_ROBUST = 0.3
 _DECODER_RATE = 1e-3  # inside the fast solver: it has a thousandth of the paper's steps
 
 
