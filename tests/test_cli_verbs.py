@@ -152,3 +152,20 @@ def test_refocus_shows_a_painted_atlas(solved: Path, tmp_path: Path, capfd) -> N
     assert shown["R"][24, 40] == pytest.approx(0, abs=0.02)
     assert cli.run([*base, "--out", str(tmp_path / "no"), "--atlas", "over.png"]) == 2
     assert "LAYER=PAINTED" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["flow", "--interval", "5"], "less than the shot's 5 frames, got 5"),
+        (["refocus", "--focus", "nan"], "finite depth"),
+        (["refocus", "--frames", "7"], "frames of the solve (1001-1005), got 7"),
+        (["edit", "--layer", "fg", "--atlas", __file__], "paint: "),
+    ],
+)
+def test_one_clear_line(solved: Path, tmp_path: Path, capfd, arguments, message) -> None:
+    verb, *rest = arguments
+    assert cli.run([verb, str(solved), "--out", str(tmp_path / "out"), *rest]) == 2
+    error = capfd.readouterr().err.strip().splitlines()
+    assert message in error[-1]
+    assert not any("Traceback" in line for line in error)

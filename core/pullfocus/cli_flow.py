@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
+from pullfocus.errors import PullfocusError
 
 __all__ = ["flow"]
 
@@ -48,6 +49,11 @@ def flow(
     with reporting(progress) as say:
         shot, model = load_solve(folder, say)
         chosen = chosen_frames(shot, frames)
+        if interval >= len(shot.frames):
+            raise PullfocusError(
+                f"--interval: expected less than the shot's {len(shot.frames)} frames,"
+                f" got {interval}"
+            )
         made(out)
         metadata = {**shot_metadata(shot), "pullfocus/interval": interval}
         for done, t in enumerate(chosen, 1):

@@ -6,7 +6,7 @@ moves over it, and explained by `lens.fit_lens`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,7 +18,7 @@ from pullfocus.model.formation import LayerFrame
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.initial import fill_holes
 
-__all__ = ["VirtualLens", "fit_virtual_lens", "layer_depths"]
+__all__ = ["VirtualLens", "fit_virtual_lens", "layer_depths", "signed_coc"]
 
 _CELL_PX = 20.0  # of the atlas grid, px at 512 wide
 _CLEAR_PX = 0.5  # radii fade to zero where the lens says the sign changes
@@ -165,7 +165,54 @@ def fit_virtual_lens(model: ShotModel) -> VirtualLens:
         seen = enough[start:stop].sum(1).reshape(height, width)
         depth.append(_spread(fit.depth[start:stop].reshape(height, width), seen))
         start = stop
-    return VirtualLens(tuple(depth), cell, fit.focus, fit.rmse_px, fit.pull_px)
+    lens = VirtualLens(tuple(depth), cell, fit.focus, fit.rmse_px, fit.pull_px)
+    return _turned(lens) if _contradicts(lens, model) else lens
+
+
+def _turned(lens: VirtualLens) -> VirtualLens:
+    """Return the same lens with near and far exchanged."""
+    return replace(lens, depth=tuple(-d for d in lens.depth), focus=-lens.focus)
+
+
+@torch.no_grad()
+def _contradicts(lens: VirtualLens, model: ShotModel) -> bool:
+    """Return whether signs that were given say the opposite of the lens."""
+    given = model.observed.coc
+    if given is None or not model.observed.coc_is_signed:
+        return False
+    last, box, agreement = len(model.layers) - 1, model.frame_box(2), 0.0
+    for t in range(len(given)):
+        texel = model.layers[last].mapping(t, box).cpu().numpy()
+        size = (box.width, box.height)
+        own = cv2.resize(np.asarray(given[t], np.float32), size, interpolation=cv2.INTER_AREA)
+        agreement += float((lens.coc(last, t, texel) * own).sum())
+    return agreement < 0
+
+
+def signed_coc(
+    model: ShotModel, index: int, t: int, layer: LayerFrame, lens: VirtualLens | None
+) -> np.ndarray:
+    """Return a layer's circle of confusion on its box, (h, w) px, signed where signs are known.
+
+    Given signs count first, then those of a trusted lens; without either these are radii.
+
+    Args:
+        model: the solved shot.
+        index: of the layer.
+        t: frame index.
+        layer: evaluated at full resolution.
+        lens: the shot's, if it is fitted.
+    """
+    given, box = model.observed.coc, layer.box
+    if given is not None and model.observed.coc_is_signed:
+        height, width = given[t].shape
+        rows = np.arange(box.top, box.top + box.height).clip(0, height - 1)
+        columns = np.arange(box.left, box.left + box.width).clip(0, width - 1)
+        return np.asarray(given[t], np.float32)[np.ix_(rows, columns)]
+    radius = layer.radius_px.cpu().numpy()
+    if lens is None or not lens.trusted or not radius.size:
+        return radius
+    return lens.signed(index, t, layer.texel.cpu().numpy(), radius, given=given is not None)
 
 
 @torch.no_grad()

@@ -37,6 +37,8 @@ def test_what_may_be_written(text, keys):
         ("1001:fg bg", "keys such as"),
         ("5:fg 5:bg", "frame once"),
         ("10,20@x", "a place such as"),
+        ("nan", "finite depth"),
+        ("1001:-inf", "finite depth"),
     ],
 )
 def test_what_may_not(text, message):
@@ -75,3 +77,9 @@ def test_a_track_never_leaves_what_its_keys_span(keys):
     depths = [d for _, d in keys]
     assert track.min() >= min(depths) - 1e-9
     assert track.max() <= max(depths) + 1e-9
+
+
+@pytest.mark.parametrize("keys", ["900:fg 950:bg", "1101:fg"])
+def test_keys_that_miss_the_shot_are_refused(keys):
+    with pytest.raises(PullfocusError, match=r"frames \(1001-1030\), got"):
+        focus_track(parse_focus(keys), range(1001, 1031), depth_of)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A frame through a new lens, against layers spread and composited in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -160,3 +162,37 @@ def test_tints_tell_near_from_far(view: Refocuser) -> None:
 def test_what_is_not_there(view: Refocuser, focus: str, message: str) -> None:
     with pytest.raises(PullfocusError, match=message):
         view.track(parse_focus(focus))
+
+
+def test_near_and_far_scale_as_the_aperture_does(view: Refocuser) -> None:
+    both = view.frame(2, focus=None, lens=NewLens(near=3, far=3))
+    wide = view.frame(2, focus=None, lens=NewLens(aperture=3))
+    np.testing.assert_allclose(both.coc, wide.coc, atol=1e-6)
+    np.testing.assert_allclose(both.colour, wide.colour, atol=1e-5)
+
+
+def test_given_signs_are_the_plates_own(view: Refocuser) -> None:
+    """Neither the lens's share nor its sign touches what was given."""
+    observed, t = view.model.observed, 6
+    assert observed.coc is not None
+    signed = np.array(observed.coc)
+    for index, focus in enumerate(FOCUS):
+        signed[index] *= np.sign(DEPTH["bg"] - focus)
+        signed[index][CARD] = abs(DEPTH["card"] - focus) * np.sign(DEPTH["card"] - focus)
+    model = build_model(replace(observed, coc=signed), view.model.settings)
+    shown = Refocuser(model).frame(t, focus=None)
+    wall, card = (4, 6), (24, 32)
+    assert shown.coc[wall] == pytest.approx(float(signed[t][wall]), abs=1e-3)
+    assert shown.coc[card] == pytest.approx(float(signed[t][card]), abs=1e-3)
+
+
+@pytest.mark.parametrize("near_is", [-1.0, 1.0])
+def test_the_lens_follows_given_signs(view: Refocuser, near_is: float) -> None:
+    observed = view.model.observed
+    assert observed.coc is not None
+    signed = np.array(observed.coc)
+    for index, focus in enumerate(FOCUS):
+        signed[index] = -near_is * (DEPTH["bg"] - focus)
+        signed[index][CARD] = -near_is * (DEPTH["card"] - focus)
+    lens = Refocuser(build_model(replace(observed, coc=signed), view.model.settings)).virtual
+    assert np.sign(lens.focus[-1] - lens.focus[0]) == -near_is

@@ -80,7 +80,7 @@ def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
     if missing:
         raise PassesError(
             f"--frames: expected frames of the solve ({range_text(shot.frames)}),"
-            f" got {range_text(missing)} besides"
+            f" got {range_text(missing)}"
         )
     return [shot.frames.index(f) for f in wanted]
 
@@ -138,9 +138,8 @@ def bake(
     chosen = chosen_frames(shot, frames)
     # a model without a lens does not know what is in focus
     keep_plate = keep_plate and model.settings.reblur != "none"
-    lens: VirtualLens | None = fit_virtual_lens(model)
-    if not (lens and lens.trusted) or model.observed.coc_is_signed:
-        lens = None  # signs that were given need no guess
+    fitted = fit_virtual_lens(model)
+    lens = fitted if fitted.trusted else None
     passes = _describe(shot, model, solve_dir, lens)
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     made(out)

@@ -13,7 +13,7 @@ from pullfocus.bake.passes import PassDefinition
 from pullfocus.model.formation import LayerFrame, sharp
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane
-from pullfocus.virtual_lens import VirtualLens
+from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["Repainted", "frame_planes", "laid_over"]
 
@@ -83,15 +83,11 @@ def _spread(
     height, width = atlas_size
     uv = torch.stack([(layer.texel[0] + 0.5) / width, 1 - (layer.texel[1] + 0.5) / height])
     uv = uv * (layer.alpha > 0)
-    coc, depth = placed(layer.radius_px[None])[..., 0], None
-    given = model.observed.coc
+    coc = placed(torch.from_numpy(signed_coc(model, index, t, layer, lens))[None])[..., 0]
+    depth = None
     if lens is not None and layer.radius_px.numel():
-        texel, radius = layer.texel.cpu().numpy(), layer.radius_px.cpu().numpy()
-        signed = lens.signed(index, t, texel, radius, given=given is not None)
-        coc = placed(torch.from_numpy(signed)[None])[..., 0]
+        texel = layer.texel.cpu().numpy()
         depth = placed(torch.from_numpy(lens.depth_at(index, texel))[None])[..., 0]
-    elif given is not None and model.observed.coc_is_signed:
-        coc = np.where(coc > 0, np.asarray(given[t], np.float32), 0)
     return _Layer(
         placed(layer.colour * layer.alpha),
         placed(layer.alpha)[..., 0],

@@ -12,12 +12,13 @@ from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.colour import plan_colour, to_working_space
 from pullfocus.plate.image import place, read_picture
-from pullfocus.plate.sequence import PLATE
+from pullfocus.plate.sequence import Role
 from pullfocus.solve.initial import splat
 
 __all__ = ["Paint", "painted", "pushed_to_atlas", "read_paint"]
 
 _UNCHANGED = 2.5 / 255  # display-encoded: what a trip through 8 bit and half floats may change
+_PAINT = Role(what="paint", error=PullfocusError)
 _OVERSAMPLE = 3  # points per pixel side when a frame's paint goes to the atlas
 _VISIBLE = 0.5
 
@@ -46,7 +47,7 @@ def read_paint(path: Path, *, width: int, height: int, working_space: str) -> Pa
     """
     if not path.is_file():
         raise PullfocusError(f"expected a picture with paint, got no file at {path}")
-    header, picture = read_picture(path, frame=0, role=PLATE)
+    header, picture = read_picture(path, frame=0, role=_PAINT)
     colour = place(picture.colour, header.data, header.display)
     if colour.shape[:2] != (height, width):
         raise PullfocusError(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where focus lies in every frame: on a layer, a place, a depth, or from one to another."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pullfocus.errors import PullfocusError
+from pullfocus.plate.sequence import range_text
 
 __all__ = ["PLATE", "FocusKey", "Place", "focus_track", "parse_focus", "parse_place"]
 
@@ -54,9 +56,12 @@ def _target(text: str) -> str | float | Place:
     if "@" in text:
         return parse_place(text)
     try:
-        return float(text)
+        depth = float(text)
     except ValueError:
         return text
+    if not math.isfinite(depth):
+        raise PullfocusError(f"--focus: expected a finite depth, got {text!r}")
+    return depth
 
 
 def parse_focus(text: str) -> tuple[FocusKey, ...]:
@@ -93,7 +98,16 @@ def focus_track(
         keys: rising in time; one without a frame holds throughout.
         frames: frame numbers, rising.
         depth_of: the depth of a target at a frame index.
+
+    Raises:
+        PullfocusError: all keys lie before or after the shot.
     """
+    timed = [key.frame for key in keys if key.frame is not None]
+    if timed and (timed[-1] < frames[0] or timed[0] > frames[-1]):
+        raise PullfocusError(
+            f"--focus: expected keys within the shot's frames ({range_text(frames)}),"
+            f" got {range_text(timed)}"
+        )
     out = np.empty(len(frames))
     for t, frame in enumerate(frames):
         before = [key for key in keys if key.frame is None or key.frame <= frame]

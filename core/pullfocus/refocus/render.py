@@ -15,7 +15,7 @@ from cuda_lensblur import Aperture, scatter_blur
 from pullfocus.model.formation import LayerFrame, composite
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
-from pullfocus.virtual_lens import VirtualLens
+from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["NewLens", "Refocused", "focus_tint", "refocused_frame"]
 
@@ -70,10 +70,16 @@ def _lifted(colour: torch.Tensor, gain: float, radius_px: torch.Tensor) -> torch
     return colour * (1 + (gain - 1) * bright * bright * spread)
 
 
-def _reach(virtual: VirtualLens, index: int, focus: float, lens: NewLens) -> int:
-    """Return how far a layer may spread, px."""
-    grid = virtual.depth[index] - focus
-    return ceil(float(np.abs(_radius(grid, lens)).max(initial=0))) + 1
+def _reach(
+    model: ShotModel, virtual: VirtualLens, index: int, t: int, focus: float | None, lens: NewLens
+) -> int:
+    """Return how far a layer may spread, px; without ``focus`` by the plate's own radii."""
+    signed = virtual.depth[index] - np.float32(virtual.focus[t] if focus is None else focus)
+    if focus is None:
+        lens_px = float(np.abs(signed).max(initial=0)) if virtual.trusted else 0.0
+        largest = max(model.largest_radius(index, t), lens_px)
+        signed = np.array([-largest, largest], np.float32)
+    return ceil(float(np.abs(_radius(signed, lens)).max(initial=0))) + 1
 
 
 @torch.no_grad()
@@ -102,20 +108,15 @@ def refocused_frame(
     layers, signed = [], []
     for index, name in enumerate(model.layer_names):
         sharp = name in keep_sharp
-        if focus is None:
-            reach = 1 if sharp else ceil(lens.aperture * model.largest_radius(index, t)) + 2
-        else:
-            reach = 1 if sharp else _reach(virtual, index, focus, lens)
+        reach = 1 if sharp else _reach(model, virtual, index, t, focus, lens)
         box = _box(model, index, t, frame, reach)
         layer = model.layer_frame(index, t, box, None if atlases is None else atlases[index])
         coc = np.zeros((box.height, box.width), np.float32)
         if not sharp and coc.size:
-            texel = layer.texel.cpu().numpy()
             if focus is None:
-                own = layer.radius_px.cpu().numpy()
-                coc = virtual.signed(index, t, texel, own) if virtual.trusted else own
+                coc = signed_coc(model, index, t, layer, virtual)
             else:
-                coc = virtual.depth_at(index, texel) - np.float32(focus)
+                coc = virtual.depth_at(index, layer.texel.cpu().numpy()) - np.float32(focus)
             coc = _radius(coc, lens)
         radius = torch.from_numpy(np.abs(coc)).to(layer.colour.device)
         layers.append(replace(layer, radius_px=radius))
