@@ -186,6 +186,7 @@ def test_a_pull_of_focus_gives_signs_and_depth(footage: Path, tmp_path: Path) ->
     passes = read_passes_json(tmp_path / "passes")
     assert passes.coc_signed
     assert passes.lens_curve is not None
+    assert passes.solve == "../shot.solve"
     path = tmp_path / "passes" / passes.file_name(1002)
     assert read_metadata(path)["pullfocus/coc_sign"] == "near_negative"
     channels = read_exr(path)

@@ -123,7 +123,7 @@ def test_unknown_keys_and_newer_minor_version_are_fine(tmp_path):
 
 def test_missing_optional_keys_take_defaults(tmp_path):
     def edit(document):
-        for key in ("plate", "lens_curve", "pixel_aspect", "solve_digest"):
+        for key in ("plate", "lens_curve", "pixel_aspect", "solve_digest", "solve"):
             del document[key]
 
     passes = read_passes_json(_edited(tmp_path, edit))

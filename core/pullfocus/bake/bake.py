@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +86,16 @@ def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
     return [shot.frames.index(f) for f in wanted]
 
 
-def _describe(shot: Shot, model: ShotModel, solve_dir: Path, lens: VirtualLens | None) -> Passes:
+def _way_to(solve_dir: Path, out: Path) -> str | None:
+    try:
+        return Path(os.path.relpath(solve_dir.resolve(), out.resolve())).as_posix()
+    except ValueError:  # another drive
+        return None
+
+
+def _describe(
+    shot: Shot, model: ShotModel, solve_dir: Path, out: Path, lens: VirtualLens | None
+) -> Passes:
     layers = []
     for layer in model.layers:
         height, width = layer.texture.size
@@ -106,6 +116,7 @@ def _describe(shot: Shot, model: ShotModel, solve_dir: Path, lens: VirtualLens |
         lens_curve=None if lens is None else lens.record(shot.frames, layer_depths(model, lens)),
         pullfocus_version=__version__,
         solve_digest=hashlib.sha256(record.encode()).hexdigest()[:16],
+        solve=_way_to(solve_dir, out),
     )
 
 
@@ -140,7 +151,7 @@ def bake(
     keep_plate = keep_plate and model.settings.reblur != "none"
     fitted = fit_virtual_lens(model)
     lens = fitted if fitted.trusted else None
-    passes = _describe(shot, model, solve_dir, lens)
+    passes = _describe(shot, model, solve_dir, out, lens)
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     made(out)
     atlases = finished_atlases(model)

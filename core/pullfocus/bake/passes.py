@@ -201,6 +201,8 @@ class Passes:
     pullfocus_version: str = ""
     solve_digest: str = ""
     """Digest of the settings that the solve ran with."""
+    solve: str | None = None
+    """The solve folder, seen from that of the passes, forward slashes; None: another drive."""
     version: str = JSON_VERSION
 
     @property

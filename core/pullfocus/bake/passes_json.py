@@ -109,6 +109,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "lens_curve": (dict, type(None)),
     "pullfocus_version": (str,),
     "solve_digest": (str,),
+    "solve": (str, type(None)),
     "version": (str,),
     "name": (str,),
     "atlas": (str,),
