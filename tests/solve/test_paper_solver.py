@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -286,3 +287,14 @@ def test_a_decoder_serves_the_fast_solver_coarse_and_fine(observed: Observed) ->
     assert reports[0].psnr_reblur > 20
     atlas = solver.model.linear_atlases()[0]
     assert atlas.shape[:2] == solver.model.layers[0].texture.full
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
+def test_compiled_networks_take_the_same_steps(observed: Observed) -> None:
+    """As a GPU would have it, compiled for the CPU."""
+    plain = Solver(observed, tiny("paper"))
+    compiled = Solver(observed, tiny("paper"))
+    compiled._compile()
+    for _ in range(3):
+        assert compiled.step().loss == pytest.approx(plain.step().loss, rel=1e-4)

@@ -14,7 +14,6 @@ import torch
 
 from pullfocus.errors import SolveError
 from pullfocus.model.colour import to_display
-from pullfocus.model.decoder import AtlasDecoder
 from pullfocus.model.perceptron import Perceptron
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
@@ -78,9 +77,13 @@ class Solver:
         self._start_optimiser()
 
     def _compile(self) -> None:
-        """Fuse what networks do between their matrices; only worth its minutes on a GPU."""
+        """Fuse what MLPs do between their matrices; only worth its minutes on a GPU.
+
+        Not the decoder: torch 2.13 compiles the gradient of its replicated borders wrongly (and
+        says so when it runs).
+        """
         for module in self.model.modules():
-            if isinstance(module, Perceptron | AtlasDecoder):
+            if isinstance(module, Perceptron):
                 module.compile()
 
     def _point_terms(self) -> PointTerms | None:
