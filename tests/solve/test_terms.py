@@ -33,7 +33,7 @@ def test_no_trusted_flow_is_zero_and_has_a_gradient() -> None:
     none = torch.zeros(3, dtype=torch.bool)
     term = flow_term(here, torch.ones(3, 2), torch.ones(3), none)
     term.backward()
-    assert float(term) == 0
+    assert term.item() == 0
     assert bool(here.grad.isfinite().all())
     assert float(matte_flow_term(torch.ones(3), torch.zeros(3), none)) == 0
 
