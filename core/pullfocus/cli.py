@@ -20,6 +20,7 @@ import typer
 
 from pullfocus import __version__
 from pullfocus.cli_ablate import ablate
+from pullfocus.cli_coc import coc, evaluate_coc, train_coc
 from pullfocus.cli_edit import edit
 from pullfocus.cli_evaluate import evaluate
 from pullfocus.cli_flow import flow
@@ -256,6 +257,9 @@ app.command()(edit)
 app.command()(flow)
 app.command()(evaluate)
 app.command()(ablate)
+app.command()(coc)
+app.command(name="train-coc")(train_coc)
+app.command(name="evaluate-coc")(evaluate_coc)
 
 
 @app.command()

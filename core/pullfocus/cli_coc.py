@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``pullfocus coc``, ``train-coc`` and ``evaluate-coc``: the command line of the COC network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.errors import PullfocusError
+
+__all__ = ["coc", "evaluate_coc", "train_coc"]
+
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Weights of train-coc; default: those that are shipped."),
+]
+
+
+class StageName(StrEnum):
+    """Stages of training; see `pullfocus.coc.training.Stage`."""
+
+    deblur = "deblur"
+    frozen = "frozen"
+    tuned = "tuned"
+    scratch = "scratch"
+
+
+def coc(
+    plate: Annotated[str, typer.Argument(metavar="PLATE", help="Footage of any size.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the frames.")],
+    weights: WeightsOption = None,
+    colorspace: Annotated[
+        str | None, typer.Option(metavar="SPACE", help="Colour space of the plate, as for solve.")
+    ] = None,
+    frames: FramesOption = None,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Read the circle of confusion off every frame, without a solve: coc.X and confidence.X.
+
+    coc.X: radius in px of the plate, without a sign. confidence.X: 1 sure .. 0 not at all.
+    """
+    from pullfocus.bake.folder import frame_path, made, shot_metadata
+    from pullfocus.coc.estimate import estimate_coc, load_network
+    from pullfocus.plate.colour import linear_to_display
+    from pullfocus.plate.exr import Plane, write_exr
+    from pullfocus.plate.footage import open_shot
+
+    began = time.monotonic()
+    network = load_network(weights)
+    shot = open_shot(plate, colorspace=colorspace, frames=frames)
+    with reporting(progress) as say:
+        for note in shot.notes:
+            say.note(note)
+        made(out)
+        metadata = {**shot_metadata(shot), "pullfocus/coc_unit": "px_radius"}
+        for t in range(len(shot.frames)):
+            found = estimate_coc(network, linear_to_display(shot.plate.read(t)))
+            planes = [
+                Plane(name="coc", data=found.radius_px, channels=("coc.X",), half=False),
+                Plane(
+                    name="confidence",
+                    data=found.confidence,
+                    channels=("confidence.X",),
+                    half=False,
+                ),
+            ]
+            write_exr(frame_path(out, shot, t, "coc"), planes, metadata=metadata)
+            say("coc", (t + 1) / len(shot.frames))
+        first = frame_path(out, shot, 0, "coc")
+        seconds = time.monotonic() - began
+        say.done(
+            f"circle of confusion of {len(shot.frames)} frames in {seconds:.0f} s: {first}",
+            first=str(first),
+            frames=len(shot.frames),
+            seconds=seconds,
+        )
+
+
+def train_coc(
+    tiles: Annotated[
+        Path, typer.Option(metavar="DIR", help="Sharp tiles: examples/prepare_coc_photos.py.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Training folder; an unfinished one goes on.")
+    ],
+    stage: Annotated[
+        StageName,
+        typer.Option(help="deblur first; then frozen (its encoder, held) or tuned (it learns on)."),
+    ] = StageName.deblur,
+    encoder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the deblur stage.")
+    ] = None,
+    renders: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Scenes of examples/render_coc.py to mix in.")
+    ] = None,
+    pool: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where composed pictures are kept.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures to compose.")] = 12000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the stage.")] = 6000,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 8,
+    rate: Annotated[float, typer.Option(help="Largest rate of AdamW; it follows a cosine.")] = 1e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Start of the random numbers.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    float32: Annotated[
+        bool, typer.Option("--float32", help="No bfloat16: for processors without it.")
+    ] = False,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Train the COC network: first to deblur, then to read the radius. Stops and goes on."""
+    from pullfocus.coc.session import run_training
+    from pullfocus.coc.training import Stage, TrainSettings
+
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise PullfocusError("expected a CUDA device for --device cuda, torch finds none")
+    elif device != "cpu":
+        raise PullfocusError(f"expected --device cpu or cuda, got {device}")
+    settings = TrainSettings(
+        stage=Stage(stage.value),
+        steps=steps,
+        batch=batch,
+        rate=rate,
+        seed=seed,
+        precision="float32" if float32 else "bfloat16",
+    )
+    with reporting(progress) as say:
+        code = run_training(
+            out,
+            settings,
+            tiles=tiles,
+            pool=pool or out.parent / "pools",
+            pictures=pictures,
+            renders=renders,
+            encoder=encoder,
+            device=device,
+            progress=say,
+        )
+    if code:
+        raise typer.Exit(code)
+
+
+def evaluate_coc(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table and pictures.")],
+    tiles: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Held-out tiles (tiles/held) to compose of.")
+    ] = None,
+    renders: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Held-out rendered scenes.")
+    ] = None,
+    clip: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CLIP", help="Clip with truth: its plate frames. Repeated."),
+    ] = None,
+    weights: WeightsOption = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="More weights to measure, such as scratch=FILE."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Composed pictures.")] = 64,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Measure the COC network beside a constant and the classical gradient ratio."""
+    import cv2
+
+    from pullfocus.bake.folder import made
+    from pullfocus.coc import evaluation
+    from pullfocus.solve.checkpoint import replacing, write_json
+
+    methods = {"network": evaluation.network_method(weights)}
+    for text in against or []:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise PullfocusError(f"expected --against NAME=FILE, got {text!r}")
+        methods[name] = evaluation.network_method(Path(path))
+    sets: dict[str, Callable[[], Iterator[evaluation.Case]]] = {}
+    if tiles is not None:
+        sets["composed"] = partial(evaluation.composed_cases, tiles, count)
+    if renders is not None:
+        sets["rendered"] = partial(evaluation.rendered_cases, renders)
+    for folder in clip or []:
+        sets[folder.name] = partial(evaluation.clip_cases, folder)
+    if not sets:
+        raise PullfocusError("expected something to measure on: --tiles, --renders or --clip")
+    with reporting(progress) as say:
+        found = evaluation.evaluate_coc(sets, methods, report=say)
+        made(out)
+        facts = {
+            "rmse_px": found.rmse_px,
+            "frames": found.frames,
+            "seconds_a_frame": found.seconds,
+        }
+        write_json(out / "coc.json", facts)
+        for title, picture in found.pictures.items():
+            with replacing(out / f"coc_{title}.png") as beside:
+                cv2.imwrite(str(beside), picture)
+        say.done(found.table(), **facts)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call of train-coc: pictures are made where they lack, a stage trains, pictures are drawn."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from pullfocus.coc.dataset import compose
+from pullfocus.coc.evaluation import HELD_SEED
+from pullfocus.coc.network import CocEstimate
+from pullfocus.coc.pool import Pool, write_pool, write_shard
+from pullfocus.coc.renders import read_scene, scene_folders
+from pullfocus.coc.tiles import load_bank
+from pullfocus.coc.training import (
+    LOG,
+    WEIGHTS,
+    Stage,
+    TrainSettings,
+    export,
+    read_log,
+    train,
+    trained,
+)
+from pullfocus.progress import Progress
+from pullfocus.solve.checkpoint import replacing
+from pullfocus.solve.signals import Stopped, StopSignals
+
+__all__ = ["loss_plot", "prediction_sheet", "run_training"]
+
+_HELD = 200
+_RENDER_SHARE = 0.25
+"""Share of training pictures that are rendered, where there are any."""
+
+
+def run_training(
+    out: Path,
+    settings: TrainSettings,
+    *,
+    tiles: Path,
+    pool: Path,
+    pictures: int,
+    renders: Path | None,
+    encoder: Path | None,
+    device: str,
+    progress: Progress,
+) -> int:
+    """Compose what lacks, train a stage or go on with it, draw loss.png and predictions.png.
+
+    Args:
+        out: folder of the stage.
+        settings: see `TrainSettings`.
+        tiles: holds train/ and held/ (examples/prepare_coc_photos.py).
+        pool: folder that composed pictures are kept in, for all stages.
+        pictures: how many to compose.
+        renders: scenes of examples/render_coc.py, or None.
+        encoder: folder of the deblur stage (frozen, tuned).
+        device: cpu or cuda.
+        progress: told about everything.
+
+    Returns:
+        Exit code: 0, or 128 + signal when stopped with the state saved.
+
+    Raises:
+        PullfocusError: tiles, scenes or folders that do not fit.
+    """
+    try:
+        with StopSignals(progress) as signals:
+            train_pools, held = _pools(tiles, pool, pictures, renders, signals, progress)
+
+            def tell(step: int, facts: dict[str, float]) -> None:
+                signals.check()
+                progress.stage(f"training {settings.stage.value}", step / settings.steps)
+                for name in ("rmse_px", "mae"):
+                    if name in facts:
+                        text = f"step {step}: held-out {name} {facts[name]:.4f}"
+                        progress.note(text)
+
+            facts = train(
+                out, settings, train_pools, held, encoder_from=encoder, device=device, report=tell
+            )
+    except Stopped as stop:
+        progress.note("stopped; the same command goes on")
+        return stop.exit_code
+    with replacing(out / "loss.png") as beside:
+        cv2.imwrite(str(beside), loss_plot(read_log(out / LOG)))
+    with replacing(out / "predictions.png") as beside:
+        cv2.imwrite(str(beside), prediction_sheet(trained(out), held))
+    weights = out / WEIGHTS if settings.stage is Stage.deblur else export(out)
+    said = "".join(f", {k} {v:.4g}" for k, v in facts.items() if k != "seconds")
+    progress.done(
+        f"trained {settings.stage.value} for {facts['seconds'] / 60:.0f} min{said}: {weights}",
+        weights=str(weights),
+        **facts,
+    )
+    return 0
+
+
+def _pools(
+    tiles: Path,
+    folder: Path,
+    pictures: int,
+    renders: Path | None,
+    signals: StopSignals,
+    progress: Progress,
+) -> tuple[list[tuple[Pool, float]], Pool]:
+    """Training pools with their shares, and the held-out one; made where they lack."""
+
+    def report(name: str):  # type: ignore[no-untyped-def]
+        watched = signals.watch(progress)
+        return lambda fraction: watched(f"composing {name} pictures", fraction)
+
+    for name, seed, count in (("composed", 0, pictures), ("held", HELD_SEED, _HELD)):
+        bank = load_bank(tiles / ("held" if name == "held" else "train"))
+        write_pool(
+            folder / name,
+            lambda i, bank=bank, seed=seed: compose(bank, seed + i),  # type: ignore[misc]
+            count,
+            report=report(name),
+        )
+    pools = [(Pool(folder / "composed"), 1.0)]
+    if renders is not None:
+        _import_scenes(renders, folder / "rendered")
+        pools = [(pools[0][0], 1 - _RENDER_SHARE), (Pool(folder / "rendered"), _RENDER_SHARE)]
+    return pools, Pool(folder / "held")
+
+
+def _import_scenes(renders: Path, folder: Path) -> None:
+    """One shard a scene; scenes that are there are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scene in scene_folders(renders):
+        index = int(scene.name.rpartition("_")[2])
+        if not (folder / f"coc.{index:04d}.npy").exists():
+            write_shard(folder, index, list(read_scene(scene)))
+
+
+def loss_plot(log: list[dict[str, float]], *, width: int = 960, height: int = 480) -> np.ndarray:
+    """The loss over steps, smoothed, and held-out figures as dots; (H, W, 3) uint8 BGR."""
+    picture = np.full((height, width, 3), 24, np.uint8)
+    if len(log) < 2:
+        return picture
+    steps = np.array([line["step"] for line in log], np.float64)
+    loss = np.array([line["loss"] for line in log], np.float64)
+    span = max(1, len(loss) // 100)
+    smooth = np.convolve(np.pad(loss, (span, span), mode="edge"), np.ones(2 * span + 1), "valid")
+    smooth /= 2 * span + 1
+    found = [(line["step"], line[k]) for line in log for k in ("rmse_px", "mae") if k in line]
+    low, high = float(smooth.min()), float(np.percentile(smooth, 99))
+
+    def place(step: float, share: float) -> tuple[int, int]:
+        x = 50 + (width - 70) * step / steps[-1]
+        return int(x), int(height - 40 - (height - 70) * min(max(share, 0), 1))
+
+    points = [
+        place(s, (v - low) / max(high - low, 1e-9)) for s, v in zip(steps, smooth, strict=True)
+    ]
+    cv2.polylines(picture, [np.array(points, np.int32)], False, (220, 180, 90), 1, cv2.LINE_AA)
+    top = max((v for _, v in found), default=1.0)
+    for step, value in found:
+        cv2.circle(picture, place(step, value / top), 3, (90, 200, 250), -1, cv2.LINE_AA)
+    name = "rmse px" if any("rmse_px" in line for line in log) else "mae"
+    text = f"loss {low:.3g} .. {high:.3g}   dots: held-out {name}, 0 .. {top:.3g}"
+    if found:
+        text += f", last {found[-1][1]:.3g}"
+    text += f"   {steps[-1]:.0f} steps"
+    cv2.putText(picture, text, (50, height - 12), 0, 0.5, (220, 220, 220), 1, cv2.LINE_AA)
+    return picture
+
+
+@torch.no_grad()
+def prediction_sheet(network: torch.nn.Module, held: Pool, *, count: int = 6) -> np.ndarray:
+    """Held-out pictures: blurred, what the network makes of them, truth; (H, W, 3) uint8 BGR."""
+    rows = []
+    for index in islice(range(0, len(held), max(1, len(held) // count)), count):
+        sample = held[index]
+        frame = torch.from_numpy(sample.blurred).permute(2, 0, 1)[None]
+        shown = network(frame)
+        if isinstance(shown, CocEstimate):
+            cells = [_coloured(shown.radius_px[0].numpy()), _coloured(sample.coc)]
+        else:
+            cells = [_bgr(shown[0].permute(1, 2, 0).numpy()), _bgr(sample.sharp)]
+        rows.append(np.hstack([_bgr(sample.blurred), *cells]))
+    return np.vstack(rows)
+
+
+def _bgr(display: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(display[..., ::-1], 0, 1) * 255).astype(np.uint8)
+
+
+def _coloured(radius_px: np.ndarray) -> np.ndarray:
+    share = np.clip(radius_px / 16 * 255, 0, 255).astype(np.uint8)
+    return cv2.applyColorMap(share, cv2.COLORMAP_TURBO)
