@@ -51,6 +51,7 @@ __all__ = ["app", "main", "run"]
 # Typer's parse errors ("no such option"); its public child is the handle on the base.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _EXIT_BAD_INPUT = 2
+_COC_AUTO = "auto"
 # What the user's disk or permissions cause: worth a line, not a traceback.
 _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -144,8 +145,9 @@ def solve(
     coc: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH",
-            help="Known circle of confusion: EXR frames, radius in plate pixels. Default: solved.",
+            metavar="auto|PATH",
+            help="auto: start from what the COC network reads off the plate. PATH: known circle of "
+            "confusion, EXR frames, radius in plate pixels. Default: solved from nothing.",
         ),
     ] = None,
     texture: TextureOption = None,
@@ -175,7 +177,7 @@ def solve(
     inputs = ShotInputs(
         plate=plate,
         mattes=_mattes(matte),
-        coc=coc,
+        coc=None if coc == _COC_AUTO else coc,
         frames=frames,
         colorspace=colorspace,
         working_space=working_space,
@@ -189,7 +191,11 @@ def solve(
         steps=steps,
         seed=seed,
     )
-    check_coc(settings, given=coc is not None)
+    if coc == _COC_AUTO:
+        if settings.coc != "any":
+            raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
+        settings = dataclasses.replace(settings, coc_network=True)
+    check_coc(settings, given=inputs.coc is not None)
     shot = inputs.open()
     _check_device(device)
     with reporting(progress) as say:

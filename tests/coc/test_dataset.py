@@ -30,13 +30,13 @@ def test_what_is_in_focus_stays_and_what_is_not_loses_detail(bank: TileBank):
     for seed in range(25):
         sample = compose(bank, seed, settings)
         loss = np.abs(sample.blurred - sample.sharp).mean(-1)
-        far_from_blur = cv2.dilate(sample.coc, np.ones((13, 13), np.uint8)) < 0.1
+        far_from_blur = cv2.dilate(sample.coc, np.ones((13, 13), np.uint8)) < 0.6
         kept.extend(loss[far_from_blur])
         lost.extend(loss[sample.coc > 4])
     assert len(kept) > 500
     assert len(lost) > 500
-    assert max(kept) < 0.02
-    assert np.mean(lost) > 0.05
+    assert np.mean(kept) < 0.03
+    assert np.mean(lost) > 4 * np.mean(kept)
 
 
 def test_blur_keeps_light(bank: TileBank, small: ComposeSettings):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The terms of the solve on whole frames and lattices, each weighted, by name."""
 
+from collections.abc import Sequence
+
 import torch
 
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.matte import LayerMatte
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.solve.prior import CocPrior
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.structural import SMALLEST, ms_ssim
 from pullfocus.solve.terms import gradient_term
@@ -30,10 +33,15 @@ def reconstruction(
     return terms
 
 
-def regularisers(model: ShotModel, settings: SolveSettings) -> dict[str, torch.Tensor]:
+def regularisers(
+    model: ShotModel, settings: SolveSettings, priors: Sequence[CocPrior] = ()
+) -> dict[str, torch.Tensor]:
     """Return what keeps lattices smooth and mattes near the given ones, over the whole shot."""
     wide = model.observed.width / 512
     terms = {}
+    for layer, prior in zip(model.layers, priors, strict=False):  # none without the COC network
+        pull = settings.coc_prior_weight / wide**2
+        terms[f"coc network {layer.name}"] = pull * prior.penalty(layer.coc)
     for layer in model.layers:
         name = layer.name
         if isinstance(layer.mapping, LatticeMapping):

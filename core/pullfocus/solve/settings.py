@@ -104,6 +104,10 @@ class SolveSettings:
     """Change of the COC lattice across the frame."""
     coc_time_weight: float = 1e-4
     """Change of the COC lattice between frames."""
+    coc_network: bool = False
+    """Start from what the COC network reads off the plate, and be drawn to it (section 3.4)."""
+    coc_prior_weight: float = 2e-4
+    """Distance from what the network read, px^2 at 512 wide, weighted by its confidence."""
     coc_small_weight: float = 5e-5
     """Mean radius, px at 512 wide: breaks the tie between blur and a sharper atlas."""
     matte_weight: float = 1e-4

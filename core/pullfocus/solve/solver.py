@@ -24,6 +24,7 @@ from pullfocus.solve.losses import reconstruction, regularisers
 from pullfocus.solve.motion_field import measure_motion
 from pullfocus.solve.parallel import ALONE, Alone
 from pullfocus.solve.point_terms import PointTerms
+from pullfocus.solve.prior import CocPrior, network_estimate, read_priors
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.start import fit_atlases, fit_mappings
@@ -72,7 +73,12 @@ class Solver:
         self.coarse_until = round(settings.coarse_share * self.total_steps)
         self.model.hold_atlases_at(1 if self.coarse_until else 0)
         self.points = self._point_terms()
-        self._fill(sharp_by_detail(observed))
+        self.priors: list[CocPrior] = []
+        sharpness = sharp_by_detail(observed)
+        if settings.coc_network and observed.coc is None:
+            self.priors = read_priors(self.model, network_estimate())
+            sharpness = sharp_by_radius(self.model)
+        self._fill(sharpness)
         self._networks_started = False
         self._start_optimiser()
 
@@ -183,7 +189,7 @@ class Solver:
         atlases = self.model.step_atlases()
         shown = to_display(self.model.reblur(t, level, atlases))
         terms = reconstruction(shown, plate, self.settings)
-        terms |= regularisers(self.model, self.settings)
+        terms |= regularisers(self.model, self.settings, self.priors)
         if self.points is not None:
             terms |= self.points(self.random, self.step_index / self.total_steps, atlases)
         loss = torch.stack(list(terms.values())).sum()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pullfocus.coc import estimate
+from pullfocus.coc.estimate import estimate_coc, load_network
+from pullfocus.coc.network import CocNetwork
+from pullfocus.errors import PullfocusError
+from safetensors.torch import save_file
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "coc.safetensors"
+    save_file({k: v.half() for k, v in CocNetwork().state_dict().items()}, str(path))
+    return path
+
+
+def test_frames_of_any_size_give_radius_and_confidence(weights: Path):
+    network = load_network(weights)
+    for size in ((40, 61), (72, 700)):
+        found = estimate_coc(network, np.random.default_rng(0).random((*size, 3), np.float32))
+        assert found.radius_px.shape == found.confidence.shape == size
+        assert found.radius_px.dtype == np.float32
+        assert (found.radius_px >= 0).all()
+        assert ((found.confidence > 0) & (found.confidence <= 1)).all()
+
+
+def test_radii_of_large_frames_are_in_their_own_px(weights: Path, monkeypatch: pytest.MonkeyPatch):
+    """A frame that is shrunk to half for the network has radii twice as large."""
+    network = load_network(weights)
+    small = np.random.default_rng(0).random((64, 96, 3)).astype(np.float32)
+    large = small.repeat(2, 0).repeat(2, 1)  # shrinks back to exactly the small one
+    wanted = estimate_coc(network, small)
+    monkeypatch.setattr(estimate, "_WORKING_PX", 96)
+    found = estimate_coc(network, large)
+    assert found.radius_px.mean() == pytest.approx(2 * wanted.radius_px.mean(), rel=0.02)
+    assert found.confidence.mean() == pytest.approx(wanted.confidence.mean(), rel=0.02)
+
+
+def test_missing_and_foreign_weights_are_one_clear_line(tmp_path: Path):
+    with pytest.raises(PullfocusError, match=r"expected the weights .* no file$"):
+        load_network(tmp_path / "none.safetensors")
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"a": torch.zeros(2)}, str(foreign))
+    with pytest.raises(PullfocusError, match="expected weights of this version"):
+        load_network(foreign)
+    foreign.write_bytes(b"nothing")
+    with pytest.raises(PullfocusError, match="expected weights of this version"):
+        load_network(foreign)
+
+
+def test_a_grey_picture_is_refused(weights: Path):
+    with pytest.raises(PullfocusError, match=r"expected a frame \(H, W, 3\)"):
+        estimate_coc(load_network(weights), np.zeros((8, 8), np.float32))
