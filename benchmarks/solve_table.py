@@ -4,9 +4,11 @@
     python benchmarks/solve_table.py CLIP [CLIP ...] [--rows standard,fat] [--out DIR]
 
 Rows: fusion (no solve: the frames fused by sharpness), draft, standard, high, fat (standard, with
-every matte dilated by 6 px), twice (standard, the clip played forth and back). A clip is a folder
-with the layout of tests/clips/market. Seconds are wall time of whole commands, imports included;
-memory is the most that any of them held. Run it on an idle machine.
+every matte dilated by 6 px), twice (standard, the clip played forth and back); and after the
+paper's Table 4 network (standard, --coc auto), fixed (the network's radii, held), truth (the true
+radii, held). A clip is a folder with the layout of tests/clips/market. Seconds are wall time of
+whole commands, imports included; memory is the most that any of them held. Run it on an idle
+machine.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ ROWS = {
     "high": ["--quality", "high"],
     "fat": [],
     "twice": [],
+    "network": ["--coc", "auto"],
+    "fixed": [],
+    "truth": [],
 }
 FAT_PX = 6
 
@@ -75,6 +80,13 @@ def forth_and_back(clip: Path, folder: Path) -> Path:
     return folder
 
 
+def reblur_db(log: Path) -> str:
+    """Mean over the last steps, dB."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    found = [line["psnr_reblur"] for line in lines[-64:] if line["psnr_reblur"] is not None]
+    return f"{np.mean(found):.2f}" if found else ""
+
+
 def measure(clip: Path, row: str, out: Path) -> str:
     """Solve, bake and evaluate one clip in one way; returns its line of the table."""
     matte = clip / "alpha.####.png"
@@ -87,13 +99,19 @@ def measure(clip: Path, row: str, out: Path) -> str:
         truth = forth_and_back(clip, inputs)
         matte = truth / "alpha.####.png"
     log = out / "log.txt"
+    coc: list[str] = []
+    if row == "fixed":
+        pullfocus(log, "coc", str(truth / "plate.####.png"), "--out", str(out / "coc"))
+        coc = ["--coc", str(out / "coc" / "plate_coc.####.exr")]
+    if row == "truth":
+        coc = ["--coc", str(truth / "truth.####.exr")]
     solve, passes, report = out / "x.solve", out / "passes", out / "report"
     costs = [
         pullfocus(
             log,
             *("solve", str(truth / "plate.####.png")),
             *(["--matte", f"fg={matte}"] if any(matte.parent.glob("alpha.*.png")) else []),
-            *("--out", str(solve), "--restart", *ROWS[row]),
+            *("--out", str(solve), "--restart", *ROWS[row], *coc),
         ),
         # nothing is known of the lens before a solve: nothing of the plate may be kept
         pullfocus(
@@ -119,6 +137,7 @@ def measure(clip: Path, row: str, out: Path) -> str:
         shown("psnr"),
         f"{gain:+.2f}",
         shown("psnr", part="worst"),
+        reblur_db(solve / "log.jsonl"),
         "" if row == "fusion" else coc,
         shown("clean_behind_psnr"),
         f"{costs[0].seconds:.0f} + {costs[1].seconds:.0f}",
@@ -141,10 +160,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         out = options.out or Path(scratch)
         print(
-            "| clip | row | plate dB | result dB | gain | worst frame | COC fg / bg px"
+            "| clip | row | plate dB | result dB | gain | worst frame | reblur dB | COC fg / bg px"
             " | behind subject dB | solve + bake s | GB |"
         )
-        print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+        print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for clip in options.clips:
             for row in rows:
                 print(measure(clip, row, out / clip.name / row), flush=True)

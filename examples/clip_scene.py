@@ -37,6 +37,8 @@ class Scene:
     max_radius: float
     turning: bool
     seed: int
+    pull: tuple[float, float] = (0.0, 1.0)
+    """Between which places focus goes: 0 is the wall, 1 the subject."""
 
     def __post_init__(self) -> None:
         self.focal = 1.1 * self.width
@@ -67,8 +69,9 @@ class Scene:
         return self.width / 2 + unit * x, 0.36 * self.height + unit * y
 
     def focus_disparity(self, frame: float) -> float:
-        """Far, near, far."""
-        near = 0.5 - 0.5 * np.cos(2 * np.pi * self.time(frame))
+        """Far, near, far, within `pull`."""
+        share = 0.5 - 0.5 * np.cos(2 * np.pi * self.time(frame))
+        near = self.pull[0] + (self.pull[1] - self.pull[0]) * share
         return 1 / WALL_DISTANCE + near * (1 / SUBJECT_DISTANCE - 1 / WALL_DISTANCE)
 
     def coc(self, frame: float, disparity: np.ndarray | float) -> np.ndarray:

@@ -76,6 +76,7 @@ def make_clip(
     max_radius: float | None = None,
     matte_grow: int | None = None,
     compact: bool = False,
+    pull: tuple[float, float] = (0.0, 1.0),
 ) -> None:
     """Write the whole clip into `out`. `max_radius` in px; by default 2 % of the width."""
     out.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def make_clip(
     while len(mips) < 5:
         mips.append(cv2.resize(mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     radius = 0.02 * width if max_radius is None else max_radius
-    scene = Scene(width, height, frames, radius, subject == "turning", seed)
+    scene = Scene(width, height, frames, radius, subject == "turning", seed, tuple(pull))
     cutout = paint_jar(rng) if subject == "turning" else paint_walker(rng)
     # Texels about as large as samples, or minification would alias.
     factor = cutout_px(scene, frames / 2) / cutout.scale
@@ -163,6 +164,14 @@ def main() -> None:
         help="flat: a cut-out walks; turning: a painted jar turns, its texture slides",
     )
     parser.add_argument("--max-radius", type=float, help="largest COC radius in px (2%% of width)")
+    parser.add_argument(
+        "--pull",
+        type=float,
+        nargs=2,
+        default=(0.0, 1.0),
+        metavar=("FROM", "TO"),
+        help="where focus goes, 0 the wall, 1 the subject; 0 0.3: the subject is never sharp",
+    )
     parser.add_argument("--matte-grow", type=int, metavar="PX", help="also write rough mattes")
     parser.add_argument(
         "--compact",

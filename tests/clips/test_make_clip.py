@@ -33,6 +33,14 @@ def clip(request, script, tmp_path_factory):
     return out
 
 
+def test_focus_may_stay_away_from_the_subject(script):
+    whole = script[1].Scene(160, 90, 5, 4.0, False, 3)
+    part = script[1].Scene(160, 90, 5, 4.0, False, 3, (0.0, 0.3))
+    subject = 1 / script[1].SUBJECT_DISTANCE
+    assert abs(float(whole.coc(2, subject))) < 1e-9
+    assert [round(abs(float(part.coc(t, subject))), 3) for t in (0, 2, 4)] == [4.0, 2.8, 4.0]
+
+
 def picture(folder, part, frame):
     image = cv2.imread(str(folder / f"{part}.{frame:04d}.png"), cv2.IMREAD_UNCHANGED)
     assert image is not None
