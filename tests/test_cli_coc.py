@@ -124,3 +124,13 @@ def test_bad_input_is_one_line(
         given += ["--weights", str(weights)]
     assert cli.run(given) == 2
     assert said in capfd.readouterr().err
+
+
+def test_auto_solves_from_what_is_read(tmp_path: Path) -> None:
+    plate, out = write_plate(tmp_path), tmp_path / "x.solve"
+    assert cli.run(["solve", plate, "--out", str(out), "--coc", "auto", "--steps", "1"]) == 0
+    record = json.loads((out / "settings.json").read_text())
+    assert record["settings"]["coc_network"] is True
+    assert record["inputs"]["coc"] is None
+    terms = json.loads((out / "log.jsonl").read_text().splitlines()[-1])
+    assert terms["coc network bg"] >= 0
