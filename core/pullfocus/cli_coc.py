@@ -24,7 +24,7 @@ WeightsOption = Annotated[
 
 
 class StageName(StrEnum):
-    """Stages of training; see `pullfocus.coc.training.Stage`."""
+    """Stages of training; see `pullfocus.coc.trainer.Stage`."""
 
     deblur = "deblur"
     frozen = "frozen"
@@ -116,7 +116,7 @@ def train_coc(
 ) -> None:
     """Train the COC network: first to deblur, then to read the radius. Stops and goes on."""
     from pullfocus.coc.session import run_training
-    from pullfocus.coc.training import Stage, TrainSettings
+    from pullfocus.coc.trainer import Stage, TrainSettings
 
     if device == "cuda":
         import torch

@@ -8,16 +8,8 @@ import torch
 from pullfocus.coc.estimate import load_network
 from pullfocus.coc.network import CocEstimate
 from pullfocus.coc.pool import Pool, draw_batch
-from pullfocus.coc.training import (
-    Stage,
-    Trainer,
-    TrainSettings,
-    coc_loss,
-    export,
-    read_log,
-    train,
-    trained,
-)
+from pullfocus.coc.trainer import Stage, Trainer, TrainSettings, coc_loss
+from pullfocus.coc.training import export, read_log, train, trained
 from pullfocus.errors import PullfocusError
 from pullfocus.solve.checkpoint import load
 

@@ -16,16 +16,8 @@ from pullfocus.coc.network import CocEstimate
 from pullfocus.coc.pool import Pool, write_pool, write_shard
 from pullfocus.coc.renders import read_scene, scene_folders
 from pullfocus.coc.tiles import load_bank
-from pullfocus.coc.training import (
-    LOG,
-    WEIGHTS,
-    Stage,
-    TrainSettings,
-    export,
-    read_log,
-    train,
-    trained,
-)
+from pullfocus.coc.trainer import Stage, TrainSettings
+from pullfocus.coc.training import LOG, WEIGHTS, export, read_log, train, trained
 from pullfocus.progress import Progress
 from pullfocus.solve.checkpoint import replacing
 from pullfocus.solve.signals import Stopped, StopSignals

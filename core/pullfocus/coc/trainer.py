@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One stage of training, step by step: losses, rates, running mean, state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pullfocus.coc.network import CocEstimate, CocNetwork, DeblurNetwork
+from pullfocus.coc.pool import Batch
+
+__all__ = ["Stage", "TrainSettings", "Trainer", "coc_loss"]
+
+
+class Stage(StrEnum):
+    """What is trained, and from where."""
+
+    deblur = "deblur"
+    """Encoder and a decoder that deblurs: the first stage."""
+    frozen = "frozen"
+    """A new decoder reads the radius; the encoder stays as deblurring left it (the paper's way)."""
+    tuned = "tuned"
+    """As frozen, but the encoder learns on."""
+    scratch = "scratch"
+    """Encoder and decoder from random numbers: the paper's ablation, Table 3."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How a stage is trained."""
+
+    stage: Stage = Stage.deblur
+    steps: int = 4000
+    """Steps of the stage; the rate follows a cosine over them."""
+    batch: int = 8
+    crop: int = 160
+    """Side of a training picture, px."""
+    rate: float = 1e-3
+    warmup_steps: int = 100
+    weight_decay: float = 1e-2
+    ema: float = 0.999
+    """How much of the running mean of the weights stays, a step; it is the mean that is used."""
+    huber_px: float = 2.0
+    """Errors beyond count linearly."""
+    confidence_weight: float = 0.1
+    """Weight of the expected error's own likelihood."""
+    seed: int = 0
+    precision: str = "bfloat16"
+    """bfloat16 (autocast; twice as fast where the processor has it) or float32."""
+
+
+def coc_loss(
+    estimate: CocEstimate, radius_px: torch.Tensor, settings: TrainSettings
+) -> torch.Tensor:
+    """Huber loss of the radius in px, and how well its expected error is told (Laplace).
+
+    The likelihood does not reach the radius: it would turn away from what is hard.
+    """
+    huber = functional.huber_loss(estimate.radius_px, radius_px, delta=settings.huber_px)
+    miss = (estimate.radius_px.detach() - radius_px).abs()
+    told = (miss / estimate.error_px + estimate.error_px.log()).mean()
+    return huber + settings.confidence_weight * told
+
+
+def _deblur_loss(shown: torch.Tensor, sharp: torch.Tensor) -> torch.Tensor:
+    return (shown - sharp).abs().mean()
+
+
+class Trainer:
+    """One stage of training, step by step."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        draw: Callable[[int], Batch],
+        *,
+        encoder: dict[str, torch.Tensor] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Set up a stage.
+
+        Args:
+            settings: see `TrainSettings`.
+            draw: step -> batch.
+            encoder: weights that the encoder starts from; needed unless deblur or scratch.
+            device: where to compute.
+        """
+        torch.manual_seed(settings.seed)
+        self.settings, self.draw, self.device = settings, draw, torch.device(device)
+        deblur = settings.stage is Stage.deblur
+        self.network: nn.Module = DeblurNetwork() if deblur else CocNetwork()
+        if encoder is not None:
+            self.network.encoder.load_state_dict(encoder)
+        if settings.stage is Stage.frozen:
+            self.network.encoder.requires_grad_(False)
+        self.network = self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.trained = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            self.trained, lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99)
+        )
+        self.mean = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.step_index = 0
+
+    def _rate(self) -> float:
+        s = self.settings
+        warm = min(1.0, (self.step_index + 1) / s.warmup_steps)
+        share = min(1.0, self.step_index / s.steps)
+        return s.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def step(self) -> float:
+        """Take one step and return its loss."""
+        s = self.settings
+        blurred, sharp, radius = (t.to(self.device) for t in self.draw(self.step_index))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate()
+        half = torch.autocast(self.device.type, torch.bfloat16, enabled=s.precision == "bfloat16")
+        with half:
+            shown = self.network(blurred.contiguous(memory_format=torch.channels_last))
+        if isinstance(shown, CocEstimate):
+            loss = coc_loss(shown, radius, s)
+        else:
+            loss = _deblur_loss(shown.float(), sharp)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimiser.step()
+        keep = min(s.ema, (1 + self.step_index) / (10 + self.step_index))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.mean[name].lerp_(value, 1 - keep)
+        self.step_index += 1
+        return float(loss.detach())
+
+    def averaged(self) -> nn.Module:
+        """A network with the running mean of the weights, ready for use."""
+        network = type(self.network)()
+        network.load_state_dict(self.mean)
+        return network.to(self.device).eval()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All it takes to go on exactly."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"mean.{k}": v for k, v in self.mean.items()}
+        for index, parameter in enumerate(self.trained):
+            for name, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"adam.{index}.{name}"] = torch.as_tensor(value)
+        return tensors | {"step": torch.tensor(self.step_index)}
+
+    def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state` returned."""
+
+        def part(prefix: str) -> dict[str, torch.Tensor]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.mean = {k: v.to(self.device) for k, v in part("mean.").items()}
+        for index, parameter in enumerate(self.trained):
+            moments = part(f"adam.{index}.")
+            if moments:
+                self.optimiser.state[parameter] = {
+                    k: v if k == "step" else v.to(self.device) for k, v in moments.items()
+                }
+        self.step_index = int(tensors["step"])
