@@ -49,12 +49,19 @@ def depth_at(
 
 
 def layer_depth(passes: Passes, layer: str) -> float:
-    """Return the middle depth of a layer, px of radius, over a few frames spread over the shot.
+    """Return the middle depth of a layer, px of radius.
+
+    It is the one written in passes.json, so that focus on a layer is the same as `pullfocus
+    refocus` and Nuke set it. Older passes lack it: it is measured then, over a few frames spread
+    over the shot.
 
     Raises:
         AddonError: no depth in this shot, or the layer is seen in none of the frames.
     """
     focus = _focus(passes)
+    written = {one.name: one.depth for one in passes.layers}.get(layer)
+    if written is not None:
+        return written
     missing = set(passes.missing())
     frames = [frame for frame in passes.frames if frame not in missing]
     if not frames:

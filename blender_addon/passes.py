@@ -8,6 +8,7 @@ refused.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Layer:
     """Width, height."""
     complete: bool
     """Has content everywhere: true for the last one."""
+    depth: float | None = None
+    """Middle depth, px of radius: what focusing on it means; None: not written down."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,9 @@ def _check_version(version: Any, source: Path) -> None:
 
 
 def _passes(document: dict[str, Any], source: Path) -> Passes:
-    layers = tuple(_layer(entry, source) for entry in document["layers"])
+    lens = document.get("lens_curve") or {}
+    depths = lens.get("layers") or {}
+    layers = tuple(_layer(entry, source, depths) for entry in document["layers"])
     frames = tuple(int(frame) for frame in document["frames"])
     if not layers or not frames:
         raise ValueError("no layers or no frames")
@@ -146,21 +151,24 @@ def _passes(document: dict[str, Any], source: Path) -> Passes:
         colorspace=str(document["colorspace"]),
         pixel_aspect=float(document.get("pixel_aspect", 1.0)),
         signed=bool(document.get("coc_signed", False)),
-        focus=_focus(document.get("lens_curve"), frames),
+        focus=_focus(lens, frames),
     )
 
 
-def _layer(entry: dict[str, Any], source: Path) -> Layer:
+def _layer(entry: dict[str, Any], source: Path, depths: dict[str, Any]) -> Layer:
     name = str(entry["name"])
     if not _NAME.fullmatch(name):
         raise ValueError(f"the layer name {name!r}")
     size = (int(entry["atlas_width"]), int(entry["atlas_height"]))
     atlas = source.parent / _plain(entry["atlas"])
-    return Layer(name, atlas, size, bool(entry.get("complete", False)))
+    depth = None if depths.get(name) is None else float(depths[name])
+    if depth is not None and not math.isfinite(depth):
+        raise ValueError(f"the depth {depth} of the layer {name!r}")
+    return Layer(name, atlas, size, bool(entry.get("complete", False)), depth)
 
 
-def _focus(curve: dict[str, Any] | None, frames: tuple[int, ...]) -> dict[int, float] | None:
-    if not curve or "focus" not in curve:
+def _focus(curve: dict[str, Any], frames: tuple[int, ...]) -> dict[int, float] | None:
+    if "focus" not in curve:
         return None
     focus = {int(frame): float(value) for frame, value in curve["focus"].items()}
     lost = [frame for frame in frames if frame not in focus]

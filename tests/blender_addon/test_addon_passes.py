@@ -185,6 +185,20 @@ def test_depth_of_a_pixel_and_of_a_layer(tmp_path: Path) -> None:
         depth_at(flat, 0, 0, 1002)
 
 
+def test_depth_of_a_layer_is_the_one_written_down(tmp_path: Path) -> None:
+    focus = {"1001": 1.0, "1002": 2.0, "1003": 3.0}
+    frame(tmp_path, 1002)
+    curve = {"focus": focus, "layers": {"fg": -1.25}}
+    passes = read_passes(written(tmp_path, lens_curve=curve))
+    assert layer_depth(passes, "fg") == -1.25
+    bare = read_passes(written(tmp_path, lens_curve={"focus": focus, "layers": None}))
+    assert layer_depth(bare, "fg") == pytest.approx(-4.0 + 2.0), "measured, as in older passes"
+    assert layer_depth(passes, "bg") == layer_depth(bare, "bg"), "seen, but not written down"
+    curve["layers"]["fg"] = float("nan")
+    with pytest.raises(PassesError, match="the depth nan of the layer 'fg'"):
+        read_passes(written(tmp_path, lens_curve=curve))
+
+
 def test_where_a_click_lands() -> None:
     assert pixel_under((0.0, 1.0), (40, 20)) == (0, 0)
     assert pixel_under((0.999, 0.001), (40, 20)) == (39, 19)

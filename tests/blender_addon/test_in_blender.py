@@ -324,6 +324,8 @@ def test_picked_focus_is_keyed_and_moves(results: dict, solved: Path) -> None:
     x, y, frame = PICK
     coc = read_exr(solved / f"passes/plate.{frame:04d}.exr")["depth.Z"]
     assert found["picked"] == pytest.approx(coc[y, x], abs=0.3)
+    document = json.loads((solved / "passes/passes.json").read_text())
+    assert found["bg"] == pytest.approx(document["lens_curve"]["layers"]["bg"]), "as refocus has it"
     low, high = sorted((found["picked"], found["bg"]))
     assert low + 0.2 * (high - low) < found["middle"] < high - 0.2 * (high - low)
     assert "expected a pixel within 256x144, got -1,0" in found["outside"]
