@@ -19,6 +19,7 @@ from .job_operator import JobOperator
 from .passes import Layer
 from .preferences import launcher
 from .relative_paths import SOLVE_KEY, absolute, stored_path
+from .solve_state import recorded_solve
 from .worker import Job
 
 _LAYER = StringProperty(name="Layer", description="Name of the layer")
@@ -68,18 +69,28 @@ def save_paint(layer: Layer, image: Any) -> Path:
 
 
 def _solve_of(scene: Any) -> str:
-    """Return the solve folder of the scene's shot.
+    """Return the solve folder of the scene's shot: the one it was made with, else named by it.
 
     Raises:
         AddonError: it is not known, or not there.
     """
-    known = scene.pullfocus.shot.get(SOLVE_KEY) or scene.pullfocus.solve_path
+    group = scene.pullfocus.shot
+    known = absolute(group.get(SOLVE_KEY, ""))
+    if known and _is_solve(known):
+        return known
+    recorded = recorded_solve(passes_of(group))
+    if recorded is not None:
+        return str(recorded)
+    known = absolute(scene.pullfocus.solve_path) or known
     if not known:
         raise AddonError("expected the solve of this shot: set Solve in the Solve panel")
-    solve = absolute(known)
-    if not (Path(solve) / "settings.json").is_file():
-        raise AddonError(f"expected the solve of this shot, got none in {solve}")
-    return solve
+    if not _is_solve(known):
+        raise AddonError(f"expected the solve of this shot, got none in {known}")
+    return known
+
+
+def _is_solve(folder: str) -> bool:
+    return (Path(folder) / "settings.json").is_file()
 
 
 class _LayerOperator:

@@ -61,6 +61,12 @@ class Passes:
     """Whether circles of confusion tell near (negative) from far."""
     focus: dict[int, float] | None
     """Where the plate was in focus, by frame number, px of radius; None: not known."""
+    plate: str = ""
+    """What the plate was, in words; empty: not written down."""
+    solve: str = ""
+    """Solve folder, relative to the passes, with forward slashes; empty: not written down."""
+    solve_digest: str = ""
+    """Of the solve's settings; empty: not written down."""
 
     @property
     def json(self) -> Path:
@@ -152,6 +158,9 @@ def _passes(document: dict[str, Any], source: Path) -> Passes:
         pixel_aspect=float(document.get("pixel_aspect", 1.0)),
         signed=bool(document.get("coc_signed", False)),
         focus=_focus(lens, frames),
+        plate=str(document.get("plate") or ""),
+        solve=str(document.get("solve") or ""),
+        solve_digest=str(document.get("solve_digest") or ""),
     )
 
 

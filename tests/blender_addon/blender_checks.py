@@ -333,6 +333,17 @@ def paint():
 
 
 @check
+def named_solve():
+    """Propagate after a plain import, with no solve chosen: passes that name theirs."""
+    before, found = scene(), {}
+    for name in ("stray", "named"):
+        alone(ORDER[name])
+        found[name] = error_of(lambda: bpy.ops.pullfocus.propagate(layer="fg"))
+        bpy.context.window.scene = before
+    return found
+
+
+@check
 def panels_with_shot():
     for name in ("VIEW", "LAYER"):
         scene().pullfocus.view = "LAYER" if name == "LAYER" else "RESULT"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """passes.json and pixels, read without pullfocus, against what pullfocus writes."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from blender_addon.exr_pixels import read_rows, size_px
 from blender_addon.focus import depth_at, layer_depth, pixel_under, place_on_backdrop
 from blender_addon.group_inputs import VIEW_TIPS, VIEWS, input_specs
 from blender_addon.passes import PassesError, read_passes
+from blender_addon.solve_state import recorded_solve
 
 SIZE = (40, 37)  # width, height: not a multiple of a block of rows
 
@@ -197,6 +199,32 @@ def test_depth_of_a_layer_is_the_one_written_down(tmp_path: Path) -> None:
     curve["layers"]["fg"] = float("nan")
     with pytest.raises(PassesError, match="the depth nan of the layer 'fg'"):
         read_passes(written(tmp_path, lens_curve=curve))
+
+
+def test_the_solve_that_passes_name(tmp_path: Path) -> None:
+    """Used where it is there and its settings are those of the passes; anything else is not."""
+    settings = {"steps": 10, "rate": 0.004}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    shot = {"layers": ["fg", "bg"], "frames": [1001, 1002, 1003]}
+    (tmp_path / "passes").mkdir()
+    solve = tmp_path / "a b.solve"
+
+    def found(held: object, **changes: object) -> Path | None:
+        solve.mkdir(exist_ok=True)
+        (solve / "settings.json").write_text(json.dumps(held))
+        document = {"solve": "../a b.solve", "solve_digest": digest, **changes}
+        return recorded_solve(read_passes(written(tmp_path / "passes", **document)))
+
+    whole = {"settings": settings, "shot": shot}
+    assert found(whole) == solve.resolve()
+    assert found(whole, solve=None) is None
+    assert found(whole, solve="../other.solve") is None
+    assert found(whole, solve_digest=None) is None
+    assert found({**whole, "settings": {**settings, "steps": 11}}) is None
+    assert found({**whole, "shot": {**shot, "layers": ["hero", "bg"]}}) is None
+    assert found({**whole, "shot": {**shot, "frames": [1, 2, 3]}}) is None
+    assert found({"settings": settings}) is None
+    assert found([]) is None
 
 
 def test_where_a_click_lands() -> None:

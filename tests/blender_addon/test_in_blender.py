@@ -26,7 +26,18 @@ CLIP = ROOT / "tests/clips/market"
 BPY = Path(os.environ.get("PULLFOCUS_BPY", ROOT / ".venv-bpy/bin/python"))
 FRAME = 8
 DEPTHS = (0, 3, -3)
-VARIANTS = ("newer", "unsigned", "late", "acescg", "three", "one", "empty", "lacking")
+VARIANTS = (
+    "newer",
+    "unsigned",
+    "late",
+    "acescg",
+    "three",
+    "one",
+    "empty",
+    "lacking",
+    "named",
+    "stray",
+)
 PICK = (140, 60, 8)
 SQUARE = (0.3, 0.5, 0.4, 0.7)  # of the atlas: left, right, bottom, top
 
@@ -75,6 +86,8 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("newer", {"version": "2.0"}),
         ("unsigned", {"coc_signed": False, "lens_curve": None}),
         ("acescg", {"colorspace": "ACEScg"}),
+        ("named", {"solve": "../x.solve"}),
+        ("stray", {"solve": "../nowhere.solve"}),
     ):
         shutil.copytree(folder / "passes", folder / name)
         (folder / name / "passes.json").write_text(json.dumps({**document, **change}))
@@ -369,6 +382,13 @@ def test_paint_follows_through_map_uv(results: dict, solved: Path) -> None:
     assert Path(found["saved"]).name == "atlas_bg_painted.exr"
     assert found["own file"] == found["saved"], "saving the image must not hit the atlas as baked"
     assert found["groups"] == ["PullFocus plate"], "importing again replaces the group"
+
+
+def test_propagate_finds_the_solve_that_the_passes_name(results: dict, solved: Path) -> None:
+    found = held(results, "named_solve")
+    assert found["stray"] == "Error: expected the solve of this shot: set Solve in the Solve panel"
+    assert found["named"] == "no error: {'FINISHED'}"
+    assert (solved / "named_painted_fg/passes.json").is_file()
 
 
 def test_a_shot_without_depth_beside_the_first(results: dict) -> None:
