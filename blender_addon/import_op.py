@@ -43,6 +43,12 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
         default=True,
         description="Show the shot in the render, where nothing but Render Layers is shown yet",
     )
+    in_place: BoolProperty(
+        name="Show in Its Place",
+        default=True,
+        description="Where other passes of the same solve are shown, such as those before painting:"
+        " show these instead, with the same links, settings and keys",
+    )
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask for the file."""
@@ -55,6 +61,7 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
         layout.use_property_split = True
         layout.prop(self, "match_scene")
         layout.prop(self, "connect")
+        layout.prop(self, "in_place")
         layout.prop(self, "own_start")
         row = layout.row()
         row.active = not self.own_start
@@ -73,6 +80,7 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
                 start=passes.frames[0] if self.own_start else self.start,
                 match_scene=self.match_scene,
                 connect=self.connect,
+                in_place=self.in_place,
             )
         except AddonError as error:
             self.report({"ERROR"}, str(error))
@@ -80,7 +88,8 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
         except (OSError, RuntimeError) as error:  # an EXR or atlas that Blender cannot read
             self.report({"ERROR"}, f"Expected readable passes, got: {error}")
             return {"CANCELLED"}
-        scene.pullfocus.shot = done.group
+        if done.beside is None:
+            scene.pullfocus.shot = done.group  # else panels would be about a node that nobody sees
         for note in done.notes:
             self.report({"INFO"}, note)
         return {"FINISHED"}

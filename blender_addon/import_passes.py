@@ -16,6 +16,7 @@ from .errors import AddonError
 from .focus import layer_depth
 from .passes import Layer, Passes, read_passes
 from .relative_paths import KEY, SOLVE_KEY, absolute, stored_path
+from .same_shot import is_in, remove_group, show_instead, shown_kin
 from .shot_group import Pictures, Timing, build_group
 
 PAINTED_SUFFIX = "_painted"
@@ -33,6 +34,8 @@ class Imported:
     """The group's node in the scene's compositor."""
     notes: tuple[str, ...]
     """What the user should know, a line each."""
+    beside: Any | None = None
+    """Group of other passes of the same solve, which stays the one that is shown."""
 
 
 def import_passes(
@@ -43,10 +46,13 @@ def import_passes(
     match_scene: bool | None = None,
     connect: bool = True,
     solve: Path | None = None,
+    in_place: bool = True,
+    instead_of: Any | None = None,
 ) -> Imported:
     """Build the PullFocus group of a shot and put it into the scene's compositor.
 
-    A shot that the scene shows already is built anew in its place: inputs, keys and paint stay.
+    Passes that the scene shows already are built anew in their place: inputs, keys and paint stay.
+    Other passes of the same solve take the place of those, with the paint that is in them.
 
     Args:
         scene: where it goes.
@@ -55,16 +61,24 @@ def import_passes(
         match_scene: take over size, range and rate; None: the first time only.
         connect: show it in the render where nothing but Render Layers was shown.
         solve: folder of the solve that the passes come from, if it is known.
+        in_place: show them where the scene shows other passes of the same solve.
+        instead_of: group of those, where the caller knows it.
 
     Raises:
         AddonError: no frames, or frames that lack a pass; nothing is changed then.
     """
     first, old = passes.frames[0], _group_of(passes.json, scene)
+    kin = None
+    if old is None:
+        known = instead_of is not None and is_in(scene, instead_of)
+        kin = instead_of if known else shown_kin(scene, passes, solve)
     if start is None:
-        start = first if old is None else int(old[_START])
+        before = old or kin
+        start = first if before is None else int(before[_START])
     timing = Timing(start, first, passes.frames[-1] - first + 1)
     pictures = _pictures(passes, old)
-    group = bpy.data.node_groups.new(f"PullFocus {passes.name}", "CompositorNodeTree")
+    name = f"PullFocus {passes.name}" + (f" ({passes.folder.name})" if kin is not None else "")
+    group = bpy.data.node_groups.new(name, "CompositorNodeTree")
     try:
         build_group(group, passes, pictures, timing)
     except AddonError:
@@ -76,14 +90,20 @@ def import_passes(
         group[SOLVE_KEY] = stored_path(solve)
     elif old is not None and SOLVE_KEY in old:
         group[SOLVE_KEY] = old[SOLVE_KEY]
-    if match_scene or (match_scene is None and old is None):
+    if match_scene or (match_scene is None and old is None and kin is None):
         _match(scene, passes, timing)
     tree = compat.make_compositor(scene)
-    node = _replace(old, group, tree) or _place(tree, group, connect)
+    notes = _notes(scene, passes, pictures)
+    if kin is not None and in_place:
+        notes.append(f"{kin.name} was shown; {group.name} is in its place")
+        return Imported(group, show_instead(scene, kin, group), tuple(notes))
+    if kin is not None:
+        notes.append(f"{kin.name} stays the one that is shown; link {group.name} to see it")
+    node = _replace(old, group, tree) or _place(tree, group, connect and kin is None)
     if old is None and passes.can_pull:
         with contextlib.suppress(AddonError):  # a first layer that no frame shows
             node.inputs["Focus"].default_value = layer_depth(passes, passes.layers[0].name)
-    return Imported(group, node, tuple(_notes(scene, passes, pictures)))
+    return Imported(group, node, tuple(notes), kin)
 
 
 def passes_of(group: Any) -> Passes:
@@ -200,11 +220,7 @@ def _replace(old: Any, group: Any, tree: Any) -> Any | None:
     for node in nodes:
         node.node_tree = group
     old.user_remap(group)  # other scenes, and the panels' choice of a shot
-    images = [other.image for other in old.nodes if other.bl_idname == "CompositorNodeImage"]
-    bpy.data.node_groups.remove(old)
-    for image in set(images):
-        if image is not None and image.users == 0:
-            bpy.data.images.remove(image)
+    remove_group(old)
     group.name = name
     return next((node for node in nodes if node.id_data == tree), nodes[0])
 

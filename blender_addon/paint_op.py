@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from .command import edit_command
 from .editors import show_image
 from .errors import AddonError
-from .import_passes import layer_names, painted_path, passes_of
+from .import_passes import import_passes, layer_names, painted_path, passes_of
 from .job_operator import JobOperator
-from .passes import Layer
+from .passes import Layer, read_passes
 from .preferences import launcher
 from .relative_paths import SOLVE_KEY, absolute, stored_path
+from .same_shot import painted_layers
 from .solve_state import recorded_solve
 from .worker import Job
 
@@ -176,6 +177,12 @@ class PULLFOCUS_OT_propagate(JobOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     layer: _LAYER
+    in_place: BoolProperty(
+        name="Show in Its Place",
+        default=True,
+        description="Show the new passes where the shot is shown, with the same links, settings and"
+        " keys; off: write them, and import nothing",
+    )
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -190,11 +197,24 @@ class PULLFOCUS_OT_propagate(JobOperator, bpy.types.Operator):
         painted = save_paint(layer, image)
         out = layer.atlas.parent.with_name(f"{layer.atlas.parent.name}_painted_{layer.name}")
         command = edit_command(start, solve, layer=layer.name, atlas=str(painted), out=str(out))
-        return Job("Propagate", [command])
+        self._shot = context.scene.pullfocus.shot.name
+        return Job("Propagate", [command], folder=solve)
 
     def finish(self, context: Any, scene: Any, job: Job) -> str:
-        """Say where the passes are."""
-        return f"Wrote {job.results[-1]['first']}; Import Passes shows them"
+        """Show the passes, or say where they are."""
+        first = Path(job.results[-1]["first"])
+        if not self.in_place:
+            return f"Wrote {first}; Import Passes shows them"
+        shot = bpy.data.node_groups.get(self._shot)  # it may have been removed meanwhile
+        left = [] if shot is None else [n for n in painted_layers(shot) if n != self.layer]
+        done = import_passes(
+            scene, read_passes(first.parent), solve=Path(job.folder), instead_of=shot
+        )
+        scene.pullfocus.shot = done.group
+        for note in done.notes:
+            self.report({"INFO"}, note)
+        lost = f"; without the paint on {', '.join(left)}, which is not in them" if left else ""
+        return f"Shows the passes in {first.parent}{lost}"
 
 
 CLASSES = (

@@ -18,10 +18,12 @@ from .preferences import launcher, preferences
 from .worker import Job
 
 
-def _import(scene: Any, job: Job) -> str:
+def _import(operator: Any, scene: Any, job: Job) -> str:
     passes = read_passes(Path(job.results[-1]["passes_json"]))
     done = import_passes(scene, passes, solve=Path(job.folder))
     scene.pullfocus.shot = done.group
+    for note in done.notes:
+        operator.report({"INFO"}, note)
     return f"{passes.name} is ready: {len(passes.frames)} frames, {len(passes.layers)} layers"
 
 
@@ -59,7 +61,7 @@ class PULLFOCUS_OT_solve(JobOperator, bpy.types.Operator):
     def finish(self, context: Any, scene: Any, job: Job) -> str:
         """Import what was baked."""
         scene.pullfocus.restart = False
-        return _import(scene, job)
+        return _import(self, scene, job)
 
 
 class PULLFOCUS_OT_bake(JobOperator, bpy.types.Operator):
@@ -78,7 +80,7 @@ class PULLFOCUS_OT_bake(JobOperator, bpy.types.Operator):
 
     def finish(self, context: Any, scene: Any, job: Job) -> str:
         """Import what was baked."""
-        return _import(scene, job)
+        return _import(self, scene, job)
 
 
 class PULLFOCUS_OT_test(JobOperator, bpy.types.Operator):

@@ -313,7 +313,29 @@ def paint():
     bpy.ops.pullfocus.save_paint(layer="bg")
     saved = bpy.path.abspath(image.filepath)
     scene().pullfocus.solve_path = ORDER["solve"]
+    place, shown = node(), render("live_result", shot, View=0, Focus=0.0)
+    place.inputs["Focus"].default_value += 1.5
+    focus = place.inputs["Focus"].default_value
     exact = bpy.ops.pullfocus.propagate(layer="bg")
+    output = addon("compat").output_socket(addon("compat").compositor_of(scene()))
+    in_place = {
+        "same node": node() == place == output.links[0].from_node,
+        "group": [scene().pullfocus.shot.name, place.node_tree.name, place.label],
+        "passes": addon("import_passes").passes_of(place.node_tree).folder.name,
+        "focus": node().inputs["Focus"].default_value == focus,
+        "nodes": sum(n.type == "GROUP" for n in place.id_data.nodes),
+        "live": shown,
+        "shown": render("exact_result", shot, View=0, Focus=focus - 1.5),
+    }
+    beside = bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"], in_place=False)
+    apart = {
+        "result": sorted(beside),
+        "panels about": scene().pullfocus.shot == place.node_tree,
+        "shown": output.links[0].from_node == place,
+    }
+    extra = next(n for n in place.id_data.nodes if n.type == "GROUP" and n != place)
+    addon("same_shot").remove_group(extra.node_tree)
+    place.id_data.nodes.remove(extra)
     reopened = bpy.ops.pullfocus.import_passes(filepath=ORDER["passes"])
     again = render("painted_again", shot, View=3)
     bpy.ops.pullfocus.reset_paint(layer="bg")
@@ -327,6 +349,9 @@ def paint():
         "reopened": sorted(reopened),
         "exact": sorted(exact),
         "reset": reset,
+        "in place": in_place,
+        "beside": apart,
+        "back": node() == place,
         "groups": [g.name for g in bpy.data.node_groups if g.name.startswith("PullFocus")],
         "no layer": error_of(lambda: bpy.ops.pullfocus.save_paint(layer="sky")),
     }

@@ -207,7 +207,7 @@ def blender(solved: Path):
         "depths": DEPTHS,
         "pick": PICK,
         "square": SQUARE,
-        "group": "PullFocus plate",
+        "group": "PullFocus plate (passes)",
     }
     (solved / "order.json").write_text(json.dumps(order))
     path = os.pathsep.join([str(ROOT / "core"), str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -381,7 +381,22 @@ def test_paint_follows_through_map_uv(results: dict, solved: Path) -> None:
     assert psnr(picture(found["reset"]), before) >= 60
     assert Path(found["saved"]).name == "atlas_bg_painted.exr"
     assert found["own file"] == found["saved"], "saving the image must not hit the atlas as baked"
-    assert found["groups"] == ["PullFocus plate"], "importing again replaces the group"
+    assert found["groups"] == ["PullFocus plate (passes)"], "importing again replaces the group"
+
+
+def test_propagated_passes_take_the_place_of_the_shot(results: dict) -> None:
+    found = held(results, "paint")
+    place = found["in place"]
+    assert place["same node"], "panels, render and links are about one node"
+    assert place["group"] == ["PullFocus plate (passes_painted_bg)"] * 3
+    assert place["passes"] == "passes_painted_bg"
+    assert place["focus"], "settings stay"
+    assert place["nodes"] == 1
+    assert psnr(picture(place["shown"]), picture(place["live"])) >= 34
+    bare = picture(held(results, "pulls")[f"focus {DEPTHS[0]}"])
+    assert psnr(picture(place["shown"]), bare) < 30, "the paint is there"
+    assert found["beside"] == {"result": ["FINISHED"], "panels about": True, "shown": True}
+    assert found["back"], "passes before painting go back to the same place"
 
 
 def test_propagate_finds_the_solve_that_the_passes_name(results: dict, solved: Path) -> None:
