@@ -101,8 +101,14 @@ def import_passes(
         notes.append(f"{kin.name} stays the one that is shown; link {group.name} to see it")
     node = _replace(old, group, tree) or _place(tree, group, connect and kin is None)
     if old is None and passes.can_pull:
+        front = passes.layers[0].name
         with contextlib.suppress(AddonError):  # a first layer that no frame shows
-            node.inputs["Focus"].default_value = layer_depth(passes, passes.layers[0].name)
+            node.inputs["Focus"].default_value = layer_depth(passes, front)
+            notes.insert(
+                0,
+                f"Focus is on {front}, the layer in front, so that it is seen sharp at once;"
+                " Follow Plate 1 shows focus as it was shot",
+            )
     return Imported(group, node, tuple(notes), kin)
 
 

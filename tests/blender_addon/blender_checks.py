@@ -358,6 +358,20 @@ def paint():
 
 
 @check
+def first_note():
+    """What an import says it shows; again, and for a shot that tells no depth."""
+    before, found = scene(), {}
+    bpy.context.window.scene = bpy.data.scenes.new("notes")
+    for name, folder in (("first", "three"), ("again", "three"), ("no depth", "unsigned")):
+        passes = addon("passes").read_passes(ORDER[folder])
+        done = addon("import_passes").import_passes(scene(), passes)
+        held = {socket.name: socket.default_value for socket in done.node.inputs}
+        found[name] = [list(done.notes), held.get("Follow Plate")]
+    bpy.context.window.scene = before
+    return found
+
+
+@check
 def named_solve():
     """Propagate after a plain import, with no solve chosen: passes that name theirs."""
     before, found = scene(), {}

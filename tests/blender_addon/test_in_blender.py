@@ -291,6 +291,16 @@ def test_import_matches_the_scene_and_explains_itself(results: dict) -> None:
     assert found["groups"] == (2 if results["blender"] >= "5" else 1), "nothing is left behind"
 
 
+def test_the_first_import_says_what_is_shown(results: dict) -> None:
+    found = held(results, "first_note")
+    notes, follow = found["first"]
+    assert follow == 0
+    assert notes[0].startswith("Focus is on near, the layer in front, so that")
+    assert "Follow Plate 1 shows focus as it was shot" in notes[0]
+    for later in ("again", "no depth"):
+        assert not any(note.startswith("Focus is on") for note in found[later][0])
+
+
 def test_sharp_view(results: dict, references: dict) -> None:
     assert psnr(picture(held(results, "views")["Sharp"]), references["sharp"]) >= 45
 
