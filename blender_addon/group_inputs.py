@@ -105,7 +105,8 @@ def _lens(passes: Passes) -> list[InputSpec]:
             64.0,
             0,
             64,
-            "Largest circle of confusion, radius in px. Large ones take long",
+            "Largest circle of confusion, radius in px. Time grows with its square: keep it low"
+            " while working",
             "Lens",
         ),
     ]

@@ -120,6 +120,8 @@ class PULLFOCUS_PT_lens(_Compositor, bpy.types.Panel):
         for name in ("Aperture", "Near", "Far", "Max Radius"):
             if name in node.inputs:
                 column.prop(node.inputs[name], "default_value", text=name)
+        # a tooltip alone is found when it was slow already
+        column.label(text="Time grows with its square", icon="TIME")
         iris = node.node_tree.nodes["Iris"]
         for name, own in compat.IRIS.items():
             if name in node.inputs:

@@ -133,6 +133,8 @@ def test_every_view_is_explained_and_names_are_unique(tmp_path: Path) -> None:
         assert spec.low <= spec.value <= spec.high
         assert spec.tip
         assert not spec.tip.endswith(".")
+    (radius,) = (spec for spec in specs if spec.name == "Max Radius")
+    assert "Time grows with its square" in radius.tip
 
 
 @pytest.mark.parametrize("compression", ["zip", "zips", "none"])

@@ -274,6 +274,10 @@ def test_panels_draw(results: dict, check: str) -> None:
     assert ("operator Pick Focus" in drawn["PULLFOCUS_PT_shot"]) == shown
     assert ("prop Aperture" in drawn["PULLFOCUS_PT_lens"]) == shown
     assert ("operator Propagate" in drawn["PULLFOCUS_PT_layers"]) == shown
+    lens = drawn["PULLFOCUS_PT_lens"]
+    if shown:
+        hint = lens.index("label Time grows with its square")
+        assert lens[hint - 1] == "prop Max Radius"
 
 
 def test_import_matches_the_scene_and_explains_itself(results: dict) -> None:
