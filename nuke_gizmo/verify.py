@@ -24,6 +24,8 @@ if str(HERE) not in sys.path:
 
 from pullfocus_nuke.bokeh import ENGINES  # noqa: E402 (beside this file)
 from pullfocus_nuke.importing import import_passes  # noqa: E402
+from pullfocus_nuke.placing import new_node  # noqa: E402
+from pullfocus_nuke.writing import write_exr  # noqa: E402
 
 __all__ = ["main"]
 
@@ -87,7 +89,7 @@ def _row(
     began = time.time()
     try:
         value = _psnr(group, folder / case["golden"], record["margin"])
-        _written(group, path, record["frame"])
+        write_exr(group, path.as_posix(), "rgba", record["frame"], record["frame"])
     except RuntimeError as error:
         return f"{label} error: {error}", False
     seconds = time.time() - began
@@ -128,21 +130,17 @@ def _psnr(group: Any, golden: Path, margin: int) -> float:
     """Return how near the node's picture is to a file inside a margin, dB of a peak of 1."""
     made = []
 
-    def new(kind: str) -> Any:
-        node = nuke.createNode(kind, inpanel=False)
-        made.append(node)
-        return node
+    def new(kind: str, *inputs: Any) -> Any:
+        made.append(new_node(kind, *inputs))
+        return made[-1]
 
     try:
         read = new("Read")
         read["file"].setValue(golden.as_posix())
         read["raw"].setValue(True)
-        apart = new("Merge2")
+        apart = new("Merge2", read, group)
         apart["operation"].setValue("minus")
-        apart.setInput(0, read)
-        apart.setInput(1, group)
-        square = new("Expression")
-        square.setInput(0, apart)
+        square = new("Expression", apart)
         for index, channel in enumerate("rgb"):
             square[f"expr{index}"].setValue(f"{channel}*{channel}")
         size = group["plate_width"].value(), group["plate_height"].value()
@@ -157,19 +155,6 @@ def _decibels(square: Any, width: float, height: float, margin: int) -> float:
     box = (width - 2 * margin, height - 2 * margin)
     means = [sample(c, width / 2.0, height / 2.0, *box) for c in _COLOURS]
     return -10 * math.log10(max(sum(means) / len(means), 1e-12))
-
-
-def _written(group: Any, path: Path, frame: int) -> None:
-    write = nuke.createNode("Write", inpanel=False)
-    try:
-        write.setInput(0, group)
-        write["file"].setValue(path.as_posix())
-        write["file_type"].setValue("exr")
-        write["channels"].setValue("rgba")
-        write["raw"].setValue(True)
-        nuke.execute(write, frame, frame)
-    finally:
-        nuke.delete(write)
 
 
 if __name__ == "__main__":

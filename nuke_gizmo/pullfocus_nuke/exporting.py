@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import nuke
-
 from pullfocus_nuke.bokeh import ZDEFOCUS_SIZE
+from pullfocus_nuke.placing import new_node
 from pullfocus_nuke.refocus_panel import EXPORTS
 from pullfocus_nuke.telling import tell
 
@@ -23,14 +22,13 @@ def create_export(group: Any) -> None:
         tell("Choose first which node depth.Z is for.")
         return
     try:
-        node = nuke.createNode(_CLASSES[kind], inpanel=False)
+        node = new_node(_CLASSES[kind], group)
     except RuntimeError:
         tell(
             f"This Nuke has no {_CLASSES[kind]} node ({EXPORTS[kind]}). depth.Z is set up all the"
             " same; PullFocus's own engines need nothing else."
         )
         return
-    node.setInput(0, group)
     name = group.name()
     size = ZDEFOCUS_SIZE.replace("parent.", name + ".")
     if _CLASSES[kind] == "ZDefocus2":

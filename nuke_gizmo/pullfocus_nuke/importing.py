@@ -13,6 +13,7 @@ import nuke
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.nodes import Gizmo, gizmo_text
 from pullfocus_nuke.passes import Passes, read_passes
+from pullfocus_nuke.placing import new_node, nothing_selected
 from pullfocus_nuke.refocus_gizmo import refocus_gizmo
 from pullfocus_nuke.telling import tell
 
@@ -54,14 +55,15 @@ def make_node(gizmo: Gizmo) -> Any:
     try:
         with os.fdopen(handle, "w") as stream:
             stream.write(gizmo_text(gizmo))
-        # what was pasted is selected, should a version of Nuke not return it
-        return nuke.nodePaste(path.replace("\\", "/")) or nuke.selectedNode()
+        with nothing_selected():
+            # what was pasted is selected, should a version of Nuke not return it
+            return nuke.nodePaste(path.replace("\\", "/")) or nuke.selectedNode()
     finally:
         Path(path).unlink()
 
 
 def _read_node(passes: Passes) -> Any:
-    read = nuke.createNode("Read", inpanel=False)
+    read = new_node("Read")
     read["file"].setValue(passes.pattern)
     for knob, value in (
         ("first", passes.first),

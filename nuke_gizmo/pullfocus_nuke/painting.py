@@ -13,7 +13,9 @@ from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.focus import chosen_pullfocus
 from pullfocus_nuke.importing import make_node
 from pullfocus_nuke.passes import Layer, read_passes
+from pullfocus_nuke.placing import new_node
 from pullfocus_nuke.telling import tell
+from pullfocus_nuke.writing import write_exr
 
 __all__ = ["paint_atlas", "write_atlas"]
 
@@ -34,7 +36,7 @@ def paint_atlas() -> Any:
     if layer is None:
         return None
     names = [one.name for one in passes.layers]
-    read = nuke.createNode("Read", inpanel=False)
+    read = new_node("Read")
     read["file"].setValue(layer.atlas)
     read["raw"].setValue(True)
     read["label"].setValue("atlas of " + layer.name)
@@ -72,16 +74,9 @@ def write_atlas(group: Any) -> None:
         return
     path = str(path) if str(path).endswith(".exr") else f"{path}.exr"
     group["output"].setValue("painted atlas")
-    write = nuke.createNode("Write", inpanel=False)
-    write.setInput(0, group)
-    write["file"].setValue(path)
-    write["file_type"].setValue("exr")
-    write["channels"].setValue("rgb")
-    write["raw"].setValue(True)
-    write["create_directories"].setValue(True)
     frame = nuke.frame()
     try:
-        nuke.execute(write, frame, frame)
+        write_exr(group, path, "rgb", frame, frame)
     except RuntimeError as error:
         tell(f"The atlas was not written to {path}: {str(error).strip()}")
         return

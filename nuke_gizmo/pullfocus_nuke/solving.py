@@ -18,6 +18,7 @@ from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.importing import import_passes
 from pullfocus_nuke.running import Cancelled, run_command
 from pullfocus_nuke.telling import tell
+from pullfocus_nuke.writing import write_exr
 
 __all__ = [
     "Job",
@@ -242,18 +243,10 @@ def write_footage(job: Job) -> None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise GizmoError(f"cannot write to {job.folder}: {error.strerror}") from error
-        write = nuke.createNode("Write", inpanel=False)
         try:
-            write.setInput(0, node)
-            write["file"].setValue(path.replace("####", "%04d"))
-            write["file_type"].setValue("exr")
-            write["channels"].setValue(channels)
-            write["raw"].setValue(True)
-            nuke.execute(write, job.first, job.last)
+            write_exr(node, path.replace("####", "%04d"), channels, job.first, job.last)
         except RuntimeError as error:
             raise GizmoError(f"{node.name()} was not written: {str(error).strip()}") from error
-        finally:
-            nuke.delete(write)
         if not _complete(path, job.first, job.last):
             raise GizmoError(f"{node.name()} was not written to {path}")
 

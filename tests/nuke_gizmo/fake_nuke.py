@@ -11,6 +11,8 @@ from fake_knobs import NODE_KNOBS, FakeKnob
 from nuke_expression import ExpressionFault
 from nuke_script import ScriptNode, evaluated
 
+NO_INPUTS = ("Read", "Input")
+
 
 class FakeNode:
     def __init__(self, nuke, kind, name, group=None):
@@ -230,9 +232,24 @@ class FakeNuke(types.ModuleType):
 
     # nodes
     def createNode(self, kind, knobs="", inpanel=True):
+        behind = self.selectedNodes()
         if kind in self.gizmos:
-            return self._pasted(self.gizmos[kind])[-1]
-        return self._new(kind, knobs)
+            node = self._pasted(self.gizmos[kind])[-1]
+        else:
+            node = self._new(kind, knobs)
+        self._spliced(node, behind)
+        return node
+
+    def _spliced(self, node, behind):
+        """What Nuke does in the node graph: the new node goes behind what is selected."""
+        if self.context:
+            return
+        if behind and node.kind not in NO_INPUTS:
+            for other in self.nodes_by_name.values():
+                other.wires = [node if wire is behind[0] else wire for wire in other.wires]
+            node.setInput(0, behind[0])
+        for other in self.nodes_by_name.values():
+            other["selected"].held = other is node
 
     def _new(self, kind, knobs=""):
         home, group = self._home()
@@ -256,7 +273,10 @@ class FakeNuke(types.ModuleType):
         return name
 
     def nodePaste(self, path):
-        return self._pasted(Path(path).read_text(encoding="ascii"))[-1]
+        behind = self.selectedNodes()
+        node = self._pasted(Path(path).read_text(encoding="ascii"))[-1]
+        self._spliced(node, behind)
+        return node
 
     def scriptReadText(self, text):
         self._pasted(text)
@@ -299,6 +319,8 @@ class FakeNuke(types.ModuleType):
     def delete(self, node):
         home = node.group.children if node.group else self.nodes_by_name
         del home[node.name()]
+        for other in home.values():
+            other.wires = [node.input(0) if wire is node else wire for wire in other.wires]
 
     def allNodes(self, filter=None, group=None):
         home = group.children if group else self._home()[0]

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's picture to EXR files, by a Write that is gone afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nuke
+
+from pullfocus_nuke.placing import new_node
+
+__all__ = ["write_exr"]
+
+
+def write_exr(node: Any, path: str, channels: str, first: int, last: int) -> None:
+    """Render frames of a node to EXR, values as they are; folders are made.
+
+    Args:
+        node: whose picture.
+        path: file, with %04d for the number where there are several.
+        channels: such as rgb.
+        first: frame.
+        last: frame.
+
+    Raises:
+        RuntimeError: Nuke could not render it, or it was stopped.
+    """
+    write = new_node("Write", node)
+    try:
+        write["file"].setValue(path)
+        write["file_type"].setValue("exr")
+        write["channels"].setValue(channels)
+        write["raw"].setValue(True)
+        write["create_directories"].setValue(True)
+        nuke.execute(write, first, last)
+    finally:
+        nuke.delete(write)
