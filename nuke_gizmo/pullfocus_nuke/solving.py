@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
@@ -15,6 +16,7 @@ import nuke
 
 from pullfocus_nuke.command import bake_command, program, rate_text, remember_program, solve_command
 from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.exr_pixels import same_pixels
 from pullfocus_nuke.importing import import_passes
 from pullfocus_nuke.running import Cancelled, run_command
 from pullfocus_nuke.telling import tell
@@ -56,7 +58,8 @@ class Job:
     last: int
     quality: str
     write: bool
-    """Write plate and mattes, even where files are there already."""
+    """Write plate and mattes, even where files are there already; those that do not change stay, so
+    that an earlier solve can go on."""
     restart: bool = False
     """Discard an earlier solve in the folder instead of going on with it."""
 
@@ -81,10 +84,12 @@ def solve() -> threading.Thread | None:
         if job is None:
             return None
         executable = program()
-        write_footage(job)
+        notes = write_footage(job)
     except GizmoError as error:
         tell(str(error))
         return None
+    if notes:
+        tell("\n".join(notes))
     words = solve_command(
         executable,
         job.footage("plate"),
@@ -115,7 +120,8 @@ def run_job(solve_words: Sequence[str], bake_words: Sequence[str], passes: str) 
             " on.",
         )
     except GizmoError as error:
-        _in_main(tell, f"pullfocus: {error}")
+        hint = " (tick Start over in the dialog)" if "--restart" in str(error) else ""
+        _in_main(tell, f"pullfocus: {error}{hint}")
     else:
         _in_main(import_passes, passes)
     finally:
@@ -146,7 +152,7 @@ def _asked() -> Job | None:
     panel.addEnumerationPulldown("Quality", " ".join(QUALITIES))
     panel.addFilenameSearch("Folder", _default_folder(plate))
     # types-nuke spells this one addbooleanCheckBox
-    panel.addBooleanCheckBox("Write plate and mattes again", False)  # type: ignore[attr-defined]
+    panel.addBooleanCheckBox("Write plate and mattes again", True)  # type: ignore[attr-defined]
     panel.addBooleanCheckBox("Start over", False)  # type: ignore[attr-defined]
     if not panel.show():
         return None
@@ -168,7 +174,7 @@ def job_from_answers(
     quality: str,
     folder: str,
     *,
-    write: bool = False,
+    write: bool = True,
     restart: bool = False,
 ) -> Job:
     """Check what was typed.
@@ -227,33 +233,50 @@ def working_space() -> str:
     return _WORKING_SPACES.get(str(knob.value()).lower(), "") if knob is not None else ""
 
 
-def write_footage(job: Job) -> None:
+def write_footage(job: Job) -> list[str]:
     """Write plate and mattes as EXR, in the script's working space.
 
+    Returns:
+        What was not written although it could be old, a line each.
+
     Raises:
-        GizmoError: Nuke could not render them, or it was stopped.
+        GizmoError: Nuke could not render them, or it was stopped; what was there stays.
     """
+    notes = []
     for name, node, channels in [("plate", job.plate, "rgb")] + [
         (name, node, "alpha") for name, node in job.mattes
     ]:
         path = job.footage(name)
-        if not job.write and _complete(path, job.first, job.last):
+        files = _files(path, job.first, job.last)
+        if not job.write and all(file.is_file() for file in files):
+            written = time.localtime(min(file.stat().st_mtime for file in files))
+            date = time.strftime("%Y-%m-%d %H:%M", written)
+            notes.append(f"{name}: using the files of {date}, whatever {node.name()} is now.")
             continue
+        beside = f"{job.folder}/{name}/new.####.exr"
+        fresh = _files(beside, job.first, job.last)
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise GizmoError(f"cannot write to {job.folder}: {error.strerror}") from error
         try:
-            write_exr(node, path.replace("####", "%04d"), channels, job.first, job.last)
+            write_exr(node, beside.replace("####", "%04d"), channels, job.first, job.last)
         except RuntimeError as error:
+            for file in filter(Path.is_file, fresh):
+                file.unlink()
             raise GizmoError(f"{node.name()} was not written: {str(error).strip()}") from error
-        if not _complete(path, job.first, job.last):
+        if not all(file.is_file() for file in fresh):
             raise GizmoError(f"{node.name()} was not written to {path}")
+        for new, file in zip(fresh, files):
+            if same_pixels(new, file):
+                new.unlink()  # pullfocus knows its footage by the files' time
+            else:
+                new.replace(file)
+    return notes
 
 
-def _complete(pattern: str, first: int, last: int) -> bool:
-    frames = range(first, last + 1)
-    return all(Path(pattern.replace("####", f"{frame:04d}")).is_file() for frame in frames)
+def _files(pattern: str, first: int, last: int) -> list[Path]:
+    return [Path(pattern.replace("####", f"{n:04d}")) for n in range(first, last + 1)]
 
 
 def set_program() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Solve from Nuke: footage written, commands run beside, progress, cancelling, failures."""
 
+import dataclasses
 import os
 import signal
 import stat
@@ -15,6 +16,7 @@ from fake_nuke import FakeTask
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus_nuke import command, solving
 from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.exr_pixels import same_pixels
 from pullfocus_nuke.running import Cancelled, run_command
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs here are shell scripts")
@@ -181,7 +183,7 @@ def test_the_program_is_found_and_remembered(tmp_path: Path, monkeypatch) -> Non
         command.program(settings)
 
 
-def market_frames(nuke, node, first: int, last: int) -> None:
+def market_frames(nuke, node, first: int, last: int, gain: float = 1) -> None:
     """What Nuke would render for a Write: the clip, as EXR."""
     import cv2
 
@@ -190,7 +192,7 @@ def market_frames(nuke, node, first: int, last: int) -> None:
         image = cv2.imread(str(CLIP / f"{source}.{frame:04d}.png"), cv2.IMREAD_UNCHANGED)
         data = image.astype(np.float32) / np.iinfo(image.dtype).max
         if source == "alpha":
-            data = data if data.ndim == 2 else data[..., 0]
+            data = gain * (data if data.ndim == 2 else data[..., 0])
             plane = Plane(name="matte", data=data, channels=("A",), half=True)
         else:
             plane = Plane(
@@ -239,13 +241,55 @@ def test_solve_from_nuke_brings_the_passes_back(shot, tmp_path: Path) -> None:
     assert node["focus_layer"].values() == ["fg", "bg"]
     assert FakeTask.latest.progress[-1] == 100
     assert shot.allNodes("Write") == []
-    # the same again goes on with what is there: nothing is written, nothing refused
+    # the same again goes on with what is there: what is written is the same, nothing is refused
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.exr")}
     shot.executed.clear()
     shot.answers = [{"Frames": "1-4", "Quality": "draft"}]
     solving.solve().join(120)
-    assert shot.executed == []
+    assert len(shot.executed) == 2
+    footage = [path for path in times if path.parent.name in ("plate", "fg")]
+    assert {path: path.stat().st_mtime_ns for path in footage} == {p: times[p] for p in footage}
     assert len(shot.allNodes("Group")) == 2
     assert not any("pullfocus:" in message for message in shot.messages)
+    # another roto is never taken for the old one
+    shot.on_execute = lambda node, first, last: market_frames(shot, node, first, last, 0.5)
+    shot.answers = [{"Frames": "1-4", "Quality": "draft"}]
+    solving.solve().join(120)
+    assert "contents of the footage" in shot.messages[-1]
+    assert "tick Start over" in shot.messages[-1]
+
+
+def test_files_that_are_taken_as_they_are_are_named_with_their_date(shot, tmp_path: Path) -> None:
+    job = solving.job_from_answers("Plate", "fg=Roto1", "1-2", "draft", str(tmp_path / "x"))
+    assert job.write
+    assert solving.write_footage(job) == []
+    old = tmp_path / "x" / "fg" / "fg.0001.exr"
+    os.utime(old, (86400 * 365.25 * 40, 86400 * 365.25 * 40))
+    shot.executed.clear()
+    notes = solving.write_footage(dataclasses.replace(job, write=False))
+    assert shot.executed == []
+    assert len(notes) == 2
+    assert "fg: using the files of 2010-01-01" in notes[1]
+    before = old.read_bytes()
+    shot.on_execute = lambda node, first, last: market_frames(shot, node, first, last, 0.5)
+    solving.write_footage(job)
+    assert old.read_bytes() != before
+    assert list((tmp_path / "x").glob("*/new.*")) == []
+
+
+def test_pictures_are_told_apart_and_headers_are_not(tmp_path: Path) -> None:
+    data = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    made = []
+    for index, (values, note) in enumerate([(data, "a"), (data, "longer"), (data * 0.5, "a")]):
+        plane = Plane(name="matte", data=values, channels=("A",), half=True)
+        made.append(tmp_path / f"{index}.exr")
+        write_exr(made[-1], [plane], metadata={"pullfocus/note": note})
+    assert made[0].read_bytes() != made[1].read_bytes()
+    assert same_pixels(made[0], made[1])
+    assert not same_pixels(made[0], made[2])
+    assert not same_pixels(made[0], tmp_path / "none.exr")
+    made[1].write_bytes(b"no EXR")
+    assert not same_pixels(made[1], made[1])
 
 
 def test_a_solve_that_fails_says_why(shot, tmp_path: Path, monkeypatch) -> None:
