@@ -3,17 +3,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 import nuke
 
 from pullfocus_nuke.placing import new_node
 
-__all__ = ["write_exr"]
+__all__ = ["full_size", "write_exr"]
+
+
+@contextmanager
+def full_size() -> Iterator[None]:
+    """Switch proxy mode off for a while: a Write renders small pictures in it."""
+    knob = nuke.root()["proxy"]
+    before = knob.value()
+    knob.setValue(False)
+    try:
+        yield
+    finally:
+        knob.setValue(before)
 
 
 def write_exr(node: Any, path: str, channels: str, first: int, last: int) -> None:
-    """Render frames of a node to EXR, values as they are; folders are made.
+    """Render frames of a node to EXR at full size, values as they are; folders are made.
 
     Args:
         node: whose picture.
@@ -32,6 +45,7 @@ def write_exr(node: Any, path: str, channels: str, first: int, last: int) -> Non
         write["channels"].setValue(channels)
         write["raw"].setValue(True)
         write["create_directories"].setValue(True)
-        nuke.execute(write, first, last)
+        with full_size():
+            nuke.execute(write, first, last)
     finally:
         nuke.delete(write)

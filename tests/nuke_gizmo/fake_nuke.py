@@ -224,10 +224,11 @@ class FakeNuke(types.ModuleType):
         self.root_knobs.all_knobs.update(
             {
                 key: FakeKnob(self.root_knobs, key)
-                for key in ("name", "first_frame", "last_frame", "fps", "workingSpaceLUT")
+                for key in ("name", "first_frame", "last_frame", "fps", "workingSpaceLUT", "proxy")
             }
         )
         self.root_knobs["first_frame"].held = 1
+        self.root_knobs["proxy"].held = False
         self.root_knobs["last_frame"].held = 100
 
     # nodes

@@ -7,6 +7,7 @@ import pytest
 from pullfocus_nuke import exporting, importing, painting, solving
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.placing import new_node
+from pullfocus_nuke.writing import write_exr
 from test_plugin import described
 
 
@@ -97,3 +98,22 @@ def test_a_node_that_is_not_there_leaves_the_selection(nuke, chain) -> None:
     with pytest.raises(RuntimeError, match="Unknown command"):
         new_node("OpenDefocus")
     chain[1]()
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_files_are_written_at_full_size(nuke, proxy: bool) -> None:
+    nuke.root()["proxy"].setValue(proxy)
+    seen = []
+    nuke.on_execute = lambda *_: seen.append(nuke.root()["proxy"].value())
+    write_exr(nuke._new("NoOp"), "x.exr", "rgb", 1, 1)
+    assert seen == [False]
+    assert nuke.root()["proxy"].value() is proxy
+
+    def fails(*_):
+        raise RuntimeError("stopped")
+
+    nuke.on_execute = fails
+    with pytest.raises(RuntimeError, match="stopped"):
+        write_exr(nuke._new("NoOp"), "x.exr", "rgb", 1, 1)
+    assert nuke.root()["proxy"].value() is proxy
+    assert nuke.allNodes("Write") == []
