@@ -9,6 +9,7 @@ import nuke
 
 from pullfocus_nuke.blink import wire_kernels
 from pullfocus_nuke.bokeh import ENGINES
+from pullfocus_nuke.focus import focus_is_known
 from pullfocus_nuke.telling import tell
 
 __all__ = ["changed", "created"]
@@ -25,7 +26,7 @@ def changed(group: Any, knob: Any) -> None:
     """Called when a knob moves."""
     if knob.name() == "engine" and knob.getValue() == 1:
         _choose_blink(group)
-    if knob.name() in ("engine", "focus_mode", "coc_signed", "showPanel"):
+    if knob.name() in ("engine", "focus_mode", "coc_signed", "focus_known", "showPanel"):
         show_what_counts(group)
 
 
@@ -44,10 +45,11 @@ def _choose_blink(group: Any) -> None:
 def show_what_counts(group: Any) -> None:
     """Grey out what has no effect now."""
     if group.knob("focus_mode") is not None:
-        signed = bool(group["coc_signed"].value())
+        signed = focus_is_known(group)
         if not signed and group["focus_mode"].getValue() != 0:
             group["focus_mode"].setValue(0)
-        group["focus_mode"].setEnabled(signed)
+        for name in ("focus_mode", "sample_point", "key_focus"):
+            group[name].setEnabled(signed)
         mode = group["focus_mode"].getValue()
         for name, needed in (
             ("focus_layer", mode == 1),

@@ -10,7 +10,7 @@ import nuke
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.telling import tell
 
-__all__ = ["chosen_pullfocus", "follow", "key_focus", "sample_point"]
+__all__ = ["chosen_pullfocus", "focus_is_known", "follow", "key_focus", "sample_point"]
 
 _FOLLOWED = (
     "focus_depth",
@@ -28,14 +28,26 @@ _FOLLOWED = (
 )
 
 
+def focus_is_known(group: Any) -> bool:
+    """Whether a PullFocus tells near from far, and knows where the plate's focus lies."""
+    known = group.knob("focus_known")  # nodes of earlier versions lack it
+    return bool(group["coc_signed"].value()) and (known is None or bool(known.value()))
+
+
+def _no_depth(group: Any) -> str:
+    if not group["coc_signed"].value():
+        return "Near and far are not told apart in this shot: there is no depth to {}."
+    return "The plate's focus is not known in this shot: there is no depth to {}."
+
+
 def sample_point(group: Any) -> None:
     """Put the depth that is seen at the focus point, in this frame, into a PullFocus."""
     passes = group.input(0)
     if passes is None:
         tell("Connect the passes first: PullFocus > Import passes...")
         return
-    if not group["coc_signed"].value():
-        tell("Near and far are not told apart in this shot: there is no depth to sample.")
+    if not focus_is_known(group):
+        tell(_no_depth(group).format("sample"))
         return
     x, y = group["focus_point"].value()
     width, height = group["plate_width"].value(), group["plate_height"].value()
@@ -54,6 +66,9 @@ def key_focus(group: Any) -> None:
 
     Tangents are flat: between two keys focus eases as `pullfocus refocus` eases it.
     """
+    if not focus_is_known(group):
+        tell(_no_depth(group).format("key"))
+        return
     frame = nuke.frame()
     depth = group["focus_depth"].getValueAt(frame)
     knob = group["focus_value"]
@@ -86,6 +101,9 @@ def follow(group: Any) -> None:
         leader = chosen_pullfocus()
     except GizmoError as error:
         tell(str(error))
+        return
+    if not focus_is_known(leader):
+        tell(_no_depth(leader).format("follow"))
         return
     name = leader.name()
     for knob in _FOLLOWED:

@@ -118,6 +118,8 @@ def apply_passes(group: Any, passes: Passes) -> None:
     else:
         focus.setValue(0)
     group["coc_signed"].setValue(passes.coc_signed)
+    if group.knob("focus_known") is not None:  # nodes of earlier versions lack it
+        group["focus_known"].setValue(bool(passes.focus))
 
 
 def reload(group: Any) -> None:
@@ -150,6 +152,11 @@ def remarks(passes: Passes) -> list[str]:
     if not passes.coc_signed:
         out.append(
             "Near and far are not told apart in this shot: focus can't be pulled, only scaled."
+        )
+    elif not passes.focus:
+        out.append(
+            "The plate's focus is not known in this shot: focus can't be pulled. As shot, near, far"
+            " and aperture scale its own blur."
         )
     elif not passes.depths_known:
         out.append("These passes do not hold the depth of layers: bake them again to focus on one.")

@@ -228,6 +228,15 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             flags=("+STARTLINE",),
         ),
         Knob(
+            6,
+            "focus_known",
+            "focus known",
+            "Whether passes.json holds the plate's focus by frame. Otherwise only 'as shot' is"
+            " meaningful.",
+            True,
+            flags=("-STARTLINE",),
+        ),
+        Knob(
             3, "plate_width", "plate width", "px; keeps radii right in proxy mode. 0: not known.", 0
         ),
         Knob(3, "plate_height", "height", "px.", 0, flags=("-STARTLINE",)),

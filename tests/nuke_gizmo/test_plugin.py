@@ -163,6 +163,29 @@ def test_unsigned_passes_are_only_shown_as_shot(nuke, tmp_path: Path) -> None:
     assert "no depth to sample" in nuke.messages[-1]
 
 
+def test_signed_passes_without_a_focus_are_only_shown_as_shot(nuke, tmp_path: Path) -> None:
+    node = importing.import_passes(str(described(tmp_path / "passes")))
+    node["focus_mode"].setValue("layer")
+    described(tmp_path / "passes", coc_signed=True, lens_curve=None)
+    node["reload_passes"].execute()
+    assert node["focus_mode"].value() == "as shot"
+    buttons = ("focus_mode", "sample_point", "key_focus")
+    assert not any(node[name].enabled for name in buttons)
+    for button, what in (("sample_point", "sample"), ("key_focus", "key")):
+        node[button].execute()
+        assert "focus is not known in this shot: there is no depth to " + what in nuke.messages[-1]
+    lens = nuke.createNode("PullFocusLens")
+    lens["follow"].execute()
+    assert "no depth to follow" in nuke.messages[-1]
+    assert lens["focus_depth"].expressions == {}
+    said = len(nuke.messages)
+    importing.import_passes(str(tmp_path / "passes"))
+    assert "plate's focus is not known" in nuke.messages[said]
+    described(tmp_path / "passes")
+    node["reload_passes"].execute()
+    assert all(node[name].enabled for name in buttons)
+
+
 def test_remarks_name_gaps_lost_atlases_and_other_spaces(nuke, tmp_path: Path) -> None:
     folder = described(tmp_path / "passes", frames=(1001, 1004))
     (folder / "atlas_fg.exr").unlink()
