@@ -73,13 +73,15 @@ def write_atlas(group: Any) -> None:
     if not path:
         return
     path = str(path) if str(path).endswith(".exr") else f"{path}.exr"
+    view, frame = group["output"].value(), nuke.frame()
     group["output"].setValue("painted atlas")
-    frame = nuke.frame()
     try:
         write_exr(group, path, "rgb", frame, frame)
     except RuntimeError as error:
         tell(f"The atlas was not written to {path}: {str(error).strip()}")
         return
+    finally:
+        group["output"].setValue(view)
     if not Path(path).is_file():
         tell(f"The atlas was not written to {path}.")
         return

@@ -346,9 +346,17 @@ def test_the_painted_atlas_is_written_and_used(nuke, group, tmp_path: Path) -> N
     atlas = painting.paint_atlas()
     path = tmp_path / "painted.exr"
     nuke.answers = [str(path)[:-4]]
-    nuke.on_execute = lambda *_: path.touch()
+    atlas["output"].setValue("checker on frames")
+
+    def writes(node, *_):
+        assert node["file"].value() == str(path)
+        assert atlas["output"].value() == "painted atlas"
+        path.touch()
+
+    nuke.on_execute = writes
     atlas["write_atlas"].execute()
     assert nuke.messages == []
+    assert atlas["output"].value() == "checker on frames"
     assert nuke.allNodes("Write") == []
     assert group["bg_paint_file"].value() == str(path)
     assert group["bg_edit"].value() == "painted file"
@@ -356,6 +364,17 @@ def test_the_painted_atlas_is_written_and_used(nuke, group, tmp_path: Path) -> N
     nuke.on_execute = None
     atlas["write_atlas"].execute()
     assert "was not written" in nuke.messages[-1]
+
+    def fails(*_):
+        raise RuntimeError("disk full")
+
+    nuke.answers = [str(tmp_path / "other.exr")]
+    nuke.on_execute = fails
+    atlas["write_atlas"].execute()
+    assert "other.exr: disk full" in nuke.messages[-1]
+    assert nuke.allNodes("Write") == []
+    assert atlas["output"].value() == "checker on frames"
+    assert group["bg_paint_file"].value() == str(path)
 
 
 def test_paint_atlas_without_passes_says_so(nuke) -> None:
