@@ -39,7 +39,6 @@ _WORKING_SPACES = {
     "acescg": "ACEScg",
     "aces - acescg": "ACEScg",
     "linear": "lin_rec709_srgb",
-    "scene_linear": "",
     "linear rec.709 (srgb)": "lin_rec709_srgb",
 }
 
@@ -84,7 +83,7 @@ def solve() -> threading.Thread | None:
         if job is None:
             return None
         executable = program()
-        notes = write_footage(job)
+        notes = [*_space_notes(), *write_footage(job)]
     except GizmoError as error:
         tell(str(error))
         return None
@@ -229,8 +228,22 @@ def _default_folder(plate: Any) -> str:
 
 def working_space() -> str:
     """Return the script's scene-linear space by the name that pullfocus knows, or nothing."""
+    return _WORKING_SPACES.get(_script_space().lower(), "")
+
+
+def _script_space() -> str:
     knob = nuke.root().knob("workingSpaceLUT")
-    return _WORKING_SPACES.get(str(knob.value()).lower(), "") if knob is not None else ""
+    return str(knob.value()) if knob is not None else ""
+
+
+def _space_notes() -> list[str]:
+    """Say where the script's space is one that pullfocus does not know by this name."""
+    if working_space() or not _script_space():
+        return []
+    return [
+        f"pullfocus does not know the working space {_script_space()!r}: footage is taken for"
+        " linear Rec.709 as it is, and the passes come back labelled so."
+    ]
 
 
 def write_footage(job: Job) -> list[str]:

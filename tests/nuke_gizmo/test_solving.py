@@ -211,7 +211,7 @@ def shot(nuke, tmp_path: Path, monkeypatch):
     roto.setName("Roto1")
     nuke.root()["fps"].held = 24.0
     nuke.root()["name"].held = str(tmp_path / "shot.nk")
-    nuke.root()["workingSpaceLUT"].held = "scene_linear"
+    nuke.root()["workingSpaceLUT"].held = "linear"
     nuke.on_execute = lambda node, first, last: market_frames(nuke, node, first, last)
     core = Path(__file__).parents[2]
     real = script(
@@ -362,6 +362,18 @@ def test_answers_that_cannot_be(shot, changes, says) -> None:
 def test_the_working_space_is_told(nuke, space: str, named: str) -> None:
     nuke.root()["workingSpaceLUT"].held = space
     assert solving.working_space() == named
+
+
+def test_a_working_space_that_is_not_known_is_said(shot, tmp_path: Path, monkeypatch) -> None:
+    body = 'print(json.dumps({"event": "error", "text": " ".join(sys.argv)})); sys.exit(2)'
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, body, "failing"))
+    shot.root()["workingSpaceLUT"].held = "ACES2065-1"
+    shot.answers = [{"Frames": "1-2"}]
+    solving.solve().join(60)
+    assert len(shot.messages) == 2
+    assert "does not know the working space 'ACES2065-1'" in shot.messages[0]
+    assert "\n" not in shot.messages[0]
+    assert "--colorspace" not in shot.messages[1]
 
 
 def test_processes_end_with_their_watcher(tmp_path: Path) -> None:
