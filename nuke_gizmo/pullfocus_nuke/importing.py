@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import nuke
 
@@ -160,8 +160,12 @@ def remarks(passes: Passes) -> list[str]:
         )
     elif not passes.depths_known:
         out.append("These passes do not hold the depth of layers: bake them again to focus on one.")
-    if passes.gaps:
-        out.append("Frames {} are not baked.".format(", ".join(map(str, passes.gaps[:5]))))
+    missing = passes.missing()
+    if missing:
+        out.append(
+            f"{len(missing)} of {passes.last - passes.first + 1} frames have no file:"
+            f" {_ranges(missing)}. Bake them too."
+        )
     lost = [layer.atlas for layer in passes.layers if not Path(layer.atlas).is_file()]
     if lost:
         out.append(f"There is no atlas at {lost[0]}: painting is off.")
@@ -173,6 +177,18 @@ def remarks(passes: Passes) -> list[str]:
             " OCIOColorSpace after PullFocus."
         )
     return out
+
+
+def _ranges(frames: Sequence[int], most: int = 5) -> str:
+    """Return rising frame numbers as 1-4, 7, 9-12; what is beyond ``most`` runs is only hinted."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    words = [str(a) if a == b else f"{a}-{b}" for a, b in runs[:most]]
+    return ", ".join(words + (["..."] if len(runs) > most else []))
 
 
 _SAME = (

@@ -61,11 +61,11 @@ class Passes:
         """Last frame number."""
         return self.frames[-1]
 
-    @property
-    def gaps(self) -> tuple[int, ...]:
-        """Frame numbers between first and last that were not baked."""
-        there = set(self.frames)
-        return tuple(f for f in range(self.first, self.last + 1) if f not in there)
+    def missing(self) -> tuple[int, ...]:
+        """Return frame numbers from first to last that have no file; looks at the folder."""
+        folder, name = self.pattern.rsplit("/", 1)
+        there = {path.name for path in Path(folder).glob("*.exr")}
+        return tuple(f for f in range(self.first, self.last + 1) if name % f not in there)
 
 
 def read_passes(path: str) -> Passes:

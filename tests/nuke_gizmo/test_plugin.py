@@ -22,7 +22,7 @@ FOCUS = {"unit": "px_radius", "focus": {"1001": 0.5, "1002": 1.5, "1003": -2.0}}
 
 
 def described(folder: Path, layers=("fg", "bg"), **changes) -> Path:
-    """A passes.json as the core writes it, without frames beside it."""
+    """A passes.json as the core writes it, with empty files beside it."""
     entries = tuple(
         LayerEntry(name, f"atlas_{name}.exr", 90 + i, 70, name == layers[-1])
         for i, name in enumerate(layers)
@@ -41,6 +41,8 @@ def described(folder: Path, layers=("fg", "bg"), **changes) -> Path:
     write_passes_json(folder / "passes.json", Passes(entries, **{**values, **changes}))
     for name in layers:
         (folder / f"atlas_{name}.exr").touch()
+    for frame in changes.get("frames", values["frames"]):
+        (folder / f"shot_v01.{frame}.exr").touch()
     return folder
 
 
@@ -192,11 +194,26 @@ def test_remarks_name_gaps_lost_atlases_and_other_spaces(nuke, tmp_path: Path) -
     nuke.root()["workingSpaceLUT"].held = "ACEScg"
     importing.import_passes(str(folder))
     said = nuke.messages[0]
-    assert "Frames 1002, 1003 are not baked" in said
+    assert "2 of 4 frames have no file: 1002-1003." in said
     assert "atlas_fg.exr" in said
     assert "lin_rec709_srgb, this script works in ACEScg" in said
     nuke.root()["workingSpaceLUT"].held = "linear rec709 (sRGB)"
     assert not any("works in" in line for line in importing.remarks(read_passes(str(folder))))
+
+
+def test_frames_that_are_listed_but_not_there_are_named(nuke, tmp_path: Path, market) -> None:
+    """bake --frames 3 writes one file; passes.json lists the whole solve."""
+    from pullfocus.cli import run
+
+    out = tmp_path / "one"
+    assert run(["bake", str(market / "x.solve"), "--frames", "3", "--out", str(out)]) == 0
+    (note,) = importing.remarks(read_passes(str(out)))
+    assert note == "19 of 20 frames have no file: 1-2, 4-20. Bake them too."
+    folder = described(tmp_path / "100% of it", frames=tuple(range(1, 20)))
+    for frame in range(1, 20, 3):
+        (folder / f"shot_v01.{frame}.exr").rename(folder / f"shot_v01.{frame:04d}.exr")
+    (note,) = importing.remarks(read_passes(str(folder)))
+    assert note.startswith("12 of 19 frames have no file: 2-3, 5-6, 8-9, 11-12, 14-15, ...")
 
 
 @pytest.mark.parametrize(
