@@ -241,8 +241,8 @@ def _space_notes() -> list[str]:
     if working_space() or not _script_space():
         return []
     return [
-        f"pullfocus does not know the working space {_script_space()!r}: footage is taken for"
-        " linear Rec.709 as it is, and the passes come back labelled so."
+        f"pullfocus does not know the working space {_script_space()!r}: footage is solved as it"
+        " is, and the passes come back in the same space without its name."
     ]
 
 
