@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pullfocus_nuke.graph import Graph, parent
-from pullfocus_nuke.nodes import Knob
+from pullfocus_nuke.nodes import Knob, Value
 
 __all__ = [
     "ENGINES",
@@ -30,7 +30,10 @@ _SHAPE = {
     "Rim": "parent.rim<=0?0:max(parent.rim,0.5)",
     "InnerRing": "clamp(parent.inner_ring,0,0.95)",
 }
-_SIZE = {"MaxRadius": "parent.max_radius", "PlateWidth": "parent.plate_width"}
+_SIZE = {
+    "MaxRadius": "parent.max_radius",
+    "PlateWidth": "parent.plate_height>0?parent.plate_width:0",
+}
 _REACH = dict(_SIZE, Squeeze=_SHAPE["Squeeze"])
 KERNEL_WIRES: dict[str, tuple[str, str, dict[str, str]]] = {
     "weights": ("weights", "PullFocusWeights", dict(_SHAPE, **_SIZE)),
@@ -182,11 +185,31 @@ def defocused(graph: Graph, layer: str, source: str, coc: str, at: tuple[float, 
             ("catadioptric_size", parent("parent.inner_ring")),
         ],
     )
-    weights = _kernel(graph, layer, "weights", [coc], (column + 1, row))
+    framed = [
+        _framed(graph, f"{layer}_{what}_frame", one, (column + 2, row + index))
+        for index, (what, one) in enumerate((("coc", coc), ("light", source)))
+    ]
+    weights = _kernel(graph, layer, "weights", [framed[0]], (column + 1, row))
     rows = _kernel(graph, layer, "rows", [weights], (column + 1, row + 1))
     columns = _kernel(graph, layer, "columns", [rows], (column + 1, row + 2))
-    soap = _kernel(graph, layer, "scatter", [source, columns], (column + 1, row + 3))
+    soap = _kernel(graph, layer, "scatter", [framed[1], columns], (column + 1, row + 3))
     return graph.switch(layer + "_defocused", [native, soap], "parent.engine", (column, row + 4))
+
+
+def _framed(graph: Graph, name: str, source: str, at: tuple[float, float]) -> str:
+    """Bring a picture's bounding box to the plate's frame: kernels tell the scale of a proxy by it.
+
+    A Crop's box follows proxies, and is the new bounding box whatever the picture's was.
+    """
+    box = (0, 0, parent("parent.plate_width"), parent("parent.plate_height"))
+    unknown = parent("parent.plate_width<=0||parent.plate_height<=0")
+    knobs: list[tuple[str, Value]] = [
+        ("box", box),
+        ("crop", False),
+        ("intersect", False),
+        ("disable", unknown),
+    ]
+    return graph.add("Crop", name, source, at, knobs)
 
 
 def _kernel(

@@ -111,9 +111,11 @@ def _knobs() -> list[Knob]:
             3,
             "plate_width",
             "plate width",
-            "px; keeps radii right in proxy mode. 0: not known.",
+            "px; keeps radii right in proxy mode. 0: not known. The soap bubble engine leaves out"
+            " what lies outside the plate's frame.",
             0,
         ),
+        Knob(3, "plate_height", "height", "px. 0: not known.", 0, flags=("-STARTLINE",)),
     ]
     knobs += bokeh_knobs()
     knobs += engine_knobs()

@@ -19,6 +19,7 @@ _FOLLOWED = (
     "far",
     "max_radius",
     "plate_width",
+    "plate_height",
     "blades",
     "rotation",
     "roundness",

@@ -24,6 +24,8 @@ class Picture:
     channels: dict[str, np.ndarray]
     width: int
     height: int
+    margin: int = 0
+    """Of its bounding box around the format, px of each side; width and height include it."""
 
     def __getitem__(self, channel: str) -> np.ndarray:
         if channel in self.channels:
@@ -35,7 +37,7 @@ class Picture:
             key: np.broadcast_to(np.float32(value), (self.height, self.width))
             for key, value in channels.items()
         }
-        return Picture({**self.channels, **held}, self.width, self.height)
+        return Picture({**self.channels, **held}, self.width, self.height, self.margin)
 
     def rgba(self) -> np.ndarray:
         return np.stack([self[channel] for channel in RGBA], -1)
@@ -199,9 +201,15 @@ class Interpreter:
 
     def do_Crop(self, node):
         picture = self.source(node, 0)
+        if node["disable"].expressions and self.number(node, "disable"):
+            return picture
         x, y, right, top = (round(self.number(node, "box", i)) for i in range(4))
         assert x == y == 0
-        assert node["reformat"].held is True
+        assert node["reformat"].held is True or node["intersect"].held is False
+        m = picture.margin
+        if m:
+            inside = {k: v[m:-m, m:-m] for k, v in picture.channels.items()}
+            picture = Picture(inside, picture.width - 2 * m, picture.height - 2 * m)
         out = {}
         for name, data in picture.channels.items():
             held = np.zeros((top, right), np.float32)

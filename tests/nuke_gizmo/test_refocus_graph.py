@@ -65,6 +65,19 @@ def test_refocus_is_that_of_the_command(node, core, mode, layer, value, aperture
     assert np.abs(ours["coc.X"] - theirs.coc).mean() < tolerance
 
 
+def test_overscan_does_not_change_the_radii(node, market: Path) -> None:
+    """A picture whose bounding box is larger than the plate's frame blurs as the plate does."""
+    passes = read_picture(market / "passes" / f"plate.{FRAME:04d}.exr")
+    more = {name: np.pad(data, 20, mode="edge") for name, data in passes.channels.items()}
+    wide = Picture(more, passes.width + 40, passes.height + 40, margin=20)
+    inner = node.node("fg_defocused")
+    plain = Interpreter(FRAME).run(inner)
+    over = Interpreter(FRAME, {"passes": wide}).run(inner)
+    inside = slice(over.margin, over.height - over.margin)
+    across = slice(over.margin, over.width - over.margin)
+    np.testing.assert_allclose(over.rgba()[inside, across], plain.rgba(), atol=1e-6)
+
+
 def test_the_sharp_view_is_deep_focus(node, core) -> None:
     theirs = core.frame(index(core), focus=None, lens=NewLens(aperture=0)).colour
     node["output"].setValue("sharp")
