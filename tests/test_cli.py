@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pullfocus import cli
+from pullfocus import cli, cli_solve
 from pullfocus.solve import run as solve_run
 from solve import standin
 
@@ -76,7 +76,7 @@ def standins(monkeypatch):
     """The runner with a toy solver: everything else of the command line is real."""
     monkeypatch.setattr(solve_run, "_make_solver", standin.Solver)
     monkeypatch.setattr(solve_run, "_observe", standin.observe)
-    monkeypatch.setattr(cli, "_settings", toy_settings)
+    monkeypatch.setattr(cli_solve, "_settings", toy_settings)
 
 
 def toy_settings(quality, *, steps=None, seed=None, **others):
@@ -177,7 +177,7 @@ def earlier(footage, tmp_path_factory):
     out = tmp_path_factory.mktemp("earlier") / "x.solve"
     patch.setattr(solve_run, "_make_solver", standin.Solver)
     patch.setattr(solve_run, "_observe", standin.observe)
-    patch.setattr(cli, "_settings", toy_settings)
+    patch.setattr(cli_solve, "_settings", toy_settings)
     assert cli.run([str(a) for a in command(footage, out)]) == 0
     patch.undo()
     return out
@@ -304,11 +304,11 @@ def test_a_solve_whose_footage_moved_is_found_again(standins, footage, tmp_path)
 DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from pullfocus import cli
+from pullfocus import cli, cli_solve
 from pullfocus.solve import run
 from solve import standin
 run._make_solver, run._observe = standin.Solver, standin.observe
-cli._settings = lambda quality, **given: standin.Settings(steps=500, delay_s=0.02)
+cli_solve._settings = lambda quality, **given: standin.Settings(steps=500, delay_s=0.02)
 sys.exit(cli.run(sys.argv[2:]))
 """
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pullfocus.errors import MatteError
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "WeightsOption",
     "frames_text",
     "metric_names",
+    "named_mattes",
     "reporting",
 ]
 
@@ -137,3 +139,18 @@ def metric_names(text: str | None) -> list[str] | None:
 def frames_text(count: int) -> str:
     """Return how many frames, in words."""
     return "1 frame" if count == 1 else f"{count} frames"
+
+
+def named_mattes(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """Read what --matte says.
+
+    Raises:
+        MatteError: it is not of the form NAME=PATH.
+    """
+    mattes = []
+    for text in texts or []:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise MatteError(f"expected --matte NAME=PATH such as fg=matte.####.png, got {text!r}")
+        mattes.append((name, path))
+    return tuple(mattes)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``pullfocus bake``: the command line of writing passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pullfocus.cli_options import (
+    FramesOption,
+    ProgressOption,
+    Report,
+    frames_text,
+    named_mattes,
+    reporting,
+)
+from pullfocus.errors import PullfocusError
+
+__all__ = ["bake"]
+
+
+def bake(
+    folder: Annotated[Path, typer.Argument(metavar="X.solve", help="A solve folder.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the passes.")],
+    keep_plate: Annotated[
+        bool,
+        typer.Option(
+            "--keep-plate/--no-keep-plate",
+            help="Keep the plate's own pixels, grain and all, where it is in focus.",
+        ),
+    ] = True,
+    frames: FramesOption = None,
+    plate: Annotated[
+        str | None, typer.Option(metavar="PLATE", help="Where the plate is now, if it moved.")
+    ] = None,
+    matte: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Where a matte is now, if it moved."),
+    ] = None,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Write the passes of a solve: multi-layer EXR frames, atlases and passes.json."""
+    from pullfocus.solve.folder import locked, read_settings, relocate
+
+    read_settings(folder)  # says so clearly if it is no solve folder
+    if not (folder / "checkpoint.safetensors").exists():
+        raise PullfocusError(f"expected a solve in {folder}, got one without a checkpoint yet")
+    if plate is not None or matte:
+        with locked(folder):
+            relocate(folder, plate=plate, mattes=named_mattes(matte))
+    from pullfocus.bake.bake import bake as bake_passes
+
+    with reporting(progress) as say:
+        report = bake_passes(folder, out, keep_plate=keep_plate, frames=frames, progress=say)
+        if not report.signed:
+            say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
+        say.done(
+            f"baked {frames_text(report.frames)} in {report.seconds:.0f} s: {report.passes_json}",
+            passes_json=str(report.passes_json),
+            frames=report.frames,
+            seconds=report.seconds,
+        )

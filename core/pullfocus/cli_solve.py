@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``pullfocus solve`` and ``pullfocus demo``: the command line of solving a shot."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pullfocus.cli_options import (
+    FramesOption,
+    Preset,
+    PresetOption,
+    ProgressOption,
+    Report,
+    Texture,
+    TextureOption,
+    WeightSet,
+    WeightsOption,
+    named_mattes,
+    reporting,
+)
+from pullfocus.errors import PullfocusError
+from pullfocus.progress import Progress
+
+if TYPE_CHECKING:
+    from pullfocus.solve.run import SolveOutcome
+
+__all__ = ["demo", "solve"]
+
+_COC_AUTO = "auto"
+
+
+class Quality(StrEnum):
+    """How much work goes into a solve."""
+
+    draft = "draft"
+    standard = "standard"
+    high = "high"
+
+
+class Device(StrEnum):
+    """Where a solve computes."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+MatteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=PATH",
+        help="Matte of a layer, front to back, repeated; rough is fine. Without one the whole "
+        "frame is a single layer.",
+    ),
+]
+ShotPath = "Sequence (shot.####.exr, shot.%04d.png), a folder of frames, or a movie."
+
+
+def solve(
+    plate: Annotated[str, typer.Argument(metavar="PLATE", help=f"Misfocused footage. {ShotPath}")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="X.solve", help="Solve folder; an unfinished one goes on."),
+    ],
+    matte: MatteOption = None,
+    preset: PresetOption = Preset.fast,
+    quality: Annotated[
+        Quality | None,
+        typer.Option(help="How much work: a look, a result (default), a better one."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Exactly so many steps, instead of the quality's own number, which ends early "
+            "when nothing more is gained. 0: the fusion of all frames alone, nothing solved.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Spend about this many minutes instead of a number of steps."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Start of the random numbers; same seed, same result.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    colorspace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACE",
+            help="Colour space of the plate, an OCIO name such as srgb_texture, ACEScg or "
+            "arri_logc3_ei800. Default: sRGB for 8-bit stills and movies, scene-linear for EXR.",
+        ),
+    ] = None,
+    working_space: Annotated[
+        str | None,
+        typer.Option(metavar="SPACE", help="Scene-linear space of everything that is written."),
+    ] = None,
+    coc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|PATH",
+            help="auto: start from what the COC network reads off the plate. PATH: known circle of "
+            "confusion, EXR frames, radius in plate pixels. Default: solved from nothing.",
+        ),
+    ] = None,
+    texture: TextureOption = None,
+    weights: WeightsOption = WeightSet.hashing,
+    frames: FramesOption = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="FPS", help="Frames per second, such as 24 or 24000/1001."),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Discard the solve in --out and start over.")
+    ] = False,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Solve a shot: sharp layers, mattes and focus from a plate and its mattes.
+
+    Ctrl-C saves; the same command goes on. Look at preview.png in the solve folder meanwhile.
+    """
+    from pullfocus.solve.inputs import ShotInputs
+    from pullfocus.solve.presets import check_coc
+    from pullfocus.solve.together import solve_together
+
+    if steps is not None and minutes is not None:
+        raise PullfocusError("expected --steps or --minutes, got both")
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise PullfocusError(f"expected --minutes above 0, got {minutes:g}")
+    inputs = ShotInputs(
+        plate=plate,
+        mattes=named_mattes(matte),
+        coc=None if coc == _COC_AUTO else coc,
+        frames=frames,
+        colorspace=colorspace,
+        working_space=working_space,
+        rate=rate,
+    )
+    settings = _settings(
+        quality,
+        preset=preset.value,
+        weights=weights.value,
+        texture=texture,
+        steps=steps,
+        seed=seed,
+    )
+    if coc == _COC_AUTO:
+        if settings.coc != "any":
+            raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
+        settings = dataclasses.replace(settings, coc_network=True)
+    check_coc(settings, given=inputs.coc is not None)
+    shot = inputs.open()
+    _check_device(device)
+    with reporting(progress) as say:
+        outcome = solve_together(
+            shot,
+            out,
+            settings,
+            inputs=inputs,
+            device=device.value,
+            minutes=minutes,
+            until_converged=settings.ends_early and steps is None and minutes is None,
+            restart=restart,
+            progress=say,
+        )
+        if outcome is not None:
+            _end_solve(outcome, say)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results.")] = Path(
+        "demo"
+    ),
+    quality: Annotated[Quality, typer.Option(help="How much work.")] = Quality.standard,
+    progress: ProgressOption = Report.auto,
+) -> None:
+    """Solve, bake and measure the small clip that comes with the source, and show the gain."""
+    from pullfocus.demo import run_demo
+
+    with reporting(progress) as say:
+        outcome = run_demo(out, _settings(quality), progress=say)
+        if outcome is not None:
+            _end_solve(outcome, say)
+
+
+def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
+    """Say how a solve ended; a stop by a signal becomes the exit code."""
+    facts = {
+        "folder": str(outcome.folder),
+        "finished": outcome.finished,
+        "step": outcome.step,
+        "total_steps": outcome.total_steps,
+        "seconds": outcome.seconds,
+        "psnr_reblur": outcome.psnr_reblur,
+        "peak_memory_mb": outcome.peak_memory_mb,
+    }
+    if outcome.stop_signal is not None:
+        name = signal.Signals(outcome.stop_signal).name
+        say.done(
+            f"stopped by {name} at step {outcome.step}; the same command goes on from there",
+            stop_signal=name,
+            **facts,
+        )
+        raise typer.Exit(128 + outcome.stop_signal)
+    reblur = f"reblur {outcome.psnr_reblur:.1f} dB, " if outcome.step else ""
+    say.done(
+        f"solved {outcome.folder}: {outcome.step} steps in {outcome.seconds:.0f} s, "
+        f"{reblur}peak memory {outcome.peak_memory_mb / 1000:.1f} GB\n"
+        f"look at {outcome.folder / 'preview.png'}, "
+        f"then: pullfocus bake {outcome.folder} --out DIR",
+        **facts,
+    )
+
+
+def _settings(
+    quality: Quality | None,
+    *,
+    preset: str = "fast",
+    weights: str = "hashing",
+    texture: Texture | None = None,
+    **overrides: Any,
+) -> Any:
+    """The settings of a preset, with what the user gave put over them."""
+    from pullfocus.solve.presets import preset_settings
+
+    settings = preset_settings(preset, weights=weights, texture=texture, quality=quality)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return dataclasses.replace(settings, **given)
+
+
+def _check_device(device: Device) -> None:
+    if device is Device.cuda:
+        import torch
+
+        if not torch.cuda.is_available():
+            raise PullfocusError(
+                "expected a CUDA device for --device cuda, torch finds none; see: pullfocus doctor"
+            )
