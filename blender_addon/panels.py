@@ -52,6 +52,13 @@ class _Compositor:
         return _in_compositor(context)
 
 
+class _WithShot(_Compositor):
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only with a shot."""
+        return _in_compositor(context) and shot_node(context.scene) is not None
+
+
 class PULLFOCUS_PT_solve(_Compositor, bpy.types.Panel):
     """Solve a shot."""
 
@@ -100,17 +107,12 @@ class PULLFOCUS_PT_shot(_Compositor, bpy.types.Panel):
         draw_focus(layout, context)
 
 
-class PULLFOCUS_PT_lens(_Compositor, bpy.types.Panel):
+class PULLFOCUS_PT_lens(_WithShot, bpy.types.Panel):
     """Aperture and the shape of highlights."""
 
     bl_idname = "PULLFOCUS_PT_lens"
     bl_label = "Lens"
     bl_parent_id = "PULLFOCUS_PT_shot"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a shot."""
-        return _in_compositor(context) and shot_node(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Show it."""
@@ -130,17 +132,12 @@ class PULLFOCUS_PT_lens(_Compositor, bpy.types.Panel):
                 column.prop(iris, own, text=name)
 
 
-class PULLFOCUS_PT_layers(_Compositor, bpy.types.Panel):
+class PULLFOCUS_PT_layers(_WithShot, bpy.types.Panel):
     """What shows of every layer, and its paint."""
 
     bl_idname = "PULLFOCUS_PT_layers"
     bl_label = "Layers"
     bl_parent_id = "PULLFOCUS_PT_shot"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a shot."""
-        return _in_compositor(context) and shot_node(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Show it."""

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pullfocus.bake.motion import interpolated_motion, layer_motion
+from pullfocus.model.formation import frame_mattes
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.checkpoint import replacing
 
@@ -36,17 +37,8 @@ class Flow:
 
 
 def _mattes(model: ShotModel, t: int) -> list[np.ndarray]:
-    """Return each layer's matte over the whole frame, (h, w)."""
-    frame = model.frame_box()
-    mattes = []
-    for layer in model.frame(t, overscan=False):
-        matte = np.zeros((frame.height, frame.width), np.float32)
-        over = layer.box.intersection(frame)
-        if over.width and over.height:
-            rows, columns = over.inside(layer.box)
-            matte[over.inside(frame)] = layer.alpha[0, rows, columns].cpu().numpy()
-        mattes.append(matte)
-    return mattes
+    layers = model.frame(t, overscan=False)
+    return [matte.cpu().numpy() for matte in frame_mattes(layers, model.frame_box())]
 
 
 def _looked_up(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pullfocus.errors import PullfocusError
+from pullfocus.model.formation import frame_mattes
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.colour import plan_colour, to_working_space
@@ -143,14 +144,8 @@ def _mapped(
 
 def _visibility(model: ShotModel, index: int, t: int) -> np.ndarray:
     """Return where a layer is what the frame shows, (h, w) bool."""
-    frame = model.frame_box()
-    seen = np.ones((frame.height, frame.width), bool)
-    layers = model.frame(t, overscan=False)
-    for front, layer in enumerate(layers[: index + 1]):
-        alpha = np.zeros(seen.shape, np.float32)
-        over = layer.box.intersection(frame)
-        if over.width and over.height:
-            rows, columns = over.inside(layer.box)
-            alpha[over.inside(frame)] = layer.alpha[0, rows, columns].cpu().numpy()
-        seen &= (alpha > _VISIBLE) if front == index else (alpha <= _VISIBLE)
-    return seen
+    mattes = frame_mattes(model.frame(t, overscan=False), model.frame_box())
+    seen = mattes[index] > _VISIBLE
+    for front in mattes[:index]:
+        seen &= front <= _VISIBLE
+    return seen.cpu().numpy()

@@ -14,7 +14,15 @@ from torch.nn.functional import pad
 from cuda_lensblur.blur import MAX_RADIUS_PX, scatter_blur
 from pullfocus.model.grid import Box
 
-__all__ = ["LayerFrame", "LensSettings", "composite", "flat_reblur", "reblur", "sharp"]
+__all__ = [
+    "LayerFrame",
+    "LensSettings",
+    "composite",
+    "flat_reblur",
+    "frame_mattes",
+    "reblur",
+    "sharp",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,18 @@ def _placed(image: torch.Tensor, box: Box, frame: Box) -> torch.Tensor:
     y, x = seen.inside(frame)
     border = (x.start, frame.width - x.stop, y.start, frame.height - y.stop)
     return pad(image[:, rows, columns], border)
+
+
+def frame_mattes(layers: list[LayerFrame], frame: Box) -> list[torch.Tensor]:
+    """Return each layer's matte over the whole frame, (h, w) 0..1, 0 where it has nothing."""
+    mattes = []
+    for layer in layers:
+        over = layer.box.intersection(frame)
+        if over.width and over.height:
+            mattes.append(_placed(layer.alpha, layer.box, frame)[0])
+        else:
+            mattes.append(layer.alpha.new_zeros(frame.height, frame.width))
+    return mattes
 
 
 def composite(

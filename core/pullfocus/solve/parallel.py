@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from pullfocus.errors import SolveError
+from pullfocus.solve.solver_like import SolverLike
 
 __all__ = ["ALONE", "Alone", "Leader", "Together", "follow", "world_size"]
 
@@ -94,25 +95,10 @@ class Together(Alone):
         dist.destroy_process_group()
 
 
-class _SolverLike(Protocol):
-    @property
-    def step_index(self) -> int: ...
-    @property
-    def total_steps(self) -> int: ...
-    @property
-    def finished(self) -> bool: ...
-    @property
-    def model(self) -> Any: ...
-    def step(self) -> Any: ...
-    def plan(self, *, steps: int) -> None: ...
-    def state(self) -> dict[str, torch.Tensor]: ...
-    def load_state(self, tensors: dict[str, torch.Tensor]) -> None: ...
-
-
 class Leader:
     """A solver whose steps the other processes take too."""
 
-    def __init__(self, solver: _SolverLike, group: Together) -> None:
+    def __init__(self, solver: SolverLike, group: Together) -> None:
         self._solver = solver
         self._group = group
         self.notes = getattr(solver, "notes", ())
@@ -158,7 +144,7 @@ class Leader:
         self._solver.load_state(tensors)
 
 
-def follow(group: Together, make_solver: Callable[[], _SolverLike]) -> None:
+def follow(group: Together, make_solver: Callable[[], SolverLike]) -> None:
     """Do what the first process does until it is done; for all processes but the first.
 
     Args:

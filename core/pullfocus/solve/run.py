@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pullfocus import __version__
 from pullfocus.errors import SolveError
@@ -33,30 +33,12 @@ from pullfocus.solve.memory import memory_line, peak_memory_mb
 from pullfocus.solve.signals import Stopped, StopSignals
 
 if TYPE_CHECKING:
-    import torch
-
     from pullfocus.shot import Shot
+    from pullfocus.solve.solver_like import SolverLike
 
 __all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
 
 _PREVIEW_SHARE = 0.03  # of the run time
-
-
-class SolverLike(Protocol):
-    """What a run needs of a solver; `pullfocus.solve.solver.Solver` is the one users get."""
-
-    @property
-    def step_index(self) -> int: ...
-    @property
-    def total_steps(self) -> int: ...
-    @property
-    def finished(self) -> bool: ...
-    @property
-    def model(self) -> Any: ...
-    def step(self) -> Any: ...
-    def plan(self, *, steps: int) -> None: ...
-    def state(self) -> dict[str, torch.Tensor]: ...
-    def load_state(self, tensors: dict[str, torch.Tensor]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
