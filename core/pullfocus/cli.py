@@ -82,7 +82,13 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if "torch.distributed" in sys.modules:
+        from pullfocus.solve.parallel import leave, world_size
+
+        if world_size() > 1:
+            leave(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

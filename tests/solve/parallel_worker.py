@@ -12,7 +12,7 @@ import torch.distributed as dist
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pullfocus.model.settings import NetworkSettings
-from pullfocus.solve.parallel import Together
+from pullfocus.solve.parallel import Together, leave
 from pullfocus.solve.presets import preset_settings
 from pullfocus.solve.solver import Solver
 from solve.drawn import COUNT, shot
@@ -48,7 +48,11 @@ def main() -> None:
         "finite": bool(flat.isfinite().all()),
     }
     Path(sys.argv[1], f"{group.rank}.json").write_text(json.dumps(found))
+    # gloo's threads get no turn until Python shuts down, which aborts it unless it is left at once
+    sys.setswitchinterval(1e3)
+    dist.all_reduce(low)
     group.close()
+    leave(0)
 
 
 if __name__ == "__main__":

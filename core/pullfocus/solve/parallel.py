@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from pullfocus.errors import SolveError
 from pullfocus.solve.solver_like import SolverLike
 
-__all__ = ["ALONE", "Alone", "Leader", "Together", "follow", "world_size"]
+__all__ = ["ALONE", "Alone", "Leader", "Together", "follow", "leave", "world_size"]
 
 
 def world_size() -> int:
@@ -164,3 +165,14 @@ def follow(group: Together, make_solver: Callable[[], SolverLike]) -> None:
                 solver.plan(steps=arguments[0])
             else:
                 getattr(solver, name)(*arguments)
+
+
+def leave(code: int) -> NoReturn:
+    """End one of several processes with an exit code, everything it wrote flushed.
+
+    Python does not shut down: gloo's threads may hold the last tensors of a finished exchange, and
+    one that lets go of them then aborts the process, a good solve's exit code with it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
