@@ -58,7 +58,7 @@ def ablate(
     from pullfocus.ablate.sheet import contact_sheet
     from pullfocus.ablate.table import csv_table, markdown_table
     from pullfocus.ablate.variants import parse_variant
-    from pullfocus.solve.checkpoint import replacing
+    from pullfocus.checkpoint import replacing
 
     if steps is not None and seconds is not None:
         raise PullfocusError("expected --steps or --seconds, got both")

@@ -173,8 +173,8 @@ def evaluate_coc(
     import cv2
 
     from pullfocus.bake.folder import made
+    from pullfocus.checkpoint import replacing, write_json
     from pullfocus.coc import evaluation
-    from pullfocus.solve.checkpoint import replacing, write_json
 
     methods = {"network": evaluation.network_method(weights)}
     for text in against or []:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from pullfocus.bake.motion import interpolated_motion, layer_motion
+from pullfocus.checkpoint import replacing
 from pullfocus.model.formation import frame_mattes
 from pullfocus.model.shot_model import ShotModel
-from pullfocus.solve.checkpoint import replacing
 
 __all__ = ["Flow", "shot_flow", "write_flo"]
 

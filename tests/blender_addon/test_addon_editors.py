@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pullfocus.solve import checkpoint
+from pullfocus import checkpoint
 
 from blender_addon.editors import show_image
 from blender_addon.solve_state import FINISHED, NONE, STOPPED, solve_state

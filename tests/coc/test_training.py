@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from pullfocus.checkpoint import load
 from pullfocus.coc.estimate import load_network
 from pullfocus.coc.network import CocEstimate
 from pullfocus.coc.pool import Pool, draw_batch
 from pullfocus.coc.trainer import Stage, Trainer, TrainSettings, coc_loss
 from pullfocus.coc.training import export, read_log, train, trained
 from pullfocus.errors import PullfocusError
-from pullfocus.solve.checkpoint import load
 
 PLAN = TrainSettings(
     stage=Stage.scratch, steps=6, batch=2, crop=32, warmup_steps=2, precision="float32"

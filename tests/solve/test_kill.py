@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pullfocus.solve import checkpoint
+from pullfocus import checkpoint
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"
 DRIVER = """

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pullfocus.solve import checkpoint
+from pullfocus import checkpoint
 from pullfocus.solve.parallel import ALONE, follow
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from pullfocus import checkpoint
 from pullfocus.errors import PlateError, SolveError
 from pullfocus.progress import Progress
-from pullfocus.solve import checkpoint
 from pullfocus.solve.run import run_solve
 from solve import standin
 

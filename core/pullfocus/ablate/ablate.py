@@ -18,12 +18,12 @@ import numpy as np
 
 from pullfocus.ablate.variants import Variant
 from pullfocus.bake.bake import bake, load_solve
+from pullfocus.checkpoint import load_meta, write_json
 from pullfocus.errors import SolveError
 from pullfocus.evaluate.report import evaluate
 from pullfocus.evaluate.truth import open_truth
 from pullfocus.model.colour import to_display
 from pullfocus.progress import Progress
-from pullfocus.solve.checkpoint import load_meta, write_json
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 

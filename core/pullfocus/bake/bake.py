@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pullfocus import __version__
+from pullfocus import __version__, checkpoint
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.folder import made
 from pullfocus.bake.frame import Repainted, frame_planes
@@ -25,7 +25,6 @@ from pullfocus.observe.observe import observe
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import parse_frames, range_text
 from pullfocus.shot import Shot
-from pullfocus.solve import checkpoint
 from pullfocus.solve.folder import read_settings, reopen_shot
 from pullfocus.solve.settings import settings_from_record
 from pullfocus.solve.solver import load_model

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+from pullfocus.checkpoint import replacing
 from pullfocus.coc.dataset import compose
 from pullfocus.coc.evaluation import HELD_SEED
 from pullfocus.coc.network import CocEstimate
@@ -19,8 +20,7 @@ from pullfocus.coc.tiles import load_bank
 from pullfocus.coc.trainer import Stage, TrainSettings
 from pullfocus.coc.training import LOG, WEIGHTS, export, read_log, train, trained
 from pullfocus.progress import Progress
-from pullfocus.solve.checkpoint import replacing
-from pullfocus.solve.signals import Stopped, StopSignals
+from pullfocus.signals import Stopped, StopSignals
 
 __all__ = ["loss_plot", "prediction_sheet", "run_training"]
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pullfocus.checkpoint import load, save, write_json
 from pullfocus.coc.network import CocEstimate, CocNetwork, DeblurNetwork
 from pullfocus.coc.pool import Batch, Pool, draw_batch
 from pullfocus.coc.trainer import Stage, Trainer, TrainSettings
 from pullfocus.errors import PullfocusError
-from pullfocus.solve.checkpoint import load, save, write_json
 
 __all__ = ["export", "measure", "read_log", "train", "trained"]
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullfocus import __version__
+from pullfocus.checkpoint import write_json
 from pullfocus.errors import MatteError, PlateError, PullfocusError, SolveError
-from pullfocus.solve.checkpoint import write_json
 from pullfocus.solve.inputs import OPTIONS, PATHS, ShotInputs
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pullfocus.checkpoint import replacing
 from pullfocus.errors import SolveError
-from pullfocus.solve.checkpoint import replacing
 
 __all__ = ["SolveLog", "repair_log"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from pullfocus.solve.checkpoint import replacing
+from pullfocus.checkpoint import replacing
 
 if TYPE_CHECKING:
     import torch

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pullfocus import __version__
+from pullfocus import __version__, checkpoint
 from pullfocus.errors import SolveError
 from pullfocus.progress import Progress
-from pullfocus.solve import checkpoint
+from pullfocus.signals import Stopped, StopSignals
 from pullfocus.solve.budget import Budget
 from pullfocus.solve.convergence import Convergence
 from pullfocus.solve.folder import (
@@ -30,7 +30,6 @@ from pullfocus.solve.folder import (
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.log import SolveLog, repair_log
 from pullfocus.solve.memory import memory_line, peak_memory_mb
-from pullfocus.solve.signals import Stopped, StopSignals
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from pullfocus import checkpoint
 from pullfocus.errors import SolveError
-from pullfocus.solve import checkpoint
 from safetensors.torch import save_file
 
 
