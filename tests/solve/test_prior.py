@@ -91,6 +91,6 @@ def test_a_solve_starts_there_and_is_held(monkeypatch: pytest.MonkeyPatch) -> No
     box = held.model.frame_box()
     with torch.no_grad():
         assert float(held.model.radius(0, 0, box)[24, 40]) == pytest.approx(5, abs=0.2)
-        assert float(blind.model.radius(0, 0, box)[24, 40]) < 1
+        assert float(blind.model.radius(0, 0, box)[24, 40]) < 2
     assert {"coc network card", "coc network bg"} <= set(held.step().terms)
     assert not {"coc network card", "coc network bg"} & set(blind.step().terms)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real solver on small shots whose blur shares none of its code."""
 
+import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from pullfocus.errors import SolveError
+from pullfocus.model.grid import Box
 from pullfocus.observe.observed import Observed
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.solve.settings import SolveSettings
@@ -26,7 +29,7 @@ def plate_psnr(observed: Observed, t: int, sharp: np.ndarray) -> float:
     return -10 * math.log10(float(np.square(error).mean()))
 
 
-def solved(observed: Observed, **settings: float) -> Solver:
+def solved(observed: Observed, **settings: Any) -> Solver:
     solver = Solver(observed, SolveSettings(**({"steps": 150} | settings)))
     while not solver.finished:
         solver.step()
@@ -57,6 +60,17 @@ def test_three_layers_find_their_own_focus() -> None:
         found = [middle(solver, layer, t, at) for t in range(COUNT)]
         error = np.sqrt(np.mean(np.square(np.subtract(found, radii[layer]))))
         assert error < 0.6, (layer, found)
+
+
+def test_a_layer_that_is_never_in_focus_is_found_from_above() -> None:
+    """From below the solve makes do with a blurred atlas: about 1 px where 6 are true."""
+    radii = [[6.0, 5.5, 5.0, 4.5, 4.5, 5.0], [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]]
+    observed = shot([(slice(14, 50), slice(24, 72))], radii)
+    above = dataclasses.replace(SolveSettings().model, coc_start_px=8 * 512 / WIDTH)
+    solver = solved(observed, steps=500, model=above)
+    with torch.no_grad():
+        found = [float(solver.model.radius(0, t, Box(24, 14, 48, 36)).mean()) for t in range(COUNT)]
+    assert found == pytest.approx(radii[0], abs=0.25)
 
 
 def test_a_given_coc_is_used_as_it_is_and_wins() -> None:

@@ -53,8 +53,9 @@ class ModelSettings:
     """Spacing of each frame's own matte correction."""
     matte_growth_px: float = 8.0
     """How far the solve may grow a matte."""
-    coc_start_px: float = 1.5
-    """Radius before anything is known."""
+    coc_start_px: float = 8.0
+    """Radius before anything is known. Too large shows at once; a small one makes do with a blurred
+    atlas, and a layer that is never in focus stays so."""
     overscan_px: float = 24.0
     """How far past the frame's edge lattices reach."""
     largest_atlas: int = 8192
