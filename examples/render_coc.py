@@ -10,7 +10,7 @@ without depth of field, with depth, and through 5 apertures x 5 focus distances 
 | file | what |
 |---|---|
 | scene_0007/sharp.exr | no depth of field: R G B, and planar depth in ViewLayer.Depth.Z, metres |
-| scene_0007/a0_f3.exr | third aperture, fourth focus distance, scene-linear |
+| scene_0007/a0_f3.exr | first aperture, fourth focus distance, scene-linear |
 | scene_0007/lens.json | focal length, sensor, every variant's f-number and focus distance |
 
 The radius of a pixel at depth z is 0.5 A |1/D - 1/z| f px, A = lens / f-number (planar D and z);

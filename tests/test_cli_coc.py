@@ -112,9 +112,16 @@ def test_train_then_evaluate(tiles: Path, tmp_path: Path, capfd) -> None:
         (["evaluate-coc", "--out", "{tmp}"], "expected something to measure on"),
         (["evaluate-coc", "--out", "{tmp}", "--against", "x"], "expected --against NAME=FILE"),
         (["train-coc", "--tiles", "{tmp}", "--out", "{tmp}/a"], "expected sharp tiles in"),
-        (["train-coc", "--tiles", "t", "--out", "o", "--device", "tpu"], "--device cpu or cuda"),
+        (
+            ["train-coc", "--tiles", "t", "--out", "o", "--device", "tpu"],
+            "not one of 'cpu', 'cuda'",
+        ),
+        (["train-coc", "--tiles", "t", "--out", "o", "--rate", "-1"], "'--rate'"),
+        (["train-coc", "--tiles", "t", "--out", "o", "--stage", "tuned"], "folder of a deblur"),
+        (["evaluate-coc", "--out", "{tmp}", "--against", "network=x"], "network is taken"),
+        (["evaluate-coc", "--out", "o", "--clip", "a/x", "--clip", "b/x"], "got x twice"),
     ],
-    ids=["nothing to measure", "against", "no tiles", "device"],
+    ids=["nothing", "against", "no tiles", "device", "rate", "encoder", "name", "clips"],
 )
 def test_bad_input_is_one_line(
     arguments: list[str], said: str, weights: Path, tmp_path: Path, capfd

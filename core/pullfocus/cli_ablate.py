@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import (
+    Device,
+    DeviceOption,
     FramesOption,
     MetricsOption,
     ProgressOption,
     Report,
     WeightSet,
     WeightsOption,
+    check_device,
     metric_names,
     reporting,
 )
@@ -48,6 +51,7 @@ def ablate(
     ] = None,
     weights: WeightsOption = WeightSet.hashing,
     frames: FramesOption = None,
+    device: DeviceOption = Device.cpu,
     metrics: MetricsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
@@ -62,6 +66,7 @@ def ablate(
 
     if steps is not None and seconds is not None:
         raise PullfocusError("expected --steps or --seconds, got both")
+    check_device(device)
     variants = [
         parse_variant(text.strip(), tuple(put or ()), weights=weights.value)
         for text in presets.split(",")
@@ -74,6 +79,7 @@ def ablate(
             steps=steps,
             seconds=seconds,
             frames=frames,
+            device=device.value,
             metrics=metric_names(metrics),
             progress=say,
         )

@@ -12,7 +12,15 @@ from typing import Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, reporting
+from pullfocus.cli_options import (
+    Device,
+    DeviceOption,
+    FramesOption,
+    ProgressOption,
+    Report,
+    check_device,
+    reporting,
+)
 from pullfocus.errors import PullfocusError
 
 __all__ = ["coc", "evaluate_coc", "train_coc"]
@@ -106,9 +114,11 @@ def train_coc(
     pictures: Annotated[int, typer.Option(min=1, help="Pictures to compose.")] = 12000,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the stage.")] = 6000,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 8,
-    rate: Annotated[float, typer.Option(help="Largest rate of AdamW; it follows a cosine.")] = 1e-3,
+    rate: Annotated[
+        float, typer.Option(min=1e-9, help="Largest rate of AdamW; it follows a cosine.")
+    ] = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Start of the random numbers.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: DeviceOption = Device.cpu,
     float32: Annotated[
         bool, typer.Option("--float32", help="No bfloat16: for processors without it.")
     ] = False,
@@ -118,13 +128,7 @@ def train_coc(
     from pullfocus.coc.session import run_training
     from pullfocus.coc.trainer import Stage, TrainSettings
 
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise PullfocusError("expected a CUDA device for --device cuda, torch finds none")
-    elif device != "cpu":
-        raise PullfocusError(f"expected --device cpu or cuda, got {device}")
+    check_device(device)
     settings = TrainSettings(
         stage=Stage(stage.value),
         steps=steps,
@@ -142,7 +146,7 @@ def train_coc(
             pictures=pictures,
             renders=renders,
             encoder=encoder,
-            device=device,
+            device=device.value,
             progress=say,
         )
     if code:
@@ -181,6 +185,8 @@ def evaluate_coc(
         name, equals, path = text.partition("=")
         if not (name and equals and path):
             raise PullfocusError(f"expected --against NAME=FILE, got {text!r}")
+        if name in (*methods, evaluation.CLASSICAL, evaluation.CONSTANT):
+            raise PullfocusError(f"expected another name for --against {text}: {name} is taken")
         methods[name] = evaluation.network_method(Path(path))
     sets: dict[str, Callable[[], Iterator[evaluation.Case]]] = {}
     if tiles is not None:
@@ -188,6 +194,8 @@ def evaluate_coc(
     if renders is not None:
         sets["rendered"] = partial(evaluation.rendered_cases, renders)
     for folder in clip or []:
+        if folder.name in sets:
+            raise PullfocusError(f"expected clips of different names, got {folder.name} twice")
         sets[folder.name] = partial(evaluation.clip_cases, folder)
     if not sets:
         raise PullfocusError("expected something to measure on: --tiles, --renders or --clip")

@@ -12,10 +12,12 @@ from typing import Annotated
 
 import typer
 
-from pullfocus.errors import MatteError
+from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
 __all__ = [
+    "Device",
+    "DeviceOption",
     "FramesOption",
     "MetricsOption",
     "Preset",
@@ -26,6 +28,7 @@ __all__ = [
     "TextureOption",
     "WeightSet",
     "WeightsOption",
+    "check_device",
     "frames_text",
     "metric_names",
     "named_mattes",
@@ -39,6 +42,13 @@ class Report(StrEnum):
     auto = "auto"
     plain = "plain"
     json = "json"
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    cpu = "cpu"
+    cuda = "cuda"
 
 
 class Preset(StrEnum):
@@ -68,6 +78,7 @@ class WeightSet(StrEnum):
     paper = "paper"
 
 
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
 PresetOption = Annotated[
     Preset,
     typer.Option(
@@ -134,6 +145,21 @@ def metric_names(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
+
+
+def check_device(device: Device) -> None:
+    """Check that torch finds the device.
+
+    Raises:
+        PullfocusError: it does not.
+    """
+    if device is Device.cuda:
+        import torch
+
+        if not torch.cuda.is_available():
+            raise PullfocusError(
+                "expected a CUDA device for --device cuda, torch finds none; see: pullfocus doctor"
+            )
 
 
 def frames_text(count: int) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pullfocus.cli_options import (
+    Device,
+    DeviceOption,
     FramesOption,
     Preset,
     PresetOption,
@@ -21,6 +23,7 @@ from pullfocus.cli_options import (
     TextureOption,
     WeightSet,
     WeightsOption,
+    check_device,
     named_mattes,
     reporting,
 )
@@ -41,13 +44,6 @@ class Quality(StrEnum):
     draft = "draft"
     standard = "standard"
     high = "high"
-
-
-class Device(StrEnum):
-    """Where a solve computes."""
-
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 MatteOption = Annotated[
@@ -88,7 +84,7 @@ def solve(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Start of the random numbers; same seed, same result.")
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    device: DeviceOption = Device.cpu,
     colorspace: Annotated[
         str | None,
         typer.Option(
@@ -156,7 +152,7 @@ def solve(
         settings = dataclasses.replace(settings, coc_network=True)
     check_coc(settings, given=inputs.coc is not None)
     shot = inputs.open()
-    _check_device(device)
+    check_device(device)
     with reporting(progress) as say:
         outcome = solve_together(
             shot,
@@ -232,13 +228,3 @@ def _settings(
     settings = preset_settings(preset, weights=weights, texture=texture, quality=quality)
     given = {name: value for name, value in overrides.items() if value is not None}
     return dataclasses.replace(settings, **given)
-
-
-def _check_device(device: Device) -> None:
-    if device is Device.cuda:
-        import torch
-
-        if not torch.cuda.is_available():
-            raise PullfocusError(
-                "expected a CUDA device for --device cuda, torch finds none; see: pullfocus doctor"
-            )

@@ -75,6 +75,11 @@ def test_a_variant_that_needs_the_true_coc_says_so_at_once(clip: Path, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_clips_of_one_name_are_refused(clip: Path, tmp_path) -> None:
+    with pytest.raises(SolveError, match="clips of different names"):
+        ablate([clip, clip], [parse_variant("fast", weights="lna")], tmp_path)
+
+
 def test_steps_or_seconds(clip: Path, tmp_path, capfd) -> None:
     command = ["ablate", clip, "--out", tmp_path / "x", "--steps", "3", "--seconds", "4"]
     assert cli.run([str(c) for c in command]) == 2

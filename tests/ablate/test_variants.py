@@ -29,6 +29,7 @@ def test_own_fields_win_over_those_for_all() -> None:
     both = parse_variant("paper:seed=2", ("seed=1", "coc_rate=0.5"), weights="paper").settings
     assert (both.seed, both.coc_rate) == (2, 0.5)
     assert parse_variant("paper:weights=lna", weights="paper").settings.points.flow == 5
+    assert parse_variant("paper", ("weights=lna",), weights="paper").settings.points.flow == 5
 
 
 def test_folders_are_told_apart_and_safe() -> None:
@@ -46,6 +47,8 @@ def test_folders_are_told_apart_and_safe() -> None:
         ("paper:coc_rate=fast", "a number for coc_rate"),
         ("paper:mixed_precision=maybe", "true or false"),
         ("paper:model=1", "got model"),
+        ("paper:reblur=layred", "reblur of layered, flat, none, got 'layred'"),
+        ("paper:start=fussion", "got 'fussion'"),
     ],
 )
 def test_bad_variants_are_one_line(text: str, said: str) -> None:

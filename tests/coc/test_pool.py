@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from pullfocus.coc.dataset import Sample
-from pullfocus.coc.pool import Pool, draw_batch, write_pool
+from pullfocus.coc.pool import Pool, claim, draw_batch, write_pool
 from pullfocus.errors import PullfocusError
 
 
@@ -53,6 +53,15 @@ def test_shards_that_are_there_are_kept(tmp_path, samples: list[Sample]):
     write_pool(tmp_path, make, 250)
     assert made[200:] == list(range(200))
     assert len(Pool(tmp_path)) == 400
+
+
+def test_a_pool_of_other_pictures_is_refused(tmp_path, samples: list[Sample]):
+    write_pool(tmp_path, lambda index: samples[0], 400)
+    claim(tmp_path, {"tiles": "a", "settings": "b"})
+    claim(tmp_path, {"tiles": "a"})
+    with pytest.raises(PullfocusError, match="of the tiles that was given"):
+        claim(tmp_path, {"tiles": "other"})
+    assert len(Pool(tmp_path, range(1))) == 200
 
 
 def test_no_pool_is_one_clear_line(tmp_path):

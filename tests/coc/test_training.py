@@ -79,6 +79,23 @@ def test_other_settings_are_refused_but_more_steps_are_not(pool: Pool, tmp_path:
         train(tmp_path, other, [(pool, 1.0)], pool)
 
 
+def test_other_pictures_are_refused(pool: Pool, tmp_path: Path):
+    train(
+        tmp_path, TrainSettings(**{**PLAN.__dict__, "steps": 1}), [(pool, 1.0)], pool, made_of="a"
+    )
+    with pytest.raises(PullfocusError, match="expected made_of 'a'"):
+        train(tmp_path, PLAN, [(pool, 1.0)], pool, made_of="b")
+
+
+def test_a_loss_that_is_not_a_number_ends_it_with_the_state_before(pool: Pool):
+    blurred, sharp, radius = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)
+    trainer = Trainer(PLAN, lambda step: (blurred, sharp, radius * float("nan")))
+    before = {k: v.clone() for k, v in trainer.state().items()}
+    with pytest.raises(PullfocusError, match="step 0: expected a finite loss"):
+        trainer.step()
+    assert all(torch.equal(before[k], v) for k, v in trainer.state().items())
+
+
 def test_it_learns_a_batch_by_heart(pool: Pool):
     settings = TrainSettings(**{**PLAN.__dict__, "steps": 40, "warmup_steps": 5})
     batch = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)

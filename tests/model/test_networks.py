@@ -59,8 +59,8 @@ def test_perceptrons_have_the_sizes_of_the_paper() -> None:
     alpha = Perceptron(3, 1, layers=8, width=256, octaves=5)
     assert weights(alpha)[0] == (256, 30)
     assert len(weights(alpha)) == 8
-    atlas = Perceptron(2, 3, layers=8, width=256, octaves=10, skips=(4, 7))
-    assert [w[1] for w in weights(atlas)] == [40, 256, 256, 296, 256, 256, 296, 256]
+    atlas = Perceptron(2, 3, layers=8, width=256, octaves=10, skips=(5, 8))
+    assert [w[1] for w in weights(atlas)] == [40, 256, 256, 256, 296, 256, 256, 296]
 
 
 def test_recomputed_layers_have_the_same_values_and_gradients(monkeypatch) -> None:

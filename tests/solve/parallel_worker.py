@@ -11,11 +11,16 @@ import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from pullfocus.errors import SolveError
 from pullfocus.model.settings import NetworkSettings
 from pullfocus.solve.parallel import Together, leave
 from pullfocus.solve.presets import preset_settings
 from pullfocus.solve.solver import Solver
 from solve.drawn import COUNT, shot
+
+
+def broken(*arguments: object) -> torch.Tensor:
+    raise ValueError("a lattice that is not a number")
 
 
 def main() -> None:
@@ -39,7 +44,15 @@ def main() -> None:
     low, high = flat.clone(), flat.clone()
     dist.all_reduce(low, dist.ReduceOp.MIN)
     dist.all_reduce(high, dist.ReduceOp.MAX)
+    if group.rank:
+        solver.model.reblur = broken  # type: ignore[method-assign]
+    try:
+        solver.step()
+        diverged = False
+    except SolveError:
+        diverged = True
     found = {
+        "diverged": diverged,
         "mean": gradient.flatten().tolist(),
         "agreed": agreed,
         "frames": seen,

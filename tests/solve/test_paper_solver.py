@@ -94,7 +94,7 @@ def test_presets_are_what_the_paper_compares() -> None:
     assert kinds == {
         "fast": ("texels", "layered", "any"),
         "paper": ("decoder", "flat", "any"),
-        "lna": ("network", "none", "any"),
+        "lna": ("network", "none", "none"),
         "lna-reblur": ("network", "flat", "any"),
         "paper-no-coc": ("decoder", "flat", "none"),
         "paper-coc-given": ("decoder", "flat", "given"),
@@ -102,6 +102,11 @@ def test_presets_are_what_the_paper_compares() -> None:
     paper = preset_settings("paper", weights="paper")
     assert (paper.steps, paper.network_rate) == (50_000, 1e-4)
     assert (paper.points.flow, paper.points.sparsity, paper.points.rigidity) == (1.5, 100, 0.5)
+    assert (paper.points.matte_flow, paper.points.matte_start) == (4.9, 200)
+    assert [n for n, s in PRESETS.items() if s.coc_network] == ["paper"]
+    both = [preset_settings(n, weights=w) for n, w in (("fast", "lna"), ("paper", "lna"))]
+    fast, scaled = (s.coc_prior_weight / (s.l1_weight + s.structure_weight) for s in both)
+    assert scaled == pytest.approx(fast)
     assert paper.l1_weight + paper.structure_weight == pytest.approx(0.3)
     assert preset_settings("fast", texture="decoder").model.texture == "decoder"
 
@@ -142,6 +147,8 @@ def test_every_preset_steps_and_logs_every_term(
     expected |= {"l2", "gradient"} if name == "lna" else {"l1", "structure"}
     if name in ("paper", "lna-reblur"):
         expected |= {f"{t} {n}" for t in ("coc", "coc small", "coc time") for n in ("layer0", "bg")}
+    if name == "paper":
+        expected |= {"coc network layer0", "coc network bg"}
     assert set(terms) == expected
     assert sum(terms.values()) == pytest.approx(reports[0].loss, rel=1e-5)
     assert all(math.isfinite(v) for report in reports for v in report.terms.values())
@@ -266,7 +273,7 @@ def test_three_layers_have_a_matte_each_but_the_last() -> None:
     names = ("layer0", "layer1", "bg")
     for term, layers in (("flow", names), ("sparsity", names[:2]), ("matte start", names[:2])):
         assert {f"{term} {layer}" for layer in layers} <= set(reports[0].terms)
-        assert f"{term} bg" in reports[0].terms or layers == names[:2]
+        assert (f"{term} bg" in reports[0].terms) == (layers == names)
     noises = [layer.texture.noise for layer in solver.model.layers]
     assert not torch.equal(noises[0], noises[1])
     with torch.no_grad():

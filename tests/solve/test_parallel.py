@@ -69,6 +69,7 @@ def test_gradients_are_averaged_and_processes_stay_together(tmp_path: Path) -> N
         assert found["agreed"] == [True, False]
         assert found["apart"] == 0
         assert found["finite"]
+        assert found["diverged"]  # one process broke, none waits for the other
     assert first["losses"] != second["losses"]
     both = first["frames"] + second["frames"]
     assert sorted(both) == list(range(6))  # three steps of two frames are one pass

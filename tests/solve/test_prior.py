@@ -53,7 +53,7 @@ def test_a_lattice_takes_on_what_is_known_and_is_smooth_elsewhere() -> None:
     x = np.broadcast_to(np.linspace(1, 6, WIDTH, dtype=np.float32), (HEIGHT, WIDTH))
     known = np.zeros((HEIGHT, WIDTH), np.float32)
     known[:, :50] = 1
-    raw, trust = fit_lattice(coc, x, known, 2)
+    raw, trust = fit_lattice(coc, x, known, 2, 3.0)
     with torch.no_grad():
         coc.lattice[1] = raw
         found = coc(1, Box(0, 0, WIDTH, HEIGHT, 0)).numpy()
@@ -65,7 +65,7 @@ def test_a_lattice_takes_on_what_is_known_and_is_smooth_elsewhere() -> None:
 
 def test_where_nothing_is_known_the_start_stays() -> None:
     nothing = np.zeros((HEIGHT, WIDTH), np.float32)
-    raw, trust = fit_lattice(lattice(), nothing, nothing, 2)
+    raw, trust = fit_lattice(lattice(), nothing, nothing, 2, 1.5)
     torch.testing.assert_close(torch.nn.functional.softplus(raw), torch.full_like(raw, 1.5))
     assert float(trust.max()) == 0
 

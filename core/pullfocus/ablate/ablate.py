@@ -49,6 +49,7 @@ def ablate(
     steps: int | None = None,
     seconds: float | None = None,
     frames: str | None = None,
+    device: str = "cpu",
     metrics: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> list[Run] | int:
@@ -61,6 +62,7 @@ def ablate(
         steps: of every run; or
         seconds: of every run, fitting of networks and observing included.
         frames: a range of each clip; all by default.
+        device: "cpu" or "cuda".
         metrics: perceptual ones to measure besides, as `evaluate` takes them.
         progress: told about everything.
 
@@ -68,9 +70,12 @@ def ablate(
         The runs, clip by clip; or the number of the signal that stopped them, all saved.
 
     Raises:
-        PullfocusError: a clip without truth, a variant that wants what a clip does not have.
+        PullfocusError: a clip without truth, two of one name, a variant that wants what a clip
+            does not have.
     """
     progress = progress or Progress()
+    if len({clip.name for clip in clips}) < len(clips):
+        raise SolveError("expected clips of different names: results are kept by name")
     for clip in clips:
         truth = open_truth(clip)
         for variant in variants:
@@ -81,7 +86,7 @@ def ablate(
         for variant in variants:
             folder = out / clip.name / variant.file_name
             progress.note(f"{clip.name}, {variant.label}")
-            stopped = _solve(clip, variant, folder, steps, seconds, frames, progress)
+            stopped = _solve(clip, variant, folder, steps, seconds, frames, device, progress)
             if stopped is not None:
                 return stopped
             figures = _measure(clip, folder, metrics, progress)
@@ -96,6 +101,7 @@ def _solve(
     steps: int | None,
     seconds: float | None,
     frames: str | None,
+    device: str,
     progress: Progress,
 ) -> int | None:
     """Solve, or go on; returns the signal that stopped it, if any."""
@@ -116,6 +122,7 @@ def _solve(
         folder / "x.solve",
         settings,
         inputs=inputs,
+        device=device,
         minutes=None if seconds is None else seconds / 60,
         progress=progress,
     )

@@ -3,7 +3,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pullfocus.errors import SolveError
 from pullfocus.solve.presets import preset_settings
@@ -40,7 +40,7 @@ def parse_variant(text: str, overrides: tuple[str, ...] = (), *, weights: str) -
         SolveError: an unknown preset or field, or a value that does not fit.
     """
     name, *own = text.split(":")
-    for one in own:
+    for one in (*overrides, *own):
         field, _, value = one.partition("=")
         if field == "weights":
             weights = value
@@ -60,7 +60,7 @@ def with_field(settings: Any, field: str, text: str) -> Any:
     A name that several settings have means the outermost.
 
     Raises:
-        SolveError: no such field, or a value of another kind.
+        SolveError: no such field, a value of another kind, or none of its choices.
     """
     first, _, rest = field.partition(".")
     names = {f.name for f in dataclasses.fields(settings)}
@@ -68,6 +68,10 @@ def with_field(settings: Any, field: str, text: str) -> Any:
         inner = with_field(getattr(settings, first), rest, text)
         return dataclasses.replace(settings, **{first: inner})
     if not rest and first in names and first not in _NESTED:
+        kind = get_type_hints(type(settings))[first]
+        if get_origin(kind) is Literal and text not in get_args(kind):
+            choices = ", ".join(get_args(kind))
+            raise SolveError(f"expected {field} of {choices}, got {text!r}")
         value = _converted(getattr(settings, first), field, text)
         return dataclasses.replace(settings, **{first: value})
     for nested in _NESTED:

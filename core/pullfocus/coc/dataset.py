@@ -66,8 +66,8 @@ class Sample:
 def compose(bank: TileBank, seed: int, settings: ComposeSettings | None = None) -> Sample:
     """Compose one picture: 1 to 4 layers, each with its own field of blur, through one lens.
 
-    Every layer is blurred before it is put over the next, in linear light (method.md section 1,
-    the layered reblur), with light from outside the frame.
+    Every layer is blurred before it is put over the next, in linear light, with light from
+    outside the frame.
 
     Args:
         bank: sharp tiles.

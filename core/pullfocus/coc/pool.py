@@ -7,17 +7,19 @@ A pool is a cache of `dataset.compose` by seed, or of rendered scenes. What happ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from pullfocus.checkpoint import write_json
 from pullfocus.coc.camera import random_grade, record
 from pullfocus.coc.dataset import Sample
 from pullfocus.errors import PullfocusError
 
-__all__ = ["SHARD", "Batch", "Pool", "draw_batch", "write_pool", "write_shard"]
+__all__ = ["SHARD", "Batch", "Pool", "claim", "draw_batch", "write_pool", "write_shard"]
 
 SHARD = 200
 """Pictures in a shard."""
@@ -25,6 +27,24 @@ _FIELDS = {"blurred": np.float16, "sharp": np.uint8, "coc": np.float16}
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Recorded pictures (B, 3, S, S), their sharp twins (B, 3, S, S), radii in px (B, S, S)."""
+
+
+def claim(folder: Path, facts: Mapping[str, str]) -> None:
+    """Note what a pool is made of, beside what is known of it; a pool of something else is refused.
+
+    Raises:
+        PullfocusError: the pool was made of something else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "pool.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for name, value in facts.items():
+        if known.get(name, value) != value:
+            raise PullfocusError(
+                f"{folder}: expected training pictures of the {name} that was given, these were "
+                "made of another; use another --pool"
+            )
+    write_json(path, known | dict(facts))
 
 
 def write_shard(folder: Path, index: int, samples: Sequence[Sample]) -> None:
@@ -66,14 +86,20 @@ def write_pool(
 class Pool:
     """Pictures in a folder, memory-mapped, in the order of their shards."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shards: Sequence[int] | None = None) -> None:
         """Open a pool.
+
+        Args:
+            folder: holds the shards.
+            shards: numbers of those to use; None: all there are.
 
         Raises:
             PullfocusError: no shards in the folder.
         """
         self.folder = folder
         names = sorted(p.name.split(".")[1] for p in folder.glob("coc.*.npy"))
+        if shards is not None:
+            names = [name for name in names if int(name) in set(shards)]
         if not names:
             raise PullfocusError(f"expected training pictures (coc.####.npy) in {folder}, no such")
         self._shards = [

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def read_scene(folder: Path) -> Iterator[Sample]:
     Raises:
         PullfocusError: a file is missing, damaged, or lacks a channel.
     """
-    facts = json.loads((folder / "lens.json").read_text(encoding="utf-8"))
+    facts = _lens(folder / "lens.json")
     channels = read_exr(folder / "sharp.exr")
     depth = _named(channels, "Depth.Z", folder / "sharp.exr")
     light = _colour(channels, "Combined.", folder / "sharp.exr")
@@ -81,6 +82,17 @@ def read_scene(folder: Path) -> Iterator[Sample]:
                 f_px=f_px,
             ),
         )
+
+
+def _lens(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"lens_mm", "sensor_mm", "width", "variants"} - set(facts)
+    except (OSError, ValueError, TypeError) as error:
+        raise PullfocusError(f"{path}: expected the lens of a scene as JSON, {error}") from error
+    if missing:
+        raise PullfocusError(f"{path}: expected {', '.join(sorted(missing))}, no such")
+    return facts
 
 
 def _named(channels: dict[str, np.ndarray], ending: str, path: Path) -> np.ndarray:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -11,14 +14,15 @@ import numpy as np
 import torch
 
 from pullfocus.checkpoint import replacing
-from pullfocus.coc.dataset import compose
+from pullfocus.coc.dataset import ComposeSettings, compose
 from pullfocus.coc.evaluation import HELD_SEED
 from pullfocus.coc.network import CocEstimate
-from pullfocus.coc.pool import Pool, write_pool, write_shard
+from pullfocus.coc.pool import SHARD, Pool, claim, write_pool, write_shard
 from pullfocus.coc.renders import read_scene, scene_folders
 from pullfocus.coc.tiles import load_bank
 from pullfocus.coc.trainer import Stage, TrainSettings
-from pullfocus.coc.training import LOG, WEIGHTS, export, read_log, train, trained
+from pullfocus.coc.training import LOG, WEIGHTS, export, read_encoder, read_log, train, trained
+from pullfocus.errors import PullfocusError
 from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
 
@@ -60,9 +64,11 @@ def run_training(
     Raises:
         PullfocusError: tiles, scenes or folders that do not fit.
     """
+    read_encoder(settings.stage, encoder)  # composing takes long: what is amiss is said before
     try:
         with StopSignals(progress) as signals:
-            train_pools, held = _pools(tiles, pool, pictures, renders, signals, progress)
+            sources = _pools(tiles, pool, pictures, renders, settings.crop, signals, progress)
+            train_pools, held, made_of = sources
 
             def tell(step: int, facts: dict[str, float]) -> None:
                 signals.check()
@@ -73,7 +79,14 @@ def run_training(
                         progress.note(text)
 
             facts = train(
-                out, settings, train_pools, held, encoder_from=encoder, device=device, report=tell
+                out,
+                settings,
+                train_pools,
+                held,
+                made_of=made_of,
+                encoder_from=encoder,
+                device=device,
+                report=tell,
             )
     except Stopped as stop:
         progress.note("stopped; the same command goes on")
@@ -97,37 +110,68 @@ def _pools(
     folder: Path,
     pictures: int,
     renders: Path | None,
+    crop: int,
     signals: StopSignals,
     progress: Progress,
-) -> tuple[list[tuple[Pool, float]], Pool]:
-    """Training pools with their shares, and the held-out one; made where they lack."""
+) -> tuple[list[tuple[Pool, float]], Pool, str]:
+    """Training pools with their shares, the held-out one, and a word for what they are made of."""
 
     def report(name: str):  # type: ignore[no-untyped-def]
         watched = signals.watch(progress)
         return lambda fraction: watched(f"composing {name} pictures", fraction)
 
     for name, seed, count in (("composed", 0, pictures), ("held", HELD_SEED, _HELD)):
-        bank = load_bank(tiles / ("held" if name == "held" else "train"))
+        source = tiles / ("held" if name == "held" else "train")
+        bank = load_bank(source)
+        facts = {"tiles": _digest(source), "settings": json.dumps(asdict(ComposeSettings()))}
+        claim(folder / name, facts)
         write_pool(
             folder / name,
             lambda i, bank=bank, seed=seed: compose(bank, seed + i),  # type: ignore[misc]
             count,
             report=report(name),
         )
-    pools = [(Pool(folder / "composed"), 1.0)]
+    pools = [(Pool(folder / "composed", range(-(-pictures // SHARD))), 1.0)]
+    scenes: dict[str, str] = {}
     if renders is not None:
-        _import_scenes(renders, folder / "rendered")
-        pools = [(pools[0][0], 1 - _RENDER_SHARE), (Pool(folder / "rendered"), _RENDER_SHARE)]
-    return pools, Pool(folder / "held")
+        scenes = _import_scenes(renders, folder / "rendered", crop)
+        rendered = Pool(folder / "rendered", [_number(scene) for scene in scenes])
+        pools = [(pools[0][0], 1 - _RENDER_SHARE), (rendered, _RENDER_SHARE)]
+    made_of = json.dumps([_digest(tiles / "train"), len(pools[0][0]), sorted(scenes.items())])
+    return pools, Pool(folder / "held"), hashlib.sha256(made_of.encode()).hexdigest()
 
 
-def _import_scenes(renders: Path, folder: Path) -> None:
-    """One shard a scene; scenes that are there are kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _digest(tiles: Path) -> str:
+    """SHA-256 of the tiles of a bank."""
+    digest = hashlib.sha256()
+    for path in sorted(tiles.glob("*.npy")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _number(scene: str) -> int:
+    return int(scene.rpartition("_")[2])
+
+
+def _import_scenes(renders: Path, folder: Path, crop: int) -> dict[str, str]:
+    """One shard a scene, those that are there are kept; returns name -> SHA-256 of its lens."""
+    scenes = {}
     for scene in scene_folders(renders):
-        index = int(scene.name.rpartition("_")[2])
-        if not (folder / f"coc.{index:04d}.npy").exists():
-            write_shard(folder, index, list(read_scene(scene)))
+        lens = hashlib.sha256((scene / "lens.json").read_bytes()).hexdigest()
+        claim(folder, {scene.name: lens})
+        scenes[scene.name] = lens
+        index = _number(scene.name)
+        if (folder / f"coc.{index:04d}.npy").exists():
+            continue
+        samples = list(read_scene(scene))
+        height, width = samples[0].coc.shape
+        if min(height, width) < crop:
+            raise PullfocusError(
+                f"{scene}: expected frames of {crop}x{crop} px at least, got {width}x{height}"
+            )
+        write_shard(folder, index, samples)
+    return scenes
 
 
 def loss_plot(log: list[dict[str, float]], *, width: int = 960, height: int = 480) -> np.ndarray:

@@ -107,7 +107,10 @@ def load_bank(folder: Path) -> TileBank:
             raise PullfocusError(
                 f"expected sharp tiles in {folder} (examples/prepare_coc_photos.py), no {path.name}"
             )
-        stack = np.load(path, mmap_mode="r")
+        try:
+            stack = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise PullfocusError(f"{path}: expected tiles as .npy, damaged: {error}") from error
         if stack.dtype != np.uint8 or stack.shape[1:] != (TILE_PX, TILE_PX, 3):
             raise PullfocusError(
                 f"{path}: expected uint8 tiles of {TILE_PX}x{TILE_PX}x3, got {stack.dtype} "

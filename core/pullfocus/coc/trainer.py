@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from pullfocus.coc.network import CocEstimate, CocNetwork, DeblurNetwork
 from pullfocus.coc.pool import Batch
+from pullfocus.errors import PullfocusError
 
 __all__ = ["Stage", "TrainSettings", "Trainer", "coc_loss"]
 
@@ -128,7 +129,12 @@ class Trainer:
             loss = _deblur_loss(shown.float(), sharp)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        norm = nn.utils.clip_grad_norm_(self.trained, 1.0)
+        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+            raise PullfocusError(
+                f"step {self.step_index}: expected a finite loss and gradient, got neither or one; "
+                "the state before it is kept: try a smaller --rate, or --float32"
+            )
         self.optimiser.step()
         keep = min(s.ema, (1 + self.step_index) / (10 + self.step_index))
         with torch.no_grad():

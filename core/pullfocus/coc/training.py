@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ from pullfocus.coc.pool import Batch, Pool, draw_batch
 from pullfocus.coc.trainer import Stage, Trainer, TrainSettings
 from pullfocus.errors import PullfocusError
 
-__all__ = ["export", "measure", "read_log", "train", "trained"]
+__all__ = ["export", "measure", "read_encoder", "read_log", "train", "trained"]
 
 STATE, WEIGHTS = "state.safetensors", "weights.safetensors"
 LOG, SETTINGS = "log.jsonl", "train.json"
@@ -36,6 +37,7 @@ def train(
     pools: Sequence[tuple[Pool, float]],
     held: Pool,
     *,
+    made_of: str = "",
     encoder_from: Path | None = None,
     device: str = "cpu",
     save_every_s: float = 60.0,
@@ -49,6 +51,8 @@ def train(
         settings: see `TrainSettings`; only steps may differ from the folder's own.
         pools: training pictures and their shares.
         held: pictures to measure on; never trained on.
+        made_of: a word for what the pictures are made of; a folder that was begun with others is
+            refused.
         encoder_from: training folder of the deblur stage (frozen, tuned).
         device: cpu or cuda.
         save_every_s: seconds between states.
@@ -61,15 +65,9 @@ def train(
     Raises:
         PullfocusError: the folder belongs to other settings, or there is no encoder to start from.
     """
+    encoder = read_encoder(settings.stage, encoder_from)
     folder.mkdir(parents=True, exist_ok=True)
-    _check_settings(folder / SETTINGS, settings)
-    encoder = None
-    if settings.stage in (Stage.frozen, Stage.tuned):
-        if encoder_from is None:
-            raise PullfocusError(f"stage {settings.stage}: expected the folder of a deblur stage")
-        weights, _ = load(encoder_from / WEIGHTS)
-        named = "encoder."
-        encoder = {k[len(named) :]: v for k, v in weights.items() if k.startswith(named)}
+    _check_settings(folder / SETTINGS, asdict(settings) | {"made_of": made_of})
 
     def draw(step: int) -> Batch:
         return draw_batch(pools, settings.batch, crop=settings.crop, seed=settings.seed, step=step)
@@ -109,9 +107,25 @@ def train(
     return facts | {"seconds": spent + time.monotonic() - began}
 
 
-def _check_settings(path: Path, settings: TrainSettings) -> None:
+def read_encoder(stage: Stage, folder: Path | None) -> dict[str, torch.Tensor] | None:
+    """Weights of the encoder that a stage starts from; None where it starts from random numbers.
+
+    Raises:
+        PullfocusError: there are none in the folder, or no folder is given.
+    """
+    if stage not in (Stage.frozen, Stage.tuned):
+        return None
+    if folder is None:
+        raise PullfocusError(f"stage {stage}: expected the folder of a deblur stage")
+    if not (folder / WEIGHTS).is_file():
+        raise PullfocusError(f"expected a trained stage in {folder}, no {WEIGHTS} there")
+    weights, _ = load(folder / WEIGHTS)
+    named = "encoder."
+    return {k[len(named) :]: v for k, v in weights.items() if k.startswith(named)}
+
+
+def _check_settings(path: Path, wanted: dict[str, Any]) -> None:
     """Keep what the folder was begun with; other settings are refused, more steps are not."""
-    wanted = asdict(settings)
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         for name, value in wanted.items():

@@ -12,7 +12,7 @@ from pullfocus.model.perceptron import Perceptron
 
 __all__ = ["NetworkTexture"]
 
-_SKIPS = (4, 7)
+_SKIPS = (5, 8)  # 4 and 7 of Kasten et al., who count layers from 0
 _CHUNK = 1 << 16
 
 

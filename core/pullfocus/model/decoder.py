@@ -54,12 +54,26 @@ class DecoderTexture(nn.Module):
     noise: torch.Tensor
     pointwise = False
 
-    def __init__(self, decoder: AtlasDecoder, height: int, width: int, noise: torch.Tensor) -> None:
+    offset: torch.Tensor
+
+    def __init__(
+        self,
+        decoder: AtlasDecoder,
+        height: int,
+        width: int,
+        noise: torch.Tensor,
+        *,
+        matte_offset: bool = True,
+    ) -> None:
         super().__init__()
         # in a tuple: the model holds the shared network once, not every layer again
         self._decoder = (decoder,)
         self.register_buffer("noise", noise)
-        self.offset = nn.Parameter(torch.zeros(height, width, 1))
+        zeros = torch.zeros(height, width, 1)
+        if matte_offset:
+            self.offset = nn.Parameter(zeros)
+        else:  # a matte that is a network does not ask the atlas
+            self.register_buffer("offset", zeros, persistent=False)
         self.full = height, width
         self.level = 0
 

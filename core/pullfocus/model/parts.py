@@ -138,7 +138,8 @@ def _texture(
         )
     if decoder is not None:
         noise = torch.rand(nets.noise_channels, height // 8, width // 8)
-        return DecoderTexture(decoder, height, width, noise)
+        offset = settings.matte != "network"
+        return DecoderTexture(decoder, height, width, noise, matte_offset=offset)
     return Texture(height, width)
 
 

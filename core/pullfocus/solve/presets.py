@@ -14,6 +14,7 @@ _STRUCTURE_SHARE = 0.84  # of MS-SSIM in the reconstruction term (Zhao et al. 20
 # At 30 dB L1 and MS-SSIM so mixed are ten times the squared difference over RGB. The same weight
 # would drown the matte, a tenth of it lets sparsity drive the shared decoder to black at once.
 _ROBUST = 0.3
+_COC_WEIGHTS = ("coc_smooth_weight", "coc_time_weight", "coc_small_weight", "coc_prior_weight")
 _DECODER_RATE = 1e-3  # inside the fast solver: it has a thousandth of the paper's steps
 
 
@@ -73,18 +74,21 @@ _PAPER = SolveSettings(
     decay="constant",
     coarse_share=0.0,
     coc_rate=0.02,
+    coc_network=True,
     warmup_steps=1,
     model=_NETWORKS,
 )
-_KASTEN = replace(_PAPER, preset="lna", model=replace(_NETWORKS, texture="network", reblur="none"))
+_BLIND = replace(_PAPER, coc_network=False)
+_MLPS = replace(_NETWORKS, texture="network")
+_KASTEN = replace(_BLIND, preset="lna", coc="none", model=replace(_MLPS, reblur="none"))
 
 PRESETS = {
     "fast": QUALITIES["standard"],
     "paper": _PAPER,
     "lna": _KASTEN,
-    "lna-reblur": replace(_PAPER, preset="lna-reblur", model=replace(_NETWORKS, texture="network")),
-    "paper-no-coc": replace(_PAPER, preset="paper-no-coc", coc="none"),
-    "paper-coc-given": replace(_PAPER, preset="paper-coc-given", coc="given"),
+    "lna-reblur": replace(_BLIND, preset="lna-reblur", model=_MLPS),
+    "paper-no-coc": replace(_BLIND, preset="paper-no-coc", coc="none"),
+    "paper-coc-given": replace(_BLIND, preset="paper-coc-given", coc="given"),
 }
 """What --preset selects."""
 
@@ -98,7 +102,7 @@ def _weighted(settings: SolveSettings, name: str) -> SolveSettings:
     fast = SolveSettings()
     coc = {
         key: getattr(fast, key) * scale / (fast.l1_weight + fast.structure_weight)
-        for key in ("coc_smooth_weight", "coc_time_weight", "coc_small_weight")
+        for key in _COC_WEIGHTS
     }
     if squared:  # as published, of neighbours too
         terms: dict[str, Any] = {

@@ -71,12 +71,13 @@ def read_priors(model: ShotModel, estimate: Estimate) -> list[CocPrior]:
     frames = len(observed.frames)
     step = max(1, round(_STEP_PX * observed.width / 512))
     layers = model.layers
+    middles = [coc_middle(layer.coc) for layer in layers]
     trusts = [torch.zeros_like(layer.coc.lattice) for layer in layers]
     for t in range(frames):
         radius, confidence = estimate(observed.plate_display(t))
         for index, layer in enumerate(layers):
             weight = _clear(observed, index, t) * confidence**2
-            raw, trust = fit_lattice(layer.coc, radius, weight, step)
+            raw, trust = fit_lattice(layer.coc, radius, weight, step, middles[index])
             layer.coc.lattice[t] = raw.to(model.device)
             trusts[index][t] = trust.to(model.device)
     return [
@@ -86,7 +87,7 @@ def read_priors(model: ShotModel, estimate: Estimate) -> list[CocPrior]:
 
 
 def fit_lattice(
-    coc: CocLattice, radius_px: np.ndarray, weight: np.ndarray, step: int
+    coc: CocLattice, radius_px: np.ndarray, weight: np.ndarray, step: int, unknown_px: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fit one frame of a lattice to radii by weighted least squares, smooth where nothing is known.
 
@@ -95,6 +96,7 @@ def fit_lattice(
         radius_px: (H, W).
         weight: (H, W), 0..1.
         step: every so many pixels are used.
+        unknown_px: radius where nothing at all is known of the frame.
 
     Returns:
         (rows, columns) of the lattice before its softplus, and trust 0..1 of every knot.
@@ -107,7 +109,7 @@ def fit_lattice(
     known = cv2.blur(weight.astype(np.float64), kernel)[half::step, half::step]
     held = cv2.blur((weight * radius_px).astype(np.float64), kernel)[half::step, half::step]
     target = np.maximum(held / np.maximum(known, 1e-9), _SMALLEST_PX)
-    middle = float(np.average(target, weights=known)) if known.sum() > 1e-6 else coc_middle(coc)
+    middle = float(np.average(target, weights=known)) if known.sum() > 1e-6 else unknown_px
     target = np.where(known > 1e-6, target, middle)
     down = spline_basis(rows, *coc.span_y, coc.cells[0])
     across = spline_basis(columns, *coc.span_x, coc.cells[1])

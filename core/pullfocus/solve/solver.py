@@ -165,18 +165,28 @@ class Solver:
         if self.model.atlas_level and self.step_index >= self.coarse_until:
             self._refine()
         for _ in range(_TRIES):
-            try:
-                report = self._try_frame(self._next_frame())
-            except (ValueError, OverflowError) as error:  # a parameter that is not a number
-                raise SolveError(
-                    f"the solve diverged at step {self.step_index}: {error}"
-                ) from error
+            report = self._try_frame(self._next_frame())
             if report is not None:
                 return report
         raise SolveError(
             f"the solve diverged at step {self.step_index}: expected a finite loss and gradient,"
             f" got neither on {_TRIES} frames in a row"
         )
+
+    def _terms(
+        self, t: int, level: int, plate: torch.Tensor
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor, Exception | None]:
+        """Return the loss by terms, the frame as the model shows it, and what broke, if any."""
+        try:
+            atlases = self.model.step_atlases()
+            shown = to_display(self.model.reblur(t, level, atlases))
+            terms = reconstruction(shown, plate, self.settings)
+            terms |= regularisers(self.model, self.settings, self.priors)
+            if self.points is not None:
+                terms |= self.points(self.random, self.step_index / self.total_steps, atlases)
+        except (ValueError, OverflowError) as error:  # a parameter that is not a number
+            return {}, plate, error
+        return terms, shown, None
 
     def _try_frame(self, t: int) -> StepReport | None:
         """Fit one frame; None, and parameters as they were, when a number is not finite."""
@@ -186,12 +196,10 @@ class Solver:
             group["lr"] = group["base"] * rate
         plate = torch.from_numpy(self.observed.plate_display(t, level)).permute(2, 0, 1)
         plate = plate.to(self.model.device)
-        atlases = self.model.step_atlases()
-        shown = to_display(self.model.reblur(t, level, atlases))
-        terms = reconstruction(shown, plate, self.settings)
-        terms |= regularisers(self.model, self.settings, self.priors)
-        if self.points is not None:
-            terms |= self.points(self.random, self.step_index / self.total_steps, atlases)
+        terms, shown, broken = self._terms(t, level, plate)
+        if not self.group.agree(broken is None):  # all processes end, or they wait for each other
+            why = broken or "in another process"
+            raise SolveError(f"the solve diverged at step {self.step_index}: {why}") from broken
         loss = torch.stack(list(terms.values())).sum()
         if not self.group.agree(bool(torch.isfinite(loss))):
             return None
