@@ -55,7 +55,7 @@ def main() -> None:
         "diverged": diverged,
         "mean": gradient.flatten().tolist(),
         "agreed": agreed,
-        "frames": seen,
+        "frames": seen[:3],
         "losses": losses,
         "apart": float((high - low).abs().max()),
         "finite": bool(flat.isfinite().all()),
