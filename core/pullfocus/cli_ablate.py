@@ -38,7 +38,7 @@ def ablate(
             help="What to compare: presets of solve, with settings put over them as in "
             "fast:texture=decoder or paper:start=motion:networks.width=64.",
         ),
-    ] = "fast,lna,lna-reblur,paper-no-coc,paper-coc-given",
+    ] = "fast,lna,lna-reblur,paper-no-coc,paper,paper-coc-given",
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of every run, instead of its own number.")
     ] = None,

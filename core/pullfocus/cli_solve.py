@@ -102,7 +102,8 @@ def solve(
         typer.Option(
             metavar="auto|PATH",
             help="auto: start from what the COC network reads off the plate. PATH: known circle of "
-            "confusion, EXR frames, radius in plate pixels. Default: solved from nothing.",
+            "confusion, EXR frames, radius in plate pixels. Default: solved from nothing, by the "
+            "preset paper auto.",
         ),
     ] = None,
     texture: TextureOption = None,
