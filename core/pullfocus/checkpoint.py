@@ -133,7 +133,7 @@ def load_meta(path: Path) -> dict[str, Any]:
 def _unreadable(path: Path, why: str) -> SolveError:
     first_line = why.strip().splitlines()[0] if why.strip() else "unknown reason"
     return SolveError(
-        f"cannot read the checkpoint {path}: {first_line}; --restart starts the solve over"
+        f"cannot read the checkpoint {path}: {first_line}; --restart starts a solve over"
     )
 
 
