@@ -27,6 +27,7 @@ from pathlib import Path
 from cuda_lensblur.errors import BuildError
 
 __all__ = [
+    "PARALLEL",
     "build_library",
     "cache_folder",
     "cache_key",
@@ -38,7 +39,9 @@ __all__ = [
 ]
 
 _KERNELS = Path(__file__).parent / "kernels"
-_FLAGS = "-std=c++17 -O3 -fPIC -fopenmp -fno-math-errno -ffp-contract=fast -Wall"
+PARALLEL = (_KERNELS / "parallel.cpp",)
+"""What every library that uses parallel.h is built with."""
+_FLAGS = "-std=c++17 -O3 -fPIC -pthread -fno-math-errno -ffp-contract=fast -Wall"
 _X86 = platform.machine().lower() in {"x86_64", "amd64"}
 _VARIANTS = {"generic": "-DISA=generic -DLANES=4"} | (
     {
@@ -83,12 +86,12 @@ def cache_key(compiler: str, sources: Sequence[Path]) -> str:
 def _ninja_file(compiler: str, per_isa: Sequence[Path], once: Sequence[Path]) -> str:
     lines = [
         f"cxx = {shlex.quote(compiler).replace('$', '$$')}",
-        f"flags = {_FLAGS}",
+        f"flags = {_FLAGS} -I{shlex.quote(str(_KERNELS)).replace('$', '$$')}",
         "rule compile",
         "  command = $cxx $flags $isa -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",
         "rule link",
-        "  command = $cxx -shared -fopenmp $in -o $out",
+        "  command = $cxx -shared -pthread $in -o $out",
     ]
     objects = []
     for source in per_isa:
@@ -172,7 +175,8 @@ def build_library(name: str, per_isa: tuple[Path, ...], once: tuple[Path, ...] =
 
 def load_library() -> ctypes.CDLL:
     """Return the CPU lens-blur kernel, built on first use; raises `BuildError`."""
-    return build_library("lensblur", (_KERNELS / "scatter_cpu.cpp",), (_KERNELS / "bindings.cpp",))
+    once = (_KERNELS / "bindings.cpp", *PARALLEL)
+    return build_library("lensblur", (_KERNELS / "scatter_cpu.cpp",), once)
 
 
 @functools.cache

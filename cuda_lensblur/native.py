@@ -13,7 +13,7 @@ from cuda_lensblur.errors import BuildError
 from cuda_lensblur.kernel import Kernel
 from cuda_lensblur.table import COARSE_STEP_PX, WeightTable, weight_table
 
-__all__ = ["kernel_info", "native_backward", "native_forward", "native_library"]
+__all__ = ["kernel_info", "native_backward", "native_forward", "native_library", "thread_count"]
 
 _log = logging.getLogger("cuda_lensblur")
 _BEST_ISA = -1
@@ -88,6 +88,11 @@ def _described(table: WeightTable) -> _Table:
     )
 
 
+def thread_count() -> ctypes.c_int:
+    """Return how many threads a kernel may take: as many as torch itself."""
+    return ctypes.c_int(torch.get_num_threads())
+
+
 def _pointer(t: torch.Tensor) -> ctypes.c_void_p:
     return ctypes.c_void_p(t.data_ptr())
 
@@ -111,6 +116,7 @@ def native_forward(
     for i, r, o in zip(image, radius, out, strict=True):
         library.lensblur_forward(
             ctypes.c_int(isa),
+            thread_count(),
             ctypes.byref(described),
             *_sizes(i),
             *(_pointer(t) for t in (i, r, o)),
@@ -134,6 +140,7 @@ def native_backward(
     for planes in zip(grad, image, radius, grad_image, grad_radius, strict=True):
         library.lensblur_backward(
             ctypes.c_int(isa),
+            thread_count(),
             ctypes.byref(described),
             *_sizes(planes[1]),
             *(_pointer(t) for t in planes),

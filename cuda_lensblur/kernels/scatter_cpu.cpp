@@ -9,6 +9,8 @@
 // fills it in; backward, a chord is the difference of two sums along the row.
 #include "scatter_cpu.h"
 
+#include "parallel.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -24,6 +26,7 @@ namespace {
 
 constexpr int kPad = 15;  // zeros left of a table row, see WeightTable
 constexpr int kGroup = 4; // channels that share one pass
+constexpr int kRows = 4;  // that one thread takes at a time
 
 typedef float Vec __attribute__((vector_size(LANES * 4)));
 typedef float VecU __attribute__((vector_size(LANES * 4), aligned(4)));
@@ -101,8 +104,8 @@ void add_chords(const WeightTable& table, const Source<G>* row, const int32_t* n
 }
 
 template <int G>
-void forward_group(const WeightTable& table, int64_t height, int64_t width, const float* image,
-                   const float* radius, float* out) {
+void forward_group(int threads, const WeightTable& table, int64_t height, int64_t width,
+                   const float* image, const float* radius, float* out) {
   const int64_t plane = height * width;
   const int64_t blocks = (width + LANES - 1) / LANES;
   std::unique_ptr<Source<G>[]> sources(new Source<G>[plane]);
@@ -114,99 +117,101 @@ void forward_group(const WeightTable& table, int64_t height, int64_t width, cons
   const bool chords = table.chord_offset[node_of(table, far_radius).index] >= 0;
   std::unique_ptr<int32_t[]> nodes(chords ? new int32_t[plane] : nullptr);
 
-#pragma omp parallel for schedule(static)
-  for (int64_t y = 0; y < height; ++y) {
-    for (int64_t x = 0; x < width; ++x) {
-      const int64_t i = y * width + x;
-      const Node n = node_of(table, radius[i]);
-      Source<G>& s = sources[i];
-      s.offset = table.offset[n.index];
-      s.extent = n.extent;
-      s.fraction = n.fraction;
-      if (chords) nodes[i] = n.index;
-      bool dark = true;
-      for (int g = 0; g < G; ++g) {
-        s.value[g] = image[g * plane + i];
-        dark = dark && s.value[g] == 0.0f;
+  parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
+    for (int64_t y = from; y < to; ++y) {
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t i = y * width + x;
+        const Node n = node_of(table, radius[i]);
+        Source<G>& s = sources[i];
+        s.offset = table.offset[n.index];
+        s.extent = n.extent;
+        s.fraction = n.fraction;
+        if (chords) nodes[i] = n.index;
+        bool dark = true;
+        for (int g = 0; g < G; ++g) {
+          s.value[g] = image[g * plane + i];
+          dark = dark && s.value[g] == 0.0f;
+        }
+        if (dark) {  // nothing to give: layers are mostly empty outside their matte
+          s.extent = -1;
+          continue;
+        }
+        Block& b = around[y * blocks + x / LANES];
+        b.reach = std::max(b.reach, s.extent);
+        b.inner = std::min(b.inner, table.inner[n.index]);
+        if (table.chord_offset[n.index] < 0) continue;
+        Span& span = spans[y];
+        span.from = std::min(span.from, x);
+        span.to = x + 1;
+        span.inner = std::max(span.inner, table.inner[n.index]);
       }
-      if (dark) {  // nothing to give: layers are mostly empty outside their matte
-        s.extent = -1;
-        continue;
-      }
-      Block& b = around[y * blocks + x / LANES];
-      b.reach = std::max(b.reach, s.extent);
-      b.inner = std::min(b.inner, table.inner[n.index]);
-      if (table.chord_offset[n.index] < 0) continue;
-      Span& span = spans[y];
-      span.from = std::min(span.from, x);
-      span.to = x + 1;
-      span.inner = std::max(span.inner, table.inner[n.index]);
+      for (int64_t b = 0; b < blocks; ++b)
+        row_reach[y] = std::max(row_reach[y], around[y * blocks + b].reach);
     }
-    for (int64_t b = 0; b < blocks; ++b)
-      row_reach[y] = std::max(row_reach[y], around[y * blocks + b].reach);
-  }
+  });
   const int64_t far = *std::max_element(row_reach.begin(), row_reach.end());
 
-#pragma omp parallel for schedule(dynamic, 4)
-  for (int64_t y = 0; y < height; ++y) {
-    const int64_t top = std::max<int64_t>(0, y - far), bottom = std::min(height - 1, y + far);
-    std::vector<float> ends, filled;
-    if (chords) {
-      ends.assign((width + 1) * G, 0.0f);
-      filled.assign(G * blocks * LANES, 0.0f);
+  parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
+    for (int64_t y = from; y < to; ++y) {
+      const int64_t top = std::max<int64_t>(0, y - far), bottom = std::min(height - 1, y + far);
+      std::vector<float> ends, filled;
+      if (chords) {
+        ends.assign((width + 1) * G, 0.0f);
+        filled.assign(G * blocks * LANES, 0.0f);
       for (int64_t qy = top; qy <= bottom; ++qy) {
-        const int64_t dy = qy < y ? y - qy : qy - y;
-        if (float(dy) <= spans[qy].inner)
-          add_chords<G>(table, sources.get() + qy * width, nodes.get() + qy * width, spans[qy],
-                        width, dy, ends.data());
+          const int64_t dy = qy < y ? y - qy : qy - y;
+          if (float(dy) <= spans[qy].inner)
+            add_chords<G>(table, sources.get() + qy * width, nodes.get() + qy * width, spans[qy],
+                          width, dy, ends.data());
+        }
+        double sum[G] = {};
+        for (int64_t x = 0; x < width; ++x)
+          for (int g = 0; g < G; ++g)
+            filled[g * blocks * LANES + x] = float(sum[g] += ends[x * G + g]);
       }
-      double sum[G] = {};
-      for (int64_t x = 0; x < width; ++x)
-        for (int g = 0; g < G; ++g)
-          filled[g * blocks * LANES + x] = float(sum[g] += ends[x * G + g]);
-    }
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t x0 = block * LANES;
-      Vec acc[G] = {};
-      if (chords)
-        for (int g = 0; g < G; ++g) acc[g] = load(filled.data() + (g * blocks + block) * LANES);
-      for (int64_t qy = top; qy <= bottom; ++qy) {
-        const int64_t dy = qy < y ? y - qy : qy - y;
-        const int64_t side = row_reach[qy];
-        if (side < dy) continue;
-        const int64_t first = std::max<int64_t>(0, (x0 - side) / LANES);
-        const int64_t last = std::min(blocks - 1, (x0 + LANES - 1 + side) / LANES);
-        for (int64_t b = first; b <= last; ++b) {
-          const Block& common = around[qy * blocks + b];
-          const int32_t r = common.reach;
-          if (r < dy) continue;
-          // every lane inside the flat interior of every source here: it is filled in already
-          const int64_t apart = (b > block ? b - block : block - b) * LANES + LANES - 1;
-          if (common.inner > 0 &&
-              common.inner * common.inner >= float(dy * dy + (apart + 1) * (apart + 1)))
-            continue;
-          const int64_t from = std::max(b * LANES, x0 - r);
-          const int64_t to = std::min({(b + 1) * LANES - 1, x0 + LANES - 1 + r, width - 1});
-          for (int64_t qx = from; qx <= to; ++qx) {
-            const Source<G>& s = sources[qy * width + qx];
-            const int64_t shift = x0 - qx + s.extent + kPad;
-            if (s.extent < dy || shift < 0 || shift > 2 * s.extent + kPad) continue;
-            const int64_t stride = row_stride(s.extent);
-            const float* row =
-                table.weights + s.offset + row_of(table, s.extent, y - qy) * stride + shift;
-            const Vec w = load(row) + s.fraction * load(row + stride / 2);
-            for (int g = 0; g < G; ++g) acc[g] += s.value[g] * w;
+      for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t x0 = block * LANES;
+        Vec acc[G] = {};
+        if (chords)
+          for (int g = 0; g < G; ++g) acc[g] = load(filled.data() + (g * blocks + block) * LANES);
+        for (int64_t qy = top; qy <= bottom; ++qy) {
+          const int64_t dy = qy < y ? y - qy : qy - y;
+          const int64_t side = row_reach[qy];
+          if (side < dy) continue;
+          const int64_t first = std::max<int64_t>(0, (x0 - side) / LANES);
+          const int64_t last = std::min(blocks - 1, (x0 + LANES - 1 + side) / LANES);
+          for (int64_t b = first; b <= last; ++b) {
+            const Block& common = around[qy * blocks + b];
+            const int32_t r = common.reach;
+            if (r < dy) continue;
+            // every lane inside the flat interior of every source here: it is filled in already
+            const int64_t apart = (b > block ? b - block : block - b) * LANES + LANES - 1;
+            if (common.inner > 0 &&
+                common.inner * common.inner >= float(dy * dy + (apart + 1) * (apart + 1)))
+              continue;
+            const int64_t from = std::max(b * LANES, x0 - r);
+            const int64_t to = std::min({(b + 1) * LANES - 1, x0 + LANES - 1 + r, width - 1});
+            for (int64_t qx = from; qx <= to; ++qx) {
+              const Source<G>& s = sources[qy * width + qx];
+              const int64_t shift = x0 - qx + s.extent + kPad;
+              if (s.extent < dy || shift < 0 || shift > 2 * s.extent + kPad) continue;
+              const int64_t stride = row_stride(s.extent);
+              const float* row =
+                  table.weights + s.offset + row_of(table, s.extent, y - qy) * stride + shift;
+              const Vec w = load(row) + s.fraction * load(row + stride / 2);
+              for (int g = 0; g < G; ++g) acc[g] += s.value[g] * w;
+            }
           }
         }
-      }
-      const int64_t n = std::min<int64_t>(LANES, width - x0);
-      for (int g = 0; g < G; ++g) {
-        float* o = out + g * plane + y * width + x0;
-        if (n == LANES) store(o, acc[g]);
-        else for (int64_t k = 0; k < n; ++k) o[k] = acc[g][k];
+        const int64_t n = std::min<int64_t>(LANES, width - x0);
+        for (int g = 0; g < G; ++g) {
+          float* o = out + g * plane + y * width + x0;
+          if (n == LANES) store(o, acc[g]);
+          else for (int64_t k = 0; k < n; ++k) o[k] = acc[g][k];
+        }
       }
     }
-  }
+  });
 }
 
 // The incoming gradient, laid out for the backward pass.
@@ -217,84 +222,85 @@ struct Padded {
 };
 
 template <int G>
-void backward_group(const WeightTable& table, int64_t height, int64_t width, const Padded& grad,
-                    const float* image, const float* radius, float* grad_image,
-                    float* grad_radius) {
+void backward_group(int threads, const WeightTable& table, int64_t height, int64_t width,
+                    const Padded& grad, const float* image, const float* radius,
+                    float* grad_image, float* grad_radius) {
   const int64_t plane = height * width;
   const int64_t padded_plane = height * grad.width;
   const int64_t sums_plane = height * (width + 1);
-#pragma omp parallel for schedule(dynamic, 4)
-  for (int64_t y = 0; y < height; ++y) {
-    for (int64_t x = 0; x < width; ++x) {
-      const int64_t i = y * width + x;
-      const Node n = node_of(table, radius[i]);
-      const int64_t stride = row_stride(n.extent);
-      const int64_t chord_at = table.chord_offset[n.index];
-      const int64_t end = 2 * n.extent + 1;
-      Vec at[G] = {}, slope[G] = {};  // sums with the node's weights and with their differences
-      double inside[G] = {};          // sums over the flat interior
-      const int64_t y_from = std::max<int64_t>(0, y - n.extent);
-      const int64_t y_to = std::min<int64_t>(height - 1, y + n.extent);
-      for (int64_t py = y_from; py <= y_to; ++py) {
-        const int64_t dy = py < y ? y - py : py - y;
-        const float* row = table.weights + table.offset[n.index] +
-                           row_of(table, n.extent, py - y) * stride + kPad;
-        const float* diff = row + stride / 2;
-        const float* g0 = grad.rows + py * grad.width + grad.border + x - n.extent;
-        int64_t hole_from = end, hole_to = end;  // columns of the row that hold zeros
-        if (chord_at >= 0) {
-          const int32_t half = table.chords[chord_at + dy];
-          if (half >= 0) {
-            const float* p = grad.sums + py * (width + 1);
-            const int64_t lo = std::max<int64_t>(x - half, 0);
-            const int64_t hi = std::min<int64_t>(x + half + 1, width);
-            for (int g = 0; g < G; ++g) inside[g] += p[g * sums_plane + hi] - p[g * sums_plane + lo];
-            hole_from = n.extent - half;
-            hole_to = n.extent + half + 1;
+  parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
+    for (int64_t y = from; y < to; ++y) {
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t i = y * width + x;
+        const Node n = node_of(table, radius[i]);
+        const int64_t stride = row_stride(n.extent);
+        const int64_t chord_at = table.chord_offset[n.index];
+        const int64_t end = 2 * n.extent + 1;
+        Vec at[G] = {}, slope[G] = {};  // sums with the node's weights and with their differences
+        double inside[G] = {};          // sums over the flat interior
+        const int64_t y_from = std::max<int64_t>(0, y - n.extent);
+        const int64_t y_to = std::min<int64_t>(height - 1, y + n.extent);
+        for (int64_t py = y_from; py <= y_to; ++py) {
+          const int64_t dy = py < y ? y - py : py - y;
+          const float* row = table.weights + table.offset[n.index] +
+                             row_of(table, n.extent, py - y) * stride + kPad;
+          const float* diff = row + stride / 2;
+          const float* g0 = grad.rows + py * grad.width + grad.border + x - n.extent;
+          int64_t hole_from = end, hole_to = end;  // columns of the row that hold zeros
+          if (chord_at >= 0) {
+            const int32_t half = table.chords[chord_at + dy];
+            if (half >= 0) {
+              const float* p = grad.sums + py * (width + 1);
+              const int64_t lo = std::max<int64_t>(x - half, 0);
+              const int64_t hi = std::min<int64_t>(x + half + 1, width);
+              for (int g = 0; g < G; ++g) inside[g] += p[g * sums_plane + hi] - p[g * sums_plane + lo];
+              hole_from = n.extent - half;
+              hole_to = n.extent + half + 1;
+            }
+          }
+          for (int64_t k = 0; k < end; k += LANES) {
+            if (k >= hole_from && k + LANES <= hole_to) {
+              k = (hole_to / LANES - 1) * LANES;  // go on at the block where the interior ends
+              continue;
+            }
+            const Vec w = load(row + k), d = load(diff + k);
+            for (int g = 0; g < G; ++g) {
+              const Vec v = load(g0 + g * padded_plane + k);
+              at[g] += v * w;
+              slope[g] += v * d;
+            }
           }
         }
-        for (int64_t k = 0; k < end; k += LANES) {
-          if (k >= hole_from && k + LANES <= hole_to) {
-            k = (hole_to / LANES - 1) * LANES;  // go on at the block where the interior ends
-            continue;
-          }
-          const Vec w = load(row + k), d = load(diff + k);
-          for (int g = 0; g < G; ++g) {
-            const Vec v = load(g0 + g * padded_plane + k);
-            at[g] += v * w;
-            slope[g] += v * d;
-          }
+        const float flat = table.flat[2 * n.index], flat_change = table.flat[2 * n.index + 1];
+        float dr = 0;
+        for (int g = 0; g < G; ++g) {
+          const float s = lane_sum(slope[g]) + flat_change * float(inside[g]);
+          grad_image[g * plane + i] = lane_sum(at[g]) + flat * float(inside[g]) + n.fraction * s;
+          dr += image[g * plane + i] * s;
         }
+        grad_radius[i] += dr * n.per_px;
       }
-      const float flat = table.flat[2 * n.index], flat_change = table.flat[2 * n.index + 1];
-      float dr = 0;
-      for (int g = 0; g < G; ++g) {
-        const float s = lane_sum(slope[g]) + flat_change * float(inside[g]);
-        grad_image[g * plane + i] = lane_sum(at[g]) + flat * float(inside[g]) + n.fraction * s;
-        dr += image[g * plane + i] * s;
-      }
-      grad_radius[i] += dr * n.per_px;
     }
-  }
+  });
 }
 
-void forward(const WeightTable& table, Frame f, const float* image, const float* radius,
-             float* out) {
+void forward(int threads, const WeightTable& table, Frame f, const float* image,
+             const float* radius, float* out) {
   const int64_t plane = f.height * f.width;
   for (int64_t c = 0; c < f.channels; c += kGroup) {
     const float* in = image + c * plane;
     float* o = out + c * plane;
     switch (std::min<int64_t>(kGroup, f.channels - c)) {
-      case 1: forward_group<1>(table, f.height, f.width, in, radius, o); break;
-      case 2: forward_group<2>(table, f.height, f.width, in, radius, o); break;
-      case 3: forward_group<3>(table, f.height, f.width, in, radius, o); break;
-      default: forward_group<4>(table, f.height, f.width, in, radius, o);
+      case 1: forward_group<1>(threads, table, f.height, f.width, in, radius, o); break;
+      case 2: forward_group<2>(threads, table, f.height, f.width, in, radius, o); break;
+      case 3: forward_group<3>(threads, table, f.height, f.width, in, radius, o); break;
+      default: forward_group<4>(threads, table, f.height, f.width, in, radius, o);
     }
   }
 }
 
-void backward(const WeightTable& table, Frame f, const float* grad, const float* image,
-              const float* radius, float* grad_image, float* grad_radius) {
+void backward(int threads, const WeightTable& table, Frame f, const float* grad,
+              const float* image, const float* radius, float* grad_image, float* grad_radius) {
   const int64_t plane = f.height * f.width;
   float far_radius = 0;
   for (int64_t i = 0; i < plane; ++i) far_radius = std::max(far_radius, radius[i]);
@@ -308,21 +314,22 @@ void backward(const WeightTable& table, Frame f, const float* grad, const float*
   std::memset(grad_radius, 0, plane * sizeof(float));
   for (int64_t c = 0; c < f.channels; c += kGroup) {
     const int64_t n = std::min<int64_t>(kGroup, f.channels - c);
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < n * f.height; ++row) {
-      const float* from = grad + c * plane + row * f.width;
-      std::memcpy(padded.data() + row * padded_width + border, from, f.width * sizeof(float));
-      if (!chords) continue;
-      float* sum = sums.data() + row * (f.width + 1);
-      double total = sum[0] = 0;
+  parallel_for(threads, n * f.height, kRows, [&](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row) {
+        const float* from = grad + c * plane + row * f.width;
+        std::memcpy(padded.data() + row * padded_width + border, from, f.width * sizeof(float));
+        if (!chords) continue;
+        float* sum = sums.data() + row * (f.width + 1);
+        double total = sum[0] = 0;
       for (int64_t x = 0; x < f.width; ++x) sum[x + 1] = float(total += from[x]);
-    }
+      }
+  });
     const float* in = image + c * plane;
     float* o = grad_image + c * plane;
     const auto run = n == 1 ? backward_group<1> : n == 2 ? backward_group<2>
                    : n == 3 ? backward_group<3> : backward_group<4>;
-    run(table, f.height, f.width, {padded.data(), border, padded_width, sums.data()}, in, radius, o,
-        grad_radius);
+    run(threads, table, f.height, f.width, {padded.data(), border, padded_width, sums.data()}, in,
+        radius, o, grad_radius);
   }
 }
 

@@ -34,8 +34,9 @@ struct Frame {
 struct ScatterKernels {
   const char* name;
   // out[c,p] = sum_q image[c,q] w(p - q; radius[q])
-  void (*forward)(const WeightTable&, Frame, const float* image, const float* radius, float* out);
+  void (*forward)(int threads, const WeightTable&, Frame, const float* image, const float* radius,
+                  float* out);
   // grad_image[c,q] = sum_p grad[c,p] w(p - q; radius[q]);  grad_radius[q] likewise with dw/dr
-  void (*backward)(const WeightTable&, Frame, const float* grad, const float* image,
+  void (*backward)(int threads, const WeightTable&, Frame, const float* grad, const float* image,
                    const float* radius, float* grad_image, float* grad_radius);
 };

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from cuda_lensblur.build import build_library, native_isa
+from cuda_lensblur.build import PARALLEL, build_library, native_isa
 from cuda_lensblur.errors import BuildError
+from cuda_lensblur.native import thread_count
 
 __all__ = ["floats", "native_function"]
 
@@ -18,13 +19,16 @@ _SOURCES = tuple(Path(__file__).parent / name for name in ("sample.cpp", "ssim.c
 
 @functools.cache
 def native_function(name: str) -> Callable[..., None] | None:
-    """Return an exported function for this CPU, or None where nothing can be built."""
+    """Return an exported function for this CPU, or None where nothing can be built.
+
+    It runs on as many threads as torch does; what remains is to be given the other arguments.
+    """
     try:
-        function = getattr(build_library("solver", _SOURCES), f"{name}_{native_isa()}")
+        function = getattr(build_library("solver", _SOURCES, PARALLEL), f"{name}_{native_isa()}")
     except BuildError:
         return None  # the lens blur has said so already
     function.restype = None
-    return function
+    return lambda *arguments: function(thread_count(), *arguments)
 
 
 def floats(tensor: torch.Tensor) -> ctypes.c_void_p:

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One scale of SSIM (Gaussian window, valid region) and its gradient in the first image.
+#include "parallel.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -9,6 +11,8 @@
 #define EXPORT(name) JOIN(name, ISA)
 
 namespace {
+
+constexpr int64_t kRows = 16;  // that one thread takes at a time
 
 // Horizontal pass of one row: out[x] = sum_j window[j] in[x + j]
 inline void smooth_row(const float* in, const float* window, int64_t taps, int64_t n, float* out) {
@@ -31,17 +35,15 @@ extern "C" {
 // x, y [channels][height][width]; window [taps]. Writes per channel the means of the SSIM and of
 // the contrast-structure map, and the maps' partial derivatives in (mu_x, E[x^2], E[xy]) of both,
 // planes [channels][6][height - taps + 1][width - taps + 1], divided by the number of positions.
-void EXPORT(ssim_forward)(const float* x, const float* y, int64_t channels, int64_t height,
-                          int64_t width, const float* window, int64_t taps, float c1, float c2,
-                          double* ssim, double* cs, float* partials) {
+void EXPORT(ssim_forward)(int threads, const float* x, const float* y, int64_t channels,
+                          int64_t height, int64_t width, const float* window, int64_t taps,
+                          float c1, float c2, double* ssim, double* cs, float* partials) {
   const int64_t oh = height - taps + 1, ow = width - taps + 1, area = oh * ow;
   std::vector<double> row_ssim(channels * oh), row_cs(channels * oh);
-#pragma omp parallel
-  {
+  parallel_for(threads, channels * oh, kRows, [&](int64_t from, int64_t to) {
     // five moments, each smoothed vertically first, then along the row
     std::vector<float> column(5 * width), moment(5 * ow);
-#pragma omp for schedule(static)
-    for (int64_t r = 0; r < channels * oh; ++r) {
+    for (int64_t r = from; r < to; ++r) {
       const int64_t c = r / oh, oy = r % oh;
       std::fill(column.begin(), column.end(), 0.0f);
       float* m = column.data();
@@ -85,7 +87,7 @@ void EXPORT(ssim_forward)(const float* x, const float* y, int64_t channels, int6
       row_ssim[r] = total;
       row_cs[r] = total_cs;
     }
-  }
+  });
   for (int64_t c = 0; c < channels; ++c) {
     ssim[c] = cs[c] = 0;
     for (int64_t oy = 0; oy < oh; ++oy) {
@@ -98,15 +100,14 @@ void EXPORT(ssim_forward)(const float* x, const float* y, int64_t channels, int6
 }
 
 // grad_x += sum over maps of the adjoint window applied to (weight * partials).
-void EXPORT(ssim_backward)(const float* x, const float* y, int64_t channels, int64_t height,
-                           int64_t width, const float* window, int64_t taps, const float* partials,
-                           const float* grad_ssim, const float* grad_cs, float* grad_x) {
+void EXPORT(ssim_backward)(int threads, const float* x, const float* y, int64_t channels,
+                           int64_t height, int64_t width, const float* window, int64_t taps,
+                           const float* partials, const float* grad_ssim, const float* grad_cs,
+                           float* grad_x) {
   const int64_t oh = height - taps + 1, ow = width - taps + 1, area = oh * ow;
-#pragma omp parallel
-  {
+  parallel_for(threads, channels * height, kRows, [&](int64_t from, int64_t to) {
     std::vector<float> column(3 * ow), spread(3 * width);
-#pragma omp for schedule(static)
-    for (int64_t r = 0; r < channels * height; ++r) {
+    for (int64_t r = from; r < to; ++r) {
       const int64_t c = r / height, yy = r % height;
       const float gs = grad_ssim[c], gc = grad_cs[c];
       std::fill(column.begin(), column.end(), 0.0f);
@@ -127,6 +128,6 @@ void EXPORT(ssim_backward)(const float* x, const float* y, int64_t channels, int
       for (int64_t i = 0; i < width; ++i)
         o[i] += s[i] + 2 * px[i] * s[width + i] + py[i] * s[2 * width + i];
     }
-  }
+  });
 }
 }
