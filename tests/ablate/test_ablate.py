@@ -54,6 +54,9 @@ def test_an_ablation_runs_resumes_and_is_drawn(clip: Path, tmp_path, monkeypatch
         assert 5 < float(row["psnr"]) < 60
         assert 5 < float(row["reblur_psnr"]) < 60
         assert row["flip"] == ""
+        assert 5 < float(row["subject_psnr"]) <= 60
+        assert int(row["frames_below"]) <= COUNT
+        assert float(row["detail"]) > 0
     assert float(rows[0]["psnr"]) > float(rows[1]["psnr"])  # three steps of a network are none
     sheet = cv2.imread(str(out / "contact_sheet.png"))
     # plate, three variants, truth; the frame and two slices, nine times as large

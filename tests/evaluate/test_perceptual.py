@@ -74,7 +74,7 @@ def absent(monkeypatch, *modules: str) -> None:
 
 
 def test_what_is_not_installed_is_one_line(monkeypatch):
-    absent(monkeypatch, "flip_evaluator", "pyfvvdp")
+    absent(monkeypatch, "flip_evaluator", "pyfvvdp", "lpips")
     assert "flip-evaluator is not installed" in missing("flip")
     assert chosen(None) == ((), (f"no FLIP: {missing('flip')}",))
     with pytest.raises(PassesError, match=r"fvvdp.*pyfvvdp is not installed"):
@@ -117,3 +117,17 @@ def open_truth_folder():
     from pathlib import Path
 
     return Path(__file__).parents[1] / "clips" / "market"
+
+
+def test_by_default_lpips_is_measured_only_where_its_network_lies(monkeypatch, tmp_path):
+    import sys
+    import types
+
+    import torch
+
+    monkeypatch.setitem(sys.modules, "lpips", types.ModuleType("lpips"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert "lpips" not in chosen(None)[0]
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "alexnet-owt-7be5be79.pth").touch()
+    assert "lpips" in chosen(None)[0]

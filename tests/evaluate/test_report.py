@@ -147,6 +147,7 @@ def test_files(bake_fake, tmp_path):
         "contact_sheet.png",
         "report.csv",
         "report.json",
+        "worst_frame.png",
     ]
     assert report.picture == out / "contact_sheet.png"
     sheet = cv2.imread(str(report.picture))

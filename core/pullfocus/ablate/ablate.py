@@ -148,6 +148,7 @@ def _measure(
     bake(solve, folder / "passes", keep_plate=False, progress=progress)
     report = evaluate(folder / "passes", clip, folder / "report", metrics=metrics)
     figures = {name: one["mean"] for name, one in report.facts()["figures"].items()}
+    figures |= report.below()
     figures |= {"steps": meta["step"], "seconds": meta["seconds"], "reblur_psnr": _reblur(solve)}
     kept = {k: v for k, v in figures.items() if v is not None and math.isfinite(v)}
     write_json(found, {"stamp": stamp, "figures": kept})

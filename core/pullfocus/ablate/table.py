@@ -24,10 +24,20 @@ COLUMNS = (
     Column("seconds", "s", 0),
     Column("plate_psnr", "plate dB", 2),
     Column("psnr", "sharp dB", 2),
+    Column("frames_below", "frames below plate", 0),
+    Column("subject_psnr", "subject dB", 2),
+    Column("subject_below", "subject below", 0),
+    Column("edge_psnr", "edge dB", 2),
+    Column("edge_below", "edge below", 0),
+    Column("background_psnr", "background dB", 2),
+    Column("background_below", "background below", 0),
+    Column("detail", "detail", 2),
+    Column("subject_detail", "subject detail", 2),
     Column("reblur_psnr", "reblur dB", 2),
     Column("ssim", "SSIM", 3),
     Column("ms_ssim", "MS-SSIM", 3),
     Column("tpsnr", "tPSNR dB", 2),
+    Column("tof", "tOF px", 2),
     Column("flip", "FLIP", 3),
     Column("fvvdp", "FovVideoVDP", 2),
     Column("lpips", "LPIPS", 3),
@@ -35,6 +45,7 @@ COLUMNS = (
     Column("coc_subject_radius", "COC fg px", 2),
     Column("coc_background_radius", "COC bg px", 2),
     Column("matte_iou", "matte IoU", 3),
+    Column("holes", "holes %", 2),
 )
 _ALL = "all"
 

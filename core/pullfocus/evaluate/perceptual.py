@@ -12,6 +12,7 @@ None is needed: each is imported when it is asked for. Pictures are float (H, W,
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,13 @@ def _lpips() -> PictureMetric:
     return measure
 
 
+def _alexnet_is_here() -> bool:
+    """Tell whether torchvision's weights were fetched before: no default measure may fetch them."""
+    import torch
+
+    return any(Path(torch.hub.get_dir()).glob("checkpoints/alexnet-*.pth"))
+
+
 def frame_metric(name: str) -> PictureMetric:
     """Return a metric of two pictures, result first; `missing` says whether it is there."""
     return flip if name == "flip" else _lpips()
@@ -132,14 +140,16 @@ def chosen(names: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[str, ...
     """Return the metrics to measure, and lines on what is left out.
 
     Args:
-        names: what was asked for, all of which must be there; None: FLIP if it is there.
+        names: what was asked for, all of which must be there; None: FLIP and LPIPS if they are
+            there, LPIPS without fetching its network.
 
     Raises:
         PassesError: a metric that was asked for is unknown or not installed.
     """
     if names is None:
         why = missing("flip")
-        return ((), (f"no FLIP: {why}",)) if why else (("flip",), ())
+        seen = () if missing("lpips") or not _alexnet_is_here() else ("lpips",)
+        return (*(() if why else ("flip",)), *seen), (f"no FLIP: {why}",) if why else ()
     for name in names:
         why = missing(name)
         if why:

@@ -43,9 +43,10 @@ def evaluate(
 ) -> Report:
     """Measure baked passes against a clip whose sharp frames are known.
 
-    Writes `report.csv` (by frame), `report.json` and `contact_sheet.png` into `out`, by default
-    the folder `evaluation` in `passes_dir`. `metrics` are those of `evaluate.perceptual` to measure
-    besides; by default FLIP where it is installed.
+    Writes `report.csv` (by frame), `report.json`, `contact_sheet.png` and `worst_frame.png` (the
+    frame that gains least over its plate, beside it) into `out`, by default the folder `evaluation`
+    in `passes_dir`. `metrics` are those of `evaluate.perceptual` to measure besides; by default
+    FLIP and LPIPS where they are installed.
 
     Raises:
         PassesError: passes or truth are missing, damaged, or do not fit each other; a metric is
@@ -81,7 +82,9 @@ def evaluate(
         ),
         notes=(*_notes(passes, truth, frames), *left_out),
     )
-    _write_report(report, [(read(frame), truth.read(frame)) for frame in _to_show(report)])
+    shown = [*_to_show(report), report.lowest_frame]
+    *rows, lowest = [(read(frame), truth.read(frame)) for frame in shown]
+    _write_report(report, {report.picture: rows, folder / "worst_frame.png": [lowest]})
     return report
 
 
@@ -166,15 +169,8 @@ def _to_show(report: Report) -> list[int]:
     return sorted(picked)
 
 
-def _write_report(report: Report, shown: list[tuple[PassFrame, TruthFrame]]) -> None:
-    import cv2
-
-    from pullfocus.evaluate.sheet import contact_sheet
-
-    sheet = contact_sheet(shown)
-    done, encoded = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
-    if not done:
-        raise PassesError(f"expected to encode the contact sheet, got nothing: {report.picture}")
+def _write_report(report: Report, sheets: dict[Path, list[tuple[PassFrame, TruthFrame]]]) -> None:
+    pictures = {path: _encoded(path, rows) for path, rows in sheets.items()}
     folder = report.picture.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,11 +178,23 @@ def _write_report(report: Report, shown: list[tuple[PassFrame, TruthFrame]]) -> 
         facts = {**report.facts(), "by_frame": _by_frame(report)}
         text = json.dumps(facts, indent=2, allow_nan=False) + "\n"
         _replace(folder / "report.json", text.encode())
-        _replace(report.picture, encoded.tobytes())
+        for path, content in pictures.items():
+            _replace(path, content)
     except OSError as error:
         raise PassesError(
             f"expected a folder to write the report into, got {folder}: {error.strerror}"
         ) from error
+
+
+def _encoded(path: Path, rows: list[tuple[PassFrame, TruthFrame]]) -> bytes:
+    import cv2
+
+    from pullfocus.evaluate.sheet import contact_sheet
+
+    done, encoded = cv2.imencode(".png", np.ascontiguousarray(contact_sheet(rows)[..., ::-1]))
+    if not done:
+        raise PassesError(f"expected to encode a contact sheet, got nothing: {path}")
+    return encoded.tobytes()
 
 
 def _by_frame(report: Report) -> dict[str, dict[str, float | None]]:

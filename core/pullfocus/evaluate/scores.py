@@ -10,6 +10,7 @@ import numpy as np
 
 from pullfocus.errors import PassesError
 from pullfocus.evaluate.metrics import coc_rmse, matte_error, ms_ssim, psnr, ssim, tpsnr
+from pullfocus.evaluate.regions import detail, flow_error, holes_percent, region_psnr, regions
 from pullfocus.evaluate.truth import TruthFrame
 
 __all__ = ["FIGURES", "Figure", "PassFrame", "pass_frame", "score_frame"]
@@ -22,7 +23,7 @@ class Figure(NamedTuple):
     title: str
     unit: str
     better: int
-    """1: more is better; -1: less is."""
+    """1: more is better; -1: less is; 0: the nearer to 1 the better."""
     plate: str = ""
     """Name of the plate's own figure to compare with."""
 
@@ -30,12 +31,24 @@ class Figure(NamedTuple):
 FIGURES = (
     Figure("plate_psnr", "plate PSNR", "dB", 1),
     Figure("psnr", "sharp PSNR", "dB", 1, "plate_psnr"),
+    Figure("plate_subject_psnr", "plate PSNR, subject", "dB", 1),
+    Figure("subject_psnr", "sharp PSNR, subject", "dB", 1, "plate_subject_psnr"),
+    Figure("plate_edge_psnr", "plate PSNR, subject's edge", "dB", 1),
+    Figure("edge_psnr", "sharp PSNR, subject's edge", "dB", 1, "plate_edge_psnr"),
+    Figure("plate_background_psnr", "plate PSNR, background", "dB", 1),
+    Figure("background_psnr", "sharp PSNR, background", "dB", 1, "plate_background_psnr"),
+    Figure("plate_detail", "plate detail (truth 1)", "", 0),
+    Figure("detail", "sharp detail (truth 1)", "", 0, "plate_detail"),
+    Figure("plate_subject_detail", "plate detail, subject", "", 0),
+    Figure("subject_detail", "sharp detail, subject", "", 0, "plate_subject_detail"),
     Figure("plate_ssim", "plate SSIM", "", 1),
     Figure("ssim", "sharp SSIM", "", 1, "plate_ssim"),
     Figure("plate_ms_ssim", "plate MS-SSIM", "", 1),
     Figure("ms_ssim", "sharp MS-SSIM", "", 1, "plate_ms_ssim"),
     Figure("plate_tpsnr", "plate tPSNR", "dB", 1),
     Figure("tpsnr", "sharp tPSNR", "dB", 1, "plate_tpsnr"),
+    Figure("plate_tof", "plate tOF", "px", -1),
+    Figure("tof", "sharp tOF", "px", -1, "plate_tof"),
     Figure("plate_flip", "plate FLIP", "", -1),
     Figure("flip", "sharp FLIP", "", -1, "plate_flip"),
     Figure("plate_lpips", "plate LPIPS", "", -1),
@@ -50,6 +63,7 @@ FIGURES = (
     Figure("coc_background_diameter", "COC RMSE, background (diameter)", "px", -1),
     Figure("matte_mae", "matte error (mean abs.)", "", -1),
     Figure("matte_iou", "matte IoU at .5", "", 1),
+    Figure("holes", "matte wrong beyond doubt", "%", -1),
     Figure("clean_behind_psnr", "clean plate PSNR, behind subject", "dB", 1),
     Figure("clean_psnr", "clean plate PSNR, whole frame", "dB", 1),
 )
@@ -80,7 +94,8 @@ def score_frame(
 ) -> dict[str, float]:
     """Every figure that the truth and the passes allow, by the names in `FIGURES`.
 
-    `before` is the frame just before, for tPSNR; `more` are metrics of two pictures, by name.
+    `before` is the frame just before, for tPSNR and tOF; `more` are metrics of two pictures, by
+    name.
 
     Raises:
         PassesError: the passes have another size than the truth.
@@ -106,6 +121,9 @@ def score_frame(
         old_result, old_truth = before
         scores["plate_tpsnr"] = tpsnr(old_truth.plate, truth.plate, old_truth.sharp, truth.sharp)
         scores["tpsnr"] = tpsnr(old_result.beauty, result.beauty, old_truth.sharp, truth.sharp)
+        scores["plate_tof"] = flow_error(old_truth.plate, truth.plate, old_truth.sharp, truth.sharp)
+        scores["tof"] = flow_error(old_result.beauty, result.beauty, old_truth.sharp, truth.sharp)
+    scores |= _by_region(result, truth)
     inside = None if truth.alpha is None else truth.alpha > 0.5
     pairs = (
         ("coc", result.coc, truth.coc, None),
@@ -121,12 +139,27 @@ def score_frame(
     if result.matte is not None and truth.alpha is not None:
         matte = matte_error(result.matte, truth.alpha)
         scores["matte_mae"], scores["matte_iou"] = matte.mae, matte.iou
+        scores["holes"] = holes_percent(result.matte, truth.alpha)
     # With one layer there is nothing behind it to compare.
     if result.matte is not None and truth.clean is not None:
         if inside is not None:
             scores["clean_behind_psnr"] = psnr(result.background, truth.clean, where=inside)
         scores["clean_psnr"] = psnr(result.background, truth.clean)
     return {name: value for name, value in scores.items() if not math.isnan(value)}
+
+
+def _by_region(result: PassFrame, truth: TruthFrame) -> dict[str, float]:
+    """Detail everywhere; with a true matte also detail and PSNR of each part of the frame."""
+    scores: dict[str, float] = {}
+    parts = {} if truth.alpha is None else regions(truth.alpha)
+    for prefix, picture in (("plate_", truth.plate), ("", result.beauty)):
+        scores[f"{prefix}detail"] = detail(picture, truth.sharp)
+        for name, where in parts.items():
+            scores[f"{prefix}{name}_psnr"] = region_psnr(picture, truth.sharp, where)
+        if parts:
+            own = detail(picture, truth.sharp, parts["subject"])
+            scores[f"{prefix}subject_detail"] = own
+    return scores
 
 
 def pass_frame(

@@ -15,6 +15,12 @@ from pullfocus.evaluate.scores import FIGURES
 
 __all__ = ["Report", "Summary", "finite", "frame_numbers"]
 
+_UNSEEN_DB = 42.0
+"""Above this nobody sees a loss: such a frame or region is never below its plate."""
+_FRAME_SLACK_DB, _REGION_SLACK_DB = 0.01, 0.1
+"""What half floats cost a kept plate; what a part of a frame may lose."""
+_REGIONS = ("subject", "edge", "background")
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -53,7 +59,10 @@ class Report:
         if not found:
             return None
         values = [value for value, _ in found]
-        worst, frame = min(found) if better > 0 else max(found)
+        if better == 0:  # twice as much is as bad as half
+            worst, frame = max(found, key=lambda one: abs(math.log(max(one[0], 1e-6))))
+        else:
+            worst, frame = min(found) if better > 0 else max(found)
         return Summary(float(np.mean(values)), worst, frame)
 
     @property
@@ -73,11 +82,33 @@ class Report:
 
     @property
     def worse_than_plate(self) -> tuple[int, ...]:
-        """Frames whose beauty has a lower PSNR than their plate."""
+        """Frames whose beauty has a lower PSNR than their plate, and visibly so (below 42 dB)."""
+        return self._below("psnr", _FRAME_SLACK_DB)
+
+    @property
+    def regions_below(self) -> dict[str, tuple[int, ...]]:
+        """Frames whose subject, edge or background lies more than 0.1 dB below its plate's."""
+        measured = [name for name in _REGIONS if self.summary(f"{name}_psnr") is not None]
+        return {name: self._below(f"{name}_psnr", _REGION_SLACK_DB) for name in measured}
+
+    def below(self) -> dict[str, int]:
+        """Return how many frames, subjects, edges and backgrounds lie below their plate."""
+        counts = {"frames_below": len(self.worse_than_plate)}
+        return counts | {f"{name}_below": len(held) for name, held in self.regions_below.items()}
+
+    @property
+    def lowest_frame(self) -> int:
+        """The frame that gains least over its plate, or loses most."""
+        gains = [scores["psnr"] - scores["plate_psnr"] for scores in self.scores]
+        return self.frames[int(np.nan_to_num(gains, nan=0.0).argmin())]
+
+    def _below(self, name: str, slack_db: float) -> tuple[int, ...]:
         return tuple(
             frame
             for frame, scores in zip(self.frames, self.scores, strict=True)
-            if scores["psnr"] < scores["plate_psnr"]
+            if name in scores
+            and scores[name] < scores[f"plate_{name}"] - slack_db
+            and scores[name] < _UNSEEN_DB
         )
 
     def _mean(self, name: str) -> float:
@@ -118,6 +149,9 @@ class Report:
             f"{len(self.frames)} frames, {len(worse)} worse than their plate"
             + (f": {frame_numbers(worse)}" if worse else "")
         )
+        for name, below in self.regions_below.items():
+            if below:
+                lines.append(f"{name} worse than its plate in {len(below)}: {frame_numbers(below)}")
         return "\n".join([*lines, *self.notes])
 
     def facts(self) -> dict[str, Any]:
@@ -138,6 +172,8 @@ class Report:
             "psnr": finite(self.psnr),
             "gain_db": finite(self.gain_db),
             "worse_than_plate": list(self.worse_than_plate),
+            "regions_below": {name: list(held) for name, held in self.regions_below.items()},
+            "lowest_frame": self.lowest_frame,
             "figures": figures,
             "notes": list(self.notes),
             "picture": str(self.picture),
