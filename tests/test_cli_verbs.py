@@ -169,3 +169,24 @@ def test_one_clear_line(solved: Path, tmp_path: Path, capfd, arguments, message)
     error = capfd.readouterr().err.strip().splitlines()
     assert message in error[-1]
     assert not any("Traceback" in line for line in error)
+
+
+def test_refocus_skips_what_is_there_unless_the_lens_is_another(
+    solved: Path, tmp_path: Path, capfd
+) -> None:
+    base = ["refocus", str(solved), "--out", str(tmp_path), "--keep-sharp", "fg,bg"]
+    base += ["--skip-existing", "--progress", "json"]
+    found = []
+    for more in (["--frames", "1001"], [], [], ["--max-radius", "3", "--frames=", "--rim="]):
+        assert cli.run([*base, *more]) == 0
+        event = last_event(capfd)
+        found.append((event["frames"], event["skipped"]))
+    assert found == [(1, 0), (COUNT - 1, 1), (0, COUNT), (COUNT, 0)]
+
+
+def test_a_farm_is_told_why_a_task_failed(tmp_path: Path, capfd) -> None:
+    gone = tmp_path / "gone.solve"
+    for progress in (["--progress", "openjd"], ["--progress=openjd"]):
+        assert cli.run(["bake", str(gone), "--out", str(tmp_path), *progress]) == 2
+        said = capfd.readouterr().out.splitlines()
+        assert said == [f"openjd_fail: expected a solve folder at {gone}, found nothing there"]

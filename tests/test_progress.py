@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from pullfocus.progress import JsonProgress, PlainProgress, Progress
+from pullfocus.progress import JsonProgress, OpenJdProgress, PlainProgress, Progress
 
 
 def events(stream):
@@ -70,3 +70,39 @@ def test_the_base_says_nothing(capfd):
     progress.done("done")
     progress.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_farm_sees_percent_status_and_failure():
+    stream = io.StringIO()
+    progress = OpenJdProgress(stream, interval_s=0)
+    progress.stage("reading plate", 1.0)  # leads up to the solve: the bar does not move
+    progress.step(1, 8, eta_s=70.0, psnr=30.0)
+    progress.step(1, 8, eta_s=70.0, psnr=30.0)
+    progress.note("sRGB is assumed")
+    progress.stage("baking", 0.05)  # never falls
+    progress.done("solved\nlook at preview.png", frames=3)
+    assert stream.getvalue().splitlines() == [
+        "openjd_status: reading plate 100 %",
+        "openjd_progress: 12.5",
+        "openjd_status: solve: step 1 of 8, 30.0 dB, 1:10 min left",
+        "openjd_status: solve: step 1 of 8, 30.0 dB, 1:10 min left",
+        "note: sRGB is assumed",
+        "openjd_status: baking 5 %",
+        "openjd_progress: 100",
+        "openjd_status: solved; look at preview.png",
+    ]
+
+
+def test_a_farm_is_not_flooded_and_a_stop_is_no_end():
+    stream = io.StringIO()
+    progress = OpenJdProgress(stream, interval_s=60)
+    for step in range(1, 1000):
+        progress.step(step, 1000, eta_s=90.0)
+    progress.done("stopped by SIGTERM", stop_signal="SIGTERM")
+    progress.error("two\nlines")
+    assert stream.getvalue().splitlines() == [
+        "openjd_progress: 0.1",
+        "openjd_status: solve: step 1 of 1000, 1:30 min left",
+        "openjd_status: stopped by SIGTERM",
+        "openjd_fail: two; lines",
+    ]

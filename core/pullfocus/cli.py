@@ -8,6 +8,7 @@ what was done saved. Everything heavy is imported inside the commands, so that h
 from __future__ import annotations
 
 import errno
+import re
 import signal
 import sys
 from itertools import pairwise
@@ -25,7 +26,7 @@ from pullfocus.cli_flow import flow
 from pullfocus.cli_refocus import refocus
 from pullfocus.cli_solve import demo, solve
 from pullfocus.errors import PullfocusError
-from pullfocus.progress import JsonProgress, Progress, make_progress
+from pullfocus.progress import JsonProgress, OpenJdProgress, make_progress
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -36,6 +37,8 @@ __all__ = ["app", "main", "run"]
 # Typer's parse errors ("no such option"); its public child is the handle on the base.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _EXIT_BAD_INPUT = 2
+# "--rate=" is an option that was not given: job templates of a farm know no "if".
+_NOTHING = re.compile(r"--[a-z][a-z-]*=")
 # What the user's disk or permissions cause: worth a line, not a traceback.
 _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -92,7 +95,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command.
+    """Run one command; an option with an empty value, ``--rate=``, counts as not given.
 
     Returns:
         The exit code.
@@ -100,25 +103,29 @@ def run(arguments: list[str]) -> int:
     Raises:
         Exception: whatever is a fault of pullfocus and not of its input, for its traceback.
     """
-    json = _wants_json(arguments)
+    arguments = [one for one in arguments if not _NOTHING.fullmatch(one)]
+    report = _asked_report(arguments)
     before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         return int(app(args=arguments, standalone_mode=False) or 0)
     except PullfocusError as error:
-        return _fail(str(error), json=json)
+        return _fail(str(error), report)
     except _UsageError as error:
-        return _fail(_usage(error), json=json)
+        return _fail(_usage(error), report)
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:
             raise
-        return _fail(f"{error.strerror}: {error.filename or 'while writing'}", json=json)
+        return _fail(f"{error.strerror}: {error.filename or 'while writing'}", report)
     except (KeyboardInterrupt, typer.Abort):
         return 128 + signal.SIGINT
     except _Terminated:
         return 128 + signal.SIGTERM
     except Exception as error:
-        if json:  # a program that reads stdout must learn of it too
+        # a program that reads stdout must learn of it too
+        if report == "json":
             JsonProgress().event("error", text=f"{type(error).__name__}: {error}", internal=True)
+        elif report == "openjd":
+            OpenJdProgress().error(f"{type(error).__name__}: {error}")
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -132,10 +139,8 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
     raise _Terminated
 
 
-def _fail(text: str, *, json: bool) -> int:
-    line = " ".join(text.split())
-    reporter: Progress = JsonProgress() if json else make_progress("plain")
-    reporter.error(line)
+def _fail(text: str, report: str) -> int:
+    make_progress(report).error(" ".join(text.split()))
     return _EXIT_BAD_INPUT
 
 
@@ -146,9 +151,12 @@ def _usage(error: Exception) -> str:
     return f"{message.rstrip('.')} (see: {command} --help)"
 
 
-def _wants_json(arguments: list[str]) -> bool:
-    """Whether the arguments ask for JSON, even where they cannot be parsed."""
-    return "--progress=json" in arguments or ("--progress", "json") in pairwise(arguments)
+def _asked_report(arguments: list[str]) -> str:
+    """Which program reads stdout, even where the arguments cannot be parsed; else "plain"."""
+    for mode in ("json", "openjd"):
+        if f"--progress={mode}" in arguments or ("--progress", mode) in pairwise(arguments):
+            return mode
+    return "plain"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pullfocus.cli_options import (
     FramesOption,
     ProgressOption,
     Report,
+    SkipExistingOption,
     frames_text,
     named_mattes,
     reporting,
@@ -39,6 +40,7 @@ def bake(
         list[str] | None,
         typer.Option(metavar="NAME=PATH", help="Where a matte is now, if it moved."),
     ] = None,
+    skip_existing: SkipExistingOption = False,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Write the passes of a solve: multi-layer EXR frames, atlases and passes.json."""
@@ -53,12 +55,21 @@ def bake(
     from pullfocus.bake.bake import bake as bake_passes
 
     with reporting(progress) as say:
-        report = bake_passes(folder, out, keep_plate=keep_plate, frames=frames, progress=say)
+        report = bake_passes(
+            folder,
+            out,
+            keep_plate=keep_plate,
+            frames=frames,
+            skip_existing=skip_existing,
+            progress=say,
+        )
         if not report.signed:
             say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
+        written = frames_text(report.frames, report.skipped)
         say.done(
-            f"baked {frames_text(report.frames)} in {report.seconds:.0f} s: {report.passes_json}",
+            f"baked {written} in {report.seconds:.0f} s: {report.passes_json}",
             passes_json=str(report.passes_json),
             frames=report.frames,
+            skipped=report.skipped,
             seconds=report.seconds,
         )

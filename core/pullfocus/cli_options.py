@@ -24,6 +24,7 @@ __all__ = [
     "PresetOption",
     "ProgressOption",
     "Report",
+    "SkipExistingOption",
     "Texture",
     "TextureOption",
     "WeightSet",
@@ -42,6 +43,7 @@ class Report(StrEnum):
     auto = "auto"
     plain = "plain"
     json = "json"
+    openjd = "openjd"
 
 
 class Device(StrEnum):
@@ -102,7 +104,8 @@ ProgressOption = Annotated[
     Report,
     typer.Option(
         "--progress",
-        help="auto: bars on a terminal, else plain lines. json: one JSON object a line on stdout.",
+        help="auto: bars on a terminal, else plain lines. json: one JSON object a line on stdout. "
+        "openjd: the lines that a render farm reads.",
     ),
 ]
 MetricsOption = Annotated[
@@ -114,7 +117,16 @@ MetricsOption = Annotated[
 ]
 FramesOption = Annotated[
     str | None,
-    typer.Option(metavar="RANGE", help="Frame numbers, such as 1001-1060 or 1001-1060x2."),
+    typer.Option(metavar="RANGE", help="Frame numbers, such as 1001-1060, 1-9x2 or 1-9:2,12."),
+]
+
+
+SkipExistingOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing",
+        help="Leave frames that this very solve made with the same options; write the others.",
+    ),
 ]
 
 
@@ -162,9 +174,10 @@ def check_device(device: Device) -> None:
             )
 
 
-def frames_text(count: int) -> str:
+def frames_text(count: int, skipped: int = 0) -> str:
     """Return how many frames, in words."""
-    return "1 frame" if count == 1 else f"{count} frames"
+    text = "1 frame" if count == 1 else f"{count} frames"
+    return f"{text} ({skipped} already there)" if skipped else text
 
 
 def named_mattes(texts: list[str] | None) -> tuple[tuple[str, str], ...]:

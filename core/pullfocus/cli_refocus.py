@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
+from pullfocus.cli_options import (
+    FramesOption,
+    ProgressOption,
+    Report,
+    SkipExistingOption,
+    frames_text,
+    reporting,
+)
 from pullfocus.errors import PullfocusError
 
 if TYPE_CHECKING:
@@ -38,7 +45,8 @@ def refocus(
     keep_sharp: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="LAYER", help="Keep a layer sharp throughout, whatever the rest does. Repeated."
+            metavar="LAYER",
+            help="Keep a layer sharp throughout, whatever the rest does. Repeated, or A,B.",
         ),
     ] = None,
     aperture: Annotated[
@@ -64,7 +72,8 @@ def refocus(
         float, typer.Option(min=1, help="Lift what the sensor clipped, above 0.8, by up to this.")
     ] = 1.0,
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Tint: near blue, in focus green, far red.")
+        bool,
+        typer.Option("--overlay/--no-overlay", help="Tint: near blue, in focus green, far red."),
     ] = False,
     atlas: Annotated[
         list[str] | None,
@@ -74,6 +83,7 @@ def refocus(
         ),
     ] = None,
     frames: FramesOption = None,
+    skip_existing: SkipExistingOption = False,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Pull focus again: on a layer, a place, or from one to another; shape the bokeh."""
@@ -109,24 +119,28 @@ def refocus(
         bokeh=bokeh,
         highlight_gain=highlight_gain,
     )
+    sharp = tuple(name.strip() for one in keep_sharp or () for name in one.split(","))
     with reporting(progress) as say:
-        if not keys and not keep_sharp and lens == NewLens():
+        if not keys and not sharp and lens == NewLens():
             say.note("no --focus, --keep-sharp or lens was asked for: the plate's own blur stays")
         report = refocus_solve(
             folder,
             out,
             keys=keys,
             lens=lens,
-            keep_sharp=tuple(keep_sharp or ()),
+            keep_sharp=sharp,
             overlay=overlay,
             repaint=_repaint(atlas or []),
             frames=frames,
+            skip_existing=skip_existing,
             progress=say,
         )
+        written = frames_text(report.frames, report.skipped)
         say.done(
-            f"refocused {frames_text(report.frames)} in {report.seconds:.0f} s: {report.first}",
+            f"refocused {written} in {report.seconds:.0f} s: {report.first}",
             first=str(report.first),
             frames=report.frames,
+            skipped=report.skipped,
             seconds=report.seconds,
         )
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: D102 (the overrides mean what Progress says)
-"""What a long command says while it works: bars, plain lines, or JSON for other programs.
+"""What a long command says while it works: bars, plain lines, or lines for other programs.
 
 Every verb reports through one `Progress`. With JSON, stdout carries one object a line and nothing
 else, and text for people goes to stderr. Events (`"event"`): `stage`, `progress`, `note`,
 `preview`, `done`, `error`. `fraction` is 0..1 of the stage, `eta_s` seconds left in it.
+With openjd, stdout carries the lines that a render farm looks for, of Open Job Description.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import TaskID
 
-__all__ = ["JsonProgress", "PlainProgress", "Progress", "RichProgress", "make_progress"]
+__all__ = [
+    "JsonProgress",
+    "OpenJdProgress",
+    "PlainProgress",
+    "Progress",
+    "RichProgress",
+    "make_progress",
+]
+
+# Stages that lead up to the work of a verb; a farm's bar does not move for them.
+_LEADING_UP = ("reading ", "motion of ")
 
 
 class Progress:
@@ -155,6 +166,69 @@ class JsonProgress(Progress):
         _write(self._stream or sys.stdout, json.dumps({"event": event, **clean}) + "\n")
 
 
+class OpenJdProgress(Progress):
+    """Lines of Open Job Description on stdout, for the farm; at most one of a kind a second.
+
+    `openjd_progress` is the percentage of the whole task and never falls, `openjd_status` says
+    what is going on, `openjd_fail` why the task failed. All else is for the task's log.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, interval_s: float = 1.0) -> None:
+        self._stream = stream
+        self._interval_s = interval_s
+        self._last: dict[str, float] = {}
+        self._percent = -1.0
+        self._preview = ""
+
+    def stage(self, name: str, fraction: float) -> None:
+        if not name.startswith(_LEADING_UP):
+            self._advance(fraction)
+        self._status(name, f"{name} {100 * fraction:.0f} %", last=fraction >= 1.0)
+
+    def step(self, step: int, total: int, *, eta_s: float, **facts: float) -> None:
+        self._advance(step / total if total else 1.0)
+        figures = "".join(f", {_figure(name, value)}" for name, value in facts.items())
+        text = f"solve: step {step} of {total}{figures}, {_duration(eta_s)} left"
+        self._status("solve", text, last=step >= total)
+
+    def note(self, text: str) -> None:
+        self._line(f"note: {text}")
+
+    def preview(self, path: str) -> None:
+        if path != self._preview:
+            self._line(f"preview: {path}")
+            self._preview = path
+
+    def done(self, text: str, **facts: Any) -> None:
+        if "stop_signal" not in facts:
+            self._line("openjd_progress: 100")
+        self._line(f"openjd_status: {text}")
+
+    def error(self, text: str) -> None:
+        self._line(f"openjd_fail: {text}")
+
+    def _advance(self, fraction: float) -> None:
+        percent = round(100 * min(max(fraction, 0.0), 1.0), 1)
+        if percent > self._percent and self._due("progress", last=percent >= 100):
+            self._percent = percent
+            self._line(f"openjd_progress: {percent:g}")
+
+    def _status(self, key: str, text: str, *, last: bool) -> None:
+        if self._due(f"status {key}", last=last):
+            self._line(f"openjd_status: {text}")
+
+    def _due(self, key: str, *, last: bool) -> bool:
+        now = time.monotonic()
+        if not last and now - self._last.get(key, -math.inf) < self._interval_s:
+            return False
+        self._last[key] = now
+        return True
+
+    def _line(self, text: str) -> None:
+        # one message, one line: what stands in a second one is no message to the farm
+        _write(self._stream or sys.stdout, "; ".join(text.splitlines()) + "\n")
+
+
 class RichProgress(Progress):
     """Bars on a terminal (stderr), one a stage."""
 
@@ -212,9 +286,11 @@ class RichProgress(Progress):
 
 
 def make_progress(mode: str = "auto") -> Progress:
-    """Choose by mode: "json", "plain", or "auto" (bars on a terminal, otherwise plain lines)."""
+    """Choose by mode: "json", "openjd", "plain", or "auto" (bars on a terminal, else plain)."""
     if mode == "json":
         return JsonProgress()
+    if mode == "openjd":
+        return OpenJdProgress()
     if mode == "auto" and sys.stderr.isatty():
         return RichProgress()
     return PlainProgress()

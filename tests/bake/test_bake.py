@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small shot through the real solver and bake: contract, consistency, exact resume."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pullfocus.errors import PullfocusError
 from pullfocus.observe.observe import observe
 from pullfocus.plate.exr import Plane, read_exr, read_metadata, write_exr
 from pullfocus.progress import Progress
+from pullfocus.solve.folder import read_settings
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings, settings_from_record
@@ -206,3 +208,38 @@ def test_a_pull_of_focus_gives_signs_and_depth(footage: Path, tmp_path: Path) ->
     assert passes.lens_curve["layers"] == pytest.approx(
         {"fg": np.median(depth[disc]), "bg": np.median(depth[wall])}, abs=0.2
     )
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {p.name: p.stat().st_mtime_ns for p in folder.iterdir() if p.name != "passes.json"}
+
+
+def test_what_is_there_is_skipped_what_is_torn_or_gone_is_made(
+    solved: Path, tmp_path: Path
+) -> None:
+    first = bake(solved, tmp_path, frames="1001-1002", skip_existing=True)
+    assert (first.frames, first.skipped) == (2, 0)
+    before = _times(tmp_path)
+    whole = (tmp_path / "plate.1002.exr").read_bytes()
+    (tmp_path / "plate.1002.exr").write_bytes(whole[: len(whole) // 2])
+    again = bake(solved, tmp_path, frames="1001-1003", skip_existing=True)
+    assert (again.frames, again.skipped) == (2, 1)
+    after = _times(tmp_path)
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"plate.1002.exr", "plate.1003.exr"}
+    assert (tmp_path / "plate.1002.exr").read_bytes() == whole
+
+
+def test_frames_of_other_options_or_of_an_earlier_solve_are_made_again(
+    solved: Path, footage: Path, tmp_path: Path
+) -> None:
+    bake(solved, tmp_path, frames="1001")
+    kept = bake(solved, tmp_path, frames="1001", keep_plate=False, skip_existing=True)
+    assert (kept.frames, kept.skipped) == (1, 0)
+    other = tmp_path / "other.solve"
+    shutil.copytree(solved, other)
+    inputs = ShotInputs.from_record(read_settings(solved)["inputs"])
+    more = replace(SETTINGS, steps=SETTINGS.steps + 2)
+    run_solve(inputs.open(), other, more, inputs=inputs, progress=Progress())
+    later = bake(other, tmp_path, frames="1001", keep_plate=False, skip_existing=True)
+    assert (later.frames, later.skipped) == (1, 0)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -140,3 +141,25 @@ def test_a_given_coc_is_kept_and_halved_with_the_picture(shot: Shot, tmp_path: P
     half = seen.coc_radius_px(1, 1)
     assert half.shape == (HEIGHT // 2, WIDTH // 2)
     assert (half == 3).all()
+
+
+def test_two_processes_that_measure_at_once_leave_each_other_alone(
+    shot: Shot, tmp_path: Path, monkeypatch
+):
+    """While this one measures another one finishes the same, and a third is still at it."""
+    real, other = stage._layer_motion, tmp_path / "measuring-other"
+
+    def slow(*arguments):
+        other.mkdir()
+        monkeypatch.setattr(stage, "_layer_motion", real)
+        stage.observe(shot, tmp_path)
+        return real(*arguments)
+
+    monkeypatch.setattr(stage, "_layer_motion", slow)
+    found = stage.observe(shot, tmp_path)
+    assert np.isfinite(found.motion).all()
+    assert other.is_dir()
+    assert len(list(tmp_path.iterdir())) == 2
+    os.utime(other, (0, 0))  # left behind by a kill, long ago
+    stage._drop_others(tmp_path, keep="")
+    assert not other.exists()

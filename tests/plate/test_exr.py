@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from pullfocus.errors import PlateError, PullfocusError
-from pullfocus.plate.exr import Plane, read_exr, read_metadata, write_exr
+from pullfocus.plate.exr import Plane, check_whole, read_exr, read_metadata, write_exr
 
 
 def planes(rng, height=9, width=14):
@@ -213,3 +213,17 @@ def test_data_window_is_placed(tmp_path, files):
     assert got.shape == (6, 8)
     assert got.sum() == 6
     assert got[1:3, 1:4].all()
+
+
+def test_a_whole_file_is_told_from_a_truncated_one(tmp_path, rng, truncate):
+    path = tmp_path / "a.exr"
+    write_exr(path, planes(rng, 64, 64))
+    check_whole(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(PlateError, match=r"a\.exr is truncated or damaged"):
+        check_whole(path)
+    truncate(path)
+    with pytest.raises(PlateError, match=r"a\.exr is truncated"):
+        check_whole(path)
+    with pytest.raises(PlateError, match=r"cannot read .*gone\.exr"):
+        check_whole(tmp_path / "gone.exr")

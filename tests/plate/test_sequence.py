@@ -2,8 +2,11 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openjd.model import IntRangeExpr
 from pullfocus.errors import MatteError, PlateError
-from pullfocus.plate.sequence import find_footage, matte_role, parse_frames
+from pullfocus.plate.sequence import find_footage, matte_role, openjd_range, parse_frames
 
 
 @pytest.fixture
@@ -185,3 +188,42 @@ def test_folder_that_may_not_be_listed(tmp_path):
     closed.mkdir(mode=0)
     with pytest.raises(PlateError, match=r"cannot list .*closed: Permission denied"):
         find_footage(str(closed / "a.####.png"))
+
+
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        ("1-5:2,9-11,15", (1, 3, 5, 9, 10, 11, 15)),
+        ("1-5x2,9-11,15", (1, 3, 5, 9, 10, 11, 15)),
+        ("10-1:-3", (1, 4, 7, 10)),
+        ("-5--1", (-5, -4, -3, -2, -1)),
+        (" 1 - 5 : 2 , 7 ", (1, 3, 5, 7)),
+    ],
+)
+def test_ranges_of_both_kinds(text, frames):
+    assert parse_frames(text) == frames
+
+
+_PARTS = st.tuples(st.integers(-50, 50), st.integers(0, 9), st.integers(1, 4))
+
+
+@given(st.lists(_PARTS, min_size=1, max_size=4))
+def test_a_range_expression_means_what_open_job_description_says(parts):
+    expressions, at = [], -60
+    for first, count, step in sorted(parts):  # its ranges may not overlap
+        first = max(first, at + 1)
+        at = first + count * step
+        expressions.append(f"{first}-{at}:{step}" if count else f"{first}")
+    text = ",".join(expressions)
+    assert parse_frames(text) == tuple(sorted(IntRangeExpr.from_str(text)))
+
+
+@given(st.sets(st.integers(-200, 2000), min_size=1, max_size=40))
+def test_open_job_description_reads_our_ranges(frames):
+    assert set(IntRangeExpr.from_str(openjd_range(sorted(frames)))) == frames
+
+
+@pytest.mark.parametrize("text", ["1 5", "1-5:0", "1-3:2:2", "1:3", ":", "1-"])
+def test_what_is_no_range_is_refused(text):
+    with pytest.raises(PlateError, match="expected"):
+        parse_frames(text)

@@ -14,6 +14,7 @@ import numpy as np
 
 from pullfocus import __version__, checkpoint
 from pullfocus.bake.atlases import finished_atlases
+from pullfocus.bake.existing import ORIGIN, already_made, origin
 from pullfocus.bake.folder import made
 from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.guide import atlas_guide
@@ -44,6 +45,9 @@ class BakeReport:
 
     passes_json: Path
     frames: int
+    """Frames written."""
+    skipped: int
+    """Frames that were there already."""
     seconds: float
     signed: bool
     """Whether circles of confusion have their sign."""
@@ -126,6 +130,7 @@ def bake(
     keep_plate: bool = True,
     frames: str | None = None,
     repaint: Repaint | None = None,
+    skip_existing: bool = False,
     progress: Progress = lambda stage, done: None,
 ) -> BakeReport:
     """Write the passes of a solve.
@@ -138,6 +143,7 @@ def bake(
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
+        skip_existing: leave files that this solve made with the same options.
         progress: called with a stage name and the fraction done.
 
     Raises:
@@ -151,21 +157,32 @@ def bake(
     fitted = fit_virtual_lens(model)
     lens = fitted if fitted.trusted else None
     passes = _describe(shot, model, solve_dir, out, lens)
-    metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     made(out)
     atlases = finished_atlases(model)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
+    made_from = origin(shot, model, keep_plate, *(shown if repainted is not None else ()))
+    metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
+    metadata[ORIGIN] = made_from
     for name, atlas in zip(model.layer_names, shown, strict=True):
+        path = out / atlas_file_name(name)
+        if skip_existing and already_made(path, made_from):
+            continue
         colour = atlas[..., :3].cpu().numpy()
-        plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
-        write_exr(out / atlas_file_name(name), [plane], metadata=metadata)
         guide = atlas_guide(model, model.layer_names.index(name), colour)
         _, encoded = cv2.imencode(".png", guide[..., ::-1])
         with checkpoint.replacing(out / f"atlas_{name}_guide.png") as temporary:
             temporary.write_bytes(encoded.tobytes())
+        plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
+        write_exr(path, [plane], metadata=metadata)  # after its guide: with it both are there
     table = passes.pass_table(depth=lens is not None)
+    skipped = 0
     for done, t in enumerate(chosen, 1):
+        path = out / passes.file_name(shot.frames[t])
+        if skip_existing and already_made(path, made_from):
+            skipped += 1
+            progress("baking", done / len(chosen))
+            continue
         plate = np.asarray(shot.plate.read(t)) if keep_plate else None
         planes = frame_planes(
             model,
@@ -176,8 +193,10 @@ def bake(
             repainted=repainted,
             lens=lens,
         )
-        write_exr(out / passes.file_name(shot.frames[t]), planes, metadata=metadata)
+        write_exr(path, planes, metadata=metadata)
         progress("baking", done / len(chosen))
     json_path = out / "passes.json"
     write_passes_json(json_path, passes)
-    return BakeReport(json_path, len(chosen), time.monotonic() - began, passes.coc_signed)
+    return BakeReport(
+        json_path, len(chosen) - skipped, skipped, time.monotonic() - began, passes.coc_signed
+    )

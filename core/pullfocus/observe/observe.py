@@ -5,11 +5,13 @@ The cache holds the plate display-encoded in half floats, mattes in 8 bit, and t
 each layer. It is named by the shot's fingerprint and rebuilt when plate, mattes or settings change.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ __all__ = ["ObserveSettings", "observe"]
 
 _FORMAT = 3  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
+_DRAFT, _DRAFT_S = "measuring-", 86400.0
 Report = Callable[[str, float], None]
 
 
@@ -75,8 +78,18 @@ def observe(
 
 def _drop_others(cache_dir: Path, keep: str) -> None:
     for old in cache_dir.iterdir():
-        if old.name != keep and old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
+        if old.name == keep or not old.is_dir() or _is_fresh_draft(old):
+            continue
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_fresh_draft(folder: Path) -> bool:
+    """Whether another process may be measuring there; what a kill left behind grows old."""
+    if not folder.name.startswith(_DRAFT):
+        return False
+    with contextlib.suppress(OSError):
+        return time.time() - folder.stat().st_mtime < _DRAFT_S
+    return False
 
 
 def _load(shot: Shot, folder: Path) -> Observed:
@@ -100,7 +113,7 @@ def _load(shot: Shot, folder: Path) -> Observed:
 
 def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix="measuring-", dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder.parent))
     try:
         greys = _store_plate(shot, draft, report)
         mattes = _store_mattes(shot, draft, report)
@@ -109,7 +122,11 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
         motion, residual = _layer_motion(shot, greys, mattes, settings, report)
         np.save(draft / "motion.npy", motion)
         np.save(draft / "residual.npy", residual)
-        os.replace(draft, folder)  # noqa: PTH105 - one atomic step
+        try:
+            os.replace(draft, folder)  # noqa: PTH105 - one atomic step
+        except OSError:
+            if not folder.is_dir():  # else another process has measured the same meanwhile
+                raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 
 import os
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +18,15 @@ from pullfocus.plate.image import Window, place
 if TYPE_CHECKING:
     import OpenImageIO as oiio
 
-__all__ = ["HALF_MAX", "Metadata", "Plane", "read_exr", "read_metadata", "write_exr"]
+__all__ = [
+    "HALF_MAX",
+    "Metadata",
+    "Plane",
+    "check_whole",
+    "read_exr",
+    "read_metadata",
+    "write_exr",
+]
 
 HALF_MAX = 65504.0
 _LOSSLESS = ("none", "rle", "zips", "zip", "piz")
@@ -68,7 +77,8 @@ def write_exr(
         raise PullfocusError(
             f"{path}: expected a lossless compression ({', '.join(_LOSSLESS)}), got '{compression}'"
         )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp.exr")
+    # a name of its own: processes of other machines share this folder, and their numbers recur
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp.exr")
     try:
         spec = _spec(pixels, names, halves, metadata or {}, compression)
         _write(beside, spec, pixels)
@@ -241,6 +251,21 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
             found[attribute.name] = value
     image.close()
     return found
+
+
+def check_whole(path: Path | str) -> None:
+    """Read the last rows of a file that `write_exr` wrote; they lie at its end.
+
+    Raises:
+        PlateError: the file is missing, truncated or no EXR.
+    """
+    image, spec = _open(Path(path))
+    last = spec.y + spec.height
+    pixels = image.read_scanlines(0, 0, last - 1, last, 0, 0, spec.nchannels, "half")
+    problem = image.geterror()
+    image.close()
+    if pixels is None or problem:
+        raise PlateError(f"{path} is truncated or damaged: {_first_line(problem)}")
 
 
 def _open(path: Path) -> tuple["oiio.ImageInput", "oiio.ImageSpec"]:

@@ -18,6 +18,7 @@ __all__ = [
     "coc_role",
     "find_footage",
     "matte_role",
+    "openjd_range",
     "parse_frames",
     "range_text",
 ]
@@ -28,6 +29,7 @@ MOVIE_EXTENSIONS = frozenset(
 )
 _PLACEHOLDER = re.compile(r"#+|%0?\d*d")
 _NUMBERED = re.compile(r"^(?P<prefix>.*?)(?P<number>(?:(?<=[._])-)?\d+)$")
+_AROUND_MARKS = re.compile(r"\s*([-,:x])\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +89,16 @@ def range_text(frames: Sequence[int]) -> str:
     return fileseq.framesToFrameRange(sorted(frames), compress=True) if frames else "none"
 
 
+def openjd_range(frames: Sequence[int]) -> str:
+    """Frame numbers as a range expression of Open Job Description: ``1-9:2,12``."""
+    return range_text(frames).replace("x", ":")
+
+
 def parse_frames(text: str, *, role: Role = PLATE) -> tuple[int, ...]:
-    """Frame numbers named by a fileseq range, rising, each once.
+    """Frame numbers named by a range, rising, each once.
+
+    Ranges are those of fileseq, ``1-9x2``, and those of Open Job Description, ``1-9:2``: a colon
+    is the step there. (fileseq's own colon only changes the order, which is lost here.)
 
     Raises:
         PullfocusError: (the role's kind) the text is not a range of whole frames.
@@ -96,11 +106,14 @@ def parse_frames(text: str, *, role: Role = PLATE) -> tuple[int, ...]:
     import fileseq
     from fileseq.exceptions import FileSeqException
 
+    plain = _AROUND_MARKS.sub(r"\1", text.strip()).replace(":", "x")
     try:
-        numbers = sorted(set(fileseq.FrameSet(text)))
+        if len(plain.split()) > 1:  # fileseq would read "1 5" as 15
+            raise ValueError(plain)
+        numbers = sorted(set(fileseq.FrameSet(plain)))
     except (FileSeqException, ValueError) as error:
         raise role.error(
-            f"{role.what}: expected frames like 1001-1060, 1-20x2 or 1,5,9, got '{text}'"
+            f"{role.what}: expected frames like 1001-1060, 1-20x2, 1-20:2 or 1,5,9, got '{text}'"
         ) from error
     if not numbers or any(number != int(number) for number in numbers):
         raise role.error(f"{role.what}: expected whole frame numbers, got '{text}'")

@@ -11,6 +11,7 @@ import torch
 
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
+from pullfocus.bake.existing import ORIGIN, already_made, origin
 from pullfocus.bake.folder import frame_path, made, shot_metadata
 from pullfocus.errors import PullfocusError
 from pullfocus.model.grid import Box
@@ -33,6 +34,9 @@ class RefocusReport:
 
     first: Path
     frames: int
+    """Frames written."""
+    skipped: int
+    """Frames that were there already."""
     seconds: float
     focus: dict[int, float | None]
     """Depth in focus by frame number, px of radius; None where the plate's blur was kept."""
@@ -135,6 +139,7 @@ def refocus(
     overlay: bool = False,
     repaint: Repaint | None = None,
     frames: str | None = None,
+    skip_existing: bool = False,
     progress: Progress = lambda stage, done: None,
 ) -> RefocusReport:
     """Write a solve with focus pulled again, one EXR a frame: R G B A, coc.X, alpha.A.
@@ -148,6 +153,7 @@ def refocus(
         overlay: tint the frames: near blue, in focus green, far red.
         repaint: gives other atlases in place of the solved ones, as in a bake.
         frames: a frame range; all by default.
+        skip_existing: leave frames that this solve made with the same options.
         progress: called with a stage name and the fraction done.
 
     Raises:
@@ -165,14 +171,22 @@ def refocus(
     view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None)
     track = view.track(keys) if keys else None
     made(out)
-    metadata = shot_metadata(shot)
+    options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay)
+    made_from = origin(shot, model, *options, *(view.atlases if repaint else ()))
+    metadata = {**shot_metadata(shot), ORIGIN: made_from}
+    skipped = 0
     for done, t in enumerate(chosen, 1):
+        path = frame_path(out, shot, t, "refocus")
+        if skip_existing and already_made(path, made_from):
+            skipped += 1
+            progress("refocusing", done / len(chosen))
+            continue
         focus = None if track is None else float(track[t])
         shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
         colour = focus_tint(shown) if overlay else shown.colour
         opaque = np.ones(colour.shape[:2], np.float32)
         write_exr(
-            frame_path(out, shot, t, "refocus"),
+            path,
             [
                 Plane(
                     name="beauty",
@@ -187,6 +201,5 @@ def refocus(
         )
         progress("refocusing", done / len(chosen))
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
-    return RefocusReport(
-        frame_path(out, shot, chosen[0], "refocus"), len(chosen), time.monotonic() - began, held
-    )
+    first = frame_path(out, shot, chosen[0], "refocus")
+    return RefocusReport(first, len(chosen) - skipped, skipped, time.monotonic() - began, held)
