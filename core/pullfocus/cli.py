@@ -109,17 +109,18 @@ def run(arguments: list[str]) -> int:
     try:
         return int(app(args=arguments, standalone_mode=False) or 0)
     except PullfocusError as error:
-        return _fail(str(error), report)
+        return _fail("; ".join([str(error), *_told(error)]), report)
     except _UsageError as error:
         return _fail(_usage(error), report)
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:
             raise
-        return _fail(f"{error.strerror}: {error.filename or 'while writing'}", report)
-    except (KeyboardInterrupt, typer.Abort):
-        return 128 + signal.SIGINT
-    except _Terminated:
-        return 128 + signal.SIGTERM
+        line = f"{error.strerror}: {error.filename or 'while writing'}"
+        return _fail("; ".join([line, *_told(error)]), report)
+    except (KeyboardInterrupt, typer.Abort) as stopped:
+        return _stopped(stopped, signal.SIGINT, report)
+    except _Terminated as stopped:
+        return _stopped(stopped, signal.SIGTERM, report)
     except Exception as error:
         # a program that reads stdout must learn of it too
         if report == "json":
@@ -142,6 +143,20 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
 def _fail(text: str, report: str) -> int:
     make_progress(report).error(" ".join(text.split()))
     return _EXIT_BAD_INPUT
+
+
+def _stopped(error: BaseException, signum: signal.Signals, report: str) -> int:
+    """Say what a verb had done when it was stopped; the exit code."""
+    reporter = make_progress(report)
+    for line in _told(error):
+        reporter.note(f"stopped by {signum.name}: {line}")
+    return 128 + signum
+
+
+def _told(error: BaseException) -> list[str]:
+    """What was noted on an error on its way out; typer may have put its own around it."""
+    cause = error.__cause__
+    return [*getattr(error, "__notes__", ()), *(getattr(cause, "__notes__", ()) if cause else ())]
 
 
 def _usage(error: Exception) -> str:

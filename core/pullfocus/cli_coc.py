@@ -54,7 +54,7 @@ def coc(
 
     coc.X: radius in px of the plate, without a sign. confidence.X: 1 sure .. 0 not at all.
     """
-    from pullfocus.bake.folder import frame_path, made, shot_metadata
+    from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
     from pullfocus.coc.estimate import estimate_coc, load_network
     from pullfocus.plate.colour import linear_to_display
     from pullfocus.plate.exr import Plane, write_exr
@@ -66,21 +66,25 @@ def coc(
     with reporting(progress) as say:
         for note in shot.notes:
             say.note(note)
-        made(out)
+        every = range(len(shot.frames))
+        output = prepared_frames(out, shot, every, "coc", pixel_bytes=8)
         metadata = {**shot_metadata(shot), "pullfocus/coc_unit": "px_radius"}
-        for t in range(len(shot.frames)):
-            found = estimate_coc(network, linear_to_display(shot.plate.read(t)))
-            planes = [
-                Plane(name="coc", data=found.radius_px, channels=("coc.X",), half=False),
-                Plane(
-                    name="confidence",
-                    data=found.confidence,
-                    channels=("confidence.X",),
-                    half=False,
-                ),
-            ]
-            write_exr(frame_path(out, shot, t, "coc"), planes, metadata=metadata)
-            say("coc", (t + 1) / len(shot.frames))
+        with output.telling():
+            for t in every:
+                found = estimate_coc(network, linear_to_display(shot.plate.read(t)))
+                planes = [
+                    Plane(name="coc", data=found.radius_px, channels=("coc.X",), half=False),
+                    Plane(
+                        name="confidence",
+                        data=found.confidence,
+                        channels=("confidence.X",),
+                        half=False,
+                    ),
+                ]
+                path = frame_path(out, shot, t, "coc")
+                write_exr(path, planes, metadata=metadata)
+                output.wrote(path)
+                say("coc", (t + 1) / len(shot.frames))
         first = frame_path(out, shot, 0, "coc")
         seconds = time.monotonic() - began
         say.done(
@@ -176,9 +180,9 @@ def evaluate_coc(
     """Measure the COC network beside a constant and the classical gradient ratio."""
     import cv2
 
-    from pullfocus.bake.folder import made
     from pullfocus.checkpoint import replacing, write_json
     from pullfocus.coc import evaluation
+    from pullfocus.output import prepared
 
     methods = {"network": evaluation.network_method(weights)}
     for text in against or []:
@@ -201,7 +205,7 @@ def evaluate_coc(
         raise PullfocusError("expected something to measure on: --tiles, --renders or --clip")
     with reporting(progress) as say:
         found = evaluation.evaluate_coc(sets, methods, report=say)
-        made(out)
+        prepared(out, [], footage=(), others=["coc.json"])
         facts = {
             "rmse_px": found.rmse_px,
             "frames": found.frames,

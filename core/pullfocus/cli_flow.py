@@ -41,7 +41,7 @@ def flow(
     import numpy as np
 
     from pullfocus.bake.bake import chosen_frames, load_solve
-    from pullfocus.bake.folder import frame_path, made, shot_metadata
+    from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
     from pullfocus.plate.exr import Plane, write_exr
     from pullfocus.uvflow import shot_flow, write_flo
 
@@ -54,28 +54,33 @@ def flow(
                 f"--interval: expected less than the shot's {len(shot.frames)} frames,"
                 f" got {interval}"
             )
-        made(out)
+        flo_names = [frame_path(out, shot, t, "flow").with_suffix(".flo").name for t in chosen]
+        output = prepared_frames(
+            out, shot, chosen, "flow", pixel_bytes=20, others=flo_names if flo else ()
+        )
         metadata = {**shot_metadata(shot), "pullfocus/interval": interval}
-        for done, t in enumerate(chosen, 1):
-            planes = []
-            path = frame_path(out, shot, t, "flow")
-            for name, mask, to in (
-                ("forward", "hidden", t + interval),
-                ("backward", "hidden_back", t - interval),
-            ):
-                data = np.zeros((shot.height, shot.width, 2), np.float32)
-                hidden = np.ones((shot.height, shot.width), np.float32)
-                if 0 <= to < len(shot.frames):
-                    found = shot_flow(model, t, to, interpolated=interpolate)
-                    data, hidden = found.px, found.hidden.astype(np.float32)
-                    if flo and name == "forward":
-                        write_flo(path.with_suffix(".flo"), data)
-                up = data * np.array([1, -1], np.float32)
-                channels = (f"{name}.u", f"{name}.v")
-                planes.append(Plane(name=name, data=up, channels=channels, half=False))
-                planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
-            write_exr(path, planes, metadata=metadata)
-            say("flow", done / len(chosen))
+        with output.telling():
+            for done, t in enumerate(chosen, 1):
+                planes = []
+                path = frame_path(out, shot, t, "flow")
+                for name, mask, to in (
+                    ("forward", "hidden", t + interval),
+                    ("backward", "hidden_back", t - interval),
+                ):
+                    data = np.zeros((shot.height, shot.width, 2), np.float32)
+                    hidden = np.ones((shot.height, shot.width), np.float32)
+                    if 0 <= to < len(shot.frames):
+                        found = shot_flow(model, t, to, interpolated=interpolate)
+                        data, hidden = found.px, found.hidden.astype(np.float32)
+                        if flo and name == "forward":
+                            write_flo(path.with_suffix(".flo"), data)
+                    up = data * np.array([1, -1], np.float32)
+                    channels = (f"{name}.u", f"{name}.v")
+                    planes.append(Plane(name=name, data=up, channels=channels, half=False))
+                    planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
+                write_exr(path, planes, metadata=metadata)
+                output.wrote(path)
+                say("flow", done / len(chosen))
         first = frame_path(out, shot, chosen[0], "flow")
         seconds = time.monotonic() - began
         say.done(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cuda_lensblur import Aperture
     from pullfocus.bake.bake import Repaint
+    from pullfocus.edit.edit import Painting
 
 __all__ = ["refocus"]
 
@@ -120,6 +121,7 @@ def refocus(
         highlight_gain=highlight_gain,
     )
     sharp = tuple(name.strip() for one in keep_sharp or () for name in one.split(","))
+    paintings = _paintings(atlas or [])
     with reporting(progress) as say:
         if not keys and not sharp and lens == NewLens():
             say.note("no --focus, --keep-sharp or lens was asked for: the plate's own blur stays")
@@ -130,7 +132,8 @@ def refocus(
             lens=lens,
             keep_sharp=sharp,
             overlay=overlay,
-            repaint=_repaint(atlas or []),
+            repaint=_repaint(paintings),
+            paint={f"painted atlas of {one.layer}": one.path for one in paintings},
             frames=frames,
             skip_existing=skip_existing,
             progress=say,
@@ -145,16 +148,23 @@ def refocus(
         )
 
 
-def _repaint(named: list[str]) -> Repaint | None:
-    """What `--atlas` asks for."""
-    from pullfocus.edit.edit import Painting, repainted
+def _paintings(named: list[str]) -> list[Painting]:
+    """What `--atlas` names."""
+    from pullfocus.edit.edit import Painting
 
     paintings = []
     for one in named:
         layer, equals, path = one.partition("=")
         if not (layer and equals and path):
             raise PullfocusError(f"--atlas: expected LAYER=PAINTED, got {one!r}")
-        paintings.append(Painting(layer, Path(path)))
+        paintings.append(Painting(layer, Path(path).expanduser()))
+    return paintings
+
+
+def _repaint(paintings: list[Painting]) -> Repaint | None:
+    """What `--atlas` asks for."""
+    from pullfocus.edit.edit import repainted
+
     if not paintings:
         return None
     return lambda model, space: repainted(model, space, paintings)

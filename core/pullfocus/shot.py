@@ -4,11 +4,12 @@
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-__all__ = ["LAST_LAYER", "FrameSource", "Shot"]
+__all__ = ["LAST_LAYER", "FrameSource", "OnDisk", "Shot"]
 
 LAST_LAYER = "bg"
 """Name of the last layer: complete, behind every matte; the only one when there is no matte."""
@@ -42,6 +43,17 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OnDisk:
+    """Where a piece of footage lies, so that nothing is written over it."""
+
+    what: str
+    """"plate", "matte fg", "coc"."""
+    files: tuple[Path, ...]
+    folder: Path | None
+    """A folder that must go on holding this one sequence; None: files that are named by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shot:
     """Footage and its mattes, checked: every frame has the same size and mattes cover all."""
 
@@ -64,6 +76,8 @@ class Shot:
     """(layer name, source), front to back; empty: one layer."""
     coc: FrameSource | None = None
     """Given circle of confusion, radius in px, when there is one."""
+    footage: tuple[OnDisk, ...] = ()
+    """Where plate, mattes and a given circle of confusion lie."""
     notes: tuple[str, ...] = ()
     """What was assumed, a line each, to be shown to the user."""
 

@@ -84,17 +84,24 @@ def test_measured_once(shot: Shot, tmp_path: Path):
     np.testing.assert_array_equal(first.residual, again.residual)
 
 
-def test_measured_again_when_footage_or_settings_change_and_the_old_is_dropped(
+def test_measured_again_when_footage_or_settings_change_and_the_old_is_dropped_when_unused(
     shot: Shot, tmp_path: Path
 ):
+    """Another machine may be reading the old one: it goes when nobody used it for a day."""
     observe(shot, tmp_path)
     (old,) = tmp_path.iterdir()
+    (tmp_path / "take1").mkdir()  # no cache of ours, however old
+    for folder in tmp_path.iterdir():
+        os.utime(folder, (0, 0))
+    observe(shot, tmp_path)
     observe(shot, tmp_path, ObserveSettings(trim_px=1))
-    (other,) = tmp_path.iterdir()
-    assert other != old
+    assert len(list(tmp_path.iterdir())) == 3  # the first was used just now
+    os.utime(old, (0, 0))
     brighter = replace(shot, plate=Source(shot.plate.frames * 1.1))
     seen = observe(brighter, tmp_path, ObserveSettings(trim_px=1))
-    assert len(list(tmp_path.iterdir())) == 1
+    assert not old.exists()
+    assert (tmp_path / "take1").exists()
+    assert len(list(tmp_path.iterdir())) == 3
     assert seen.plate_display(0).mean() > observe(shot, tmp_path).plate_display(0).mean()
 
 

@@ -5,25 +5,31 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from pullfocus import __version__, checkpoint
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.existing import ORIGIN, already_made, origin
-from pullfocus.bake.folder import made
 from pullfocus.bake.frame import Repainted, frame_planes
-from pullfocus.bake.guide import atlas_guide
-from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, atlas_file_name, exr_metadata
-from pullfocus.bake.passes_json import write_passes_json
+from pullfocus.bake.guide import atlas_guide, write_guide
+from pullfocus.bake.passes import (
+    JSON_NAME,
+    LayerEntry,
+    Passes,
+    atlas_channels,
+    atlas_file_name,
+    exr_metadata,
+)
+from pullfocus.bake.passes_json import check_passes, write_passes_json
 from pullfocus.errors import PassesError
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observe import observe
-from pullfocus.plate.exr import Plane, write_exr
+from pullfocus.output import DIGEST, pixel_digest, prepared
+from pullfocus.plate.exr import HALF_MAX, Plane, write_exr
 from pullfocus.plate.sequence import parse_frames, range_text
 from pullfocus.shot import Shot
 from pullfocus.solve.folder import read_settings, reopen_shot
@@ -89,6 +95,10 @@ def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
     return [shot.frames.index(f) for f in wanted]
 
 
+def _guide(layer: str) -> str:
+    return f"atlas_{layer}_guide.png"
+
+
 def _way_to(solve_dir: Path, out: Path) -> str | None:
     try:
         return Path(os.path.relpath(solve_dir.resolve(), out.resolve())).as_posix()
@@ -131,6 +141,7 @@ def bake(
     frames: str | None = None,
     repaint: Repaint | None = None,
     skip_existing: bool = False,
+    paint: Mapping[str, Path] | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> BakeReport:
     """Write the passes of a solve.
@@ -144,10 +155,12 @@ def bake(
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
         skip_existing: leave files that this solve made with the same options.
+        paint: what `repaint` reads, so that nothing is written over it.
         progress: called with a stage name and the fraction done.
 
     Raises:
-        PullfocusError: nothing to bake, footage that moved, or a folder that cannot be written.
+        PullfocusError: nothing to bake, footage that moved, a file in `out` that somebody else
+            made, or a folder that cannot be written.
     """
     began = time.monotonic()
     shot, model = load_solve(solve_dir, progress)
@@ -157,7 +170,19 @@ def bake(
     fitted = fit_virtual_lens(model)
     lens = fitted if fitted.trusted else None
     passes = _describe(shot, model, solve_dir, out, lens)
-    made(out)
+    table = passes.pass_table(depth=lens is not None)
+    check_passes(passes)
+    output = prepared(
+        out,
+        [passes.file_name(shot.frames[t]) for t in chosen],
+        footage=shot.footage,
+        painted=[n for name in model.layer_names for n in (atlas_file_name(name), _guide(name))],
+        others=[JSON_NAME],
+        paint=paint,
+        raw_bytes=shot.width
+        * shot.height
+        * sum(len(p.channels) * (2 if p.half else 4) for p in table),
+    )
     atlases = finished_atlases(model)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
@@ -169,34 +194,35 @@ def bake(
         if skip_existing and already_made(path, made_from):
             continue
         colour = atlas[..., :3].cpu().numpy()
-        guide = atlas_guide(model, model.layer_names.index(name), colour)
-        _, encoded = cv2.imencode(".png", guide[..., ::-1])
-        with checkpoint.replacing(out / f"atlas_{name}_guide.png") as temporary:
-            temporary.write_bytes(encoded.tobytes())
-        plane = Plane(name="atlas", data=colour, channels=atlas_channels(), half=True)
-        write_exr(path, [plane], metadata=metadata)  # after its guide: with it both are there
-    table = passes.pass_table(depth=lens is not None)
+        held = colour.clip(-HALF_MAX, HALF_MAX).astype(np.float16)
+        plane = Plane(name="atlas", data=held, channels=atlas_channels(), half=True)
+        facts = {**metadata, DIGEST: pixel_digest(held)}
+        write_guide(out / _guide(name), atlas_guide(model, model.layer_names.index(name), colour))
+        write_exr(path, [plane], metadata=facts)  # after its guide: with it both are there
+    # Before the frames: a bake that is stopped leaves passes that a host can open.
+    write_passes_json(out / JSON_NAME, passes)
     skipped = 0
-    for done, t in enumerate(chosen, 1):
-        path = out / passes.file_name(shot.frames[t])
-        if skip_existing and already_made(path, made_from):
-            skipped += 1
+    with output.telling():
+        for done, t in enumerate(chosen, 1):
+            path = out / passes.file_name(shot.frames[t])
+            if skip_existing and already_made(path, made_from):
+                skipped += 1
+                output.kept(path)
+                progress("baking", done / len(chosen))
+                continue
+            plate = np.asarray(shot.plate.read(t)) if keep_plate else None
+            planes = frame_planes(
+                model,
+                t,
+                table,
+                plate=plate,
+                atlases=atlases,
+                repainted=repainted,
+                lens=lens,
+            )
+            write_exr(path, planes, metadata=metadata)
+            output.wrote(path)
             progress("baking", done / len(chosen))
-            continue
-        plate = np.asarray(shot.plate.read(t)) if keep_plate else None
-        planes = frame_planes(
-            model,
-            t,
-            table,
-            plate=plate,
-            atlases=atlases,
-            repainted=repainted,
-            lens=lens,
-        )
-        write_exr(path, planes, metadata=metadata)
-        progress("baking", done / len(chosen))
-    json_path = out / "passes.json"
-    write_passes_json(json_path, passes)
-    return BakeReport(
-        json_path, len(chosen) - skipped, skipped, time.monotonic() - began, passes.coc_signed
-    )
+    written = len(chosen) - skipped
+    seconds = time.monotonic() - began
+    return BakeReport(out / JSON_NAME, written, skipped, seconds, passes.coc_signed)

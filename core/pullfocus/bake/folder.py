@@ -1,27 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of frames: made, and what every frame's header says of its shot."""
+"""A folder of frames: prepared, and what every frame's header says of its shot."""
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from pullfocus import __version__
-from pullfocus.errors import PassesError
+from pullfocus.output import Output, prepared
 from pullfocus.shot import Shot
 
-__all__ = ["frame_path", "made", "shot_metadata"]
+__all__ = ["frame_path", "prepared_frames", "shot_metadata"]
 
 
-def made(out: Path) -> Path:
-    """Make the folder if it is missing, and return it.
+def prepared_frames(
+    out: Path,
+    shot: Shot,
+    chosen: Sequence[int],
+    made_by: str,
+    *,
+    pixel_bytes: int,
+    others: Sequence[str] = (),
+    paint: Mapping[str, Path] | None = None,
+) -> Output:
+    """Make the folder for frames of a verb, after all checks; see `output.prepared`.
+
+    Args:
+        out: the folder.
+        shot: whose frames.
+        chosen: frame indices that will be written, named by `frame_path`.
+        made_by: the verb.
+        pixel_bytes: of all channels of a pixel.
+        others: names of other files that are written.
+        paint: what it is, and the file: what else is read.
 
     Raises:
-        PassesError: it cannot be made.
+        PassesError: something would be lost, or cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PassesError(f"cannot write frames to {out}: {error.strerror}") from error
-    return out
+    return prepared(
+        out,
+        [frame_path(out, shot, t, made_by).name for t in chosen],
+        footage=shot.footage,
+        others=others,
+        paint=paint,
+        raw_bytes=pixel_bytes * shot.width * shot.height,
+    )
 
 
 def frame_path(out: Path, shot: Shot, t: int, made_by: str) -> Path:

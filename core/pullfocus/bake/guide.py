@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A picture of an atlas for whoever paints it: what is used, which way is up, where it bends."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from pullfocus.bake.atlases import used_texels
+from pullfocus.checkpoint import replacing
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.output import DIGEST, pixel_digest
 from pullfocus.plate.colour import linear_to_display
 
-__all__ = ["atlas_guide"]
+__all__ = ["atlas_guide", "write_guide"]
 
 _CHECKS = 24  # along the longer side
 _LEAST_WIDTH = 720  # px of the picture
@@ -44,3 +48,24 @@ def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
     white, font = (235, 235, 235), cv2.FONT_HERSHEY_SIMPLEX
     cv2.putText(framed, text, (8, 26), font, 0.6, white, 1, cv2.LINE_AA)
     return framed
+
+
+def write_guide(path: Path, picture: np.ndarray) -> None:
+    """Write a guide as PNG, whole or not at all, with a digest of its pixels.
+
+    Raises:
+        SolveError: the disk is full or the folder cannot be written; an earlier file stays.
+    """
+    import OpenImageIO as oiio
+
+    height, width, count = picture.shape
+    spec = oiio.ImageSpec(width, height, count, "uint8")
+    spec.attribute(DIGEST, pixel_digest(picture))
+    with replacing(path) as temporary:
+        output = oiio.ImageOutput.create("png")
+        if output is None:
+            raise OSError(oiio.geterror())
+        written = output.open(str(temporary), spec) and output.write_image(picture)
+        problem = output.geterror()
+        if not (output.close() and written):
+            raise OSError(problem.strip() or "no reason given")

@@ -28,7 +28,27 @@ from pullfocus.bake.passes import (
 )
 from pullfocus.errors import PassesError
 
-__all__ = ["read_passes_json", "write_passes_json"]
+__all__ = ["check_passes", "read_passes_json", "write_passes_json"]
+
+
+def check_passes(passes: Passes) -> None:
+    """Check that `passes` can be written, before any work is done for it.
+
+    Raises:
+        PassesError: it breaks the contract, or JSON cannot hold it.
+    """
+    _text(passes, where=JSON_NAME)
+
+
+def _text(passes: Passes, *, where: str) -> str:
+    document = _to_document(passes)
+    _from_document(document, where=where)
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text.encode("utf-8")
+    except ValueError as error:
+        raise PassesError(f"expected what JSON can hold, got: {error} for {where}") from error
+    return text
 
 
 def write_passes_json(path: str | os.PathLike[str], passes: Passes) -> None:
@@ -39,13 +59,11 @@ def write_passes_json(path: str | os.PathLike[str], passes: Passes) -> None:
         OSError: the folder cannot be written to.
     """
     target = Path(path)
-    document = _to_document(passes)
-    _from_document(document, where=str(target))
+    text = _text(passes, where=str(target))
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=2, ensure_ascii=False)
-            stream.write("\n")
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         # mkstemp makes files private; passes are shared like any other render.

@@ -11,7 +11,7 @@ import torch
 
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import bake, chosen_frames, load_solve
-from pullfocus.bake.folder import frame_path, made, shot_metadata
+from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
 from pullfocus.bake.frame import Repainted, laid_over
 from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
@@ -110,6 +110,7 @@ def edit(
         PullfocusError: see `repainted`, and what a bake raises.
     """
     began = time.monotonic()
+    paint = {"paint": painting.path}
     if not in_plate:
         report = bake(
             solve_dir,
@@ -117,28 +118,32 @@ def edit(
             keep_plate=keep_plate,
             frames=frames,
             repaint=lambda model, space: repainted(model, space, [painting]),
+            paint=paint,
             progress=progress,
         )
         return EditReport(report.passes_json, report.frames, time.monotonic() - began)
     shot, model = load_solve(solve_dir, progress)
     chosen = chosen_frames(shot, frames)
+    output = prepared_frames(out, shot, chosen, "painted", pixel_bytes=8, paint=paint)
     edited = repainted(model, shot.colorspace, [painting])
-    made(out)
     metadata = shot_metadata(shot)
     before = finished_atlases(model)
-    for done, t in enumerate(chosen, 1):
-        with torch.no_grad():
-            solved, shown, cover = (
-                model.reblur(t, atlases=held).permute(1, 2, 0).cpu().numpy()
-                for held in (before, edited.atlases, edited.covers)
+    with output.telling():
+        for done, t in enumerate(chosen, 1):
+            with torch.no_grad():
+                solved, shown, cover = (
+                    model.reblur(t, atlases=held).permute(1, 2, 0).cpu().numpy()
+                    for held in (before, edited.atlases, edited.covers)
+                )
+            colour = laid_over(np.asarray(shot.plate.read(t)), solved, shown, cover)
+            opaque = np.ones(colour.shape[:2], np.float32)
+            plane = Plane(
+                name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
             )
-        colour = laid_over(np.asarray(shot.plate.read(t)), solved, shown, cover)
-        opaque = np.ones(colour.shape[:2], np.float32)
-        plane = Plane(
-            name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
-        )
-        write_exr(frame_path(out, shot, t, "painted"), [plane], metadata=metadata)
-        progress("painting", done / len(chosen))
+            path = frame_path(out, shot, t, "painted")
+            write_exr(path, [plane], metadata=metadata)
+            output.wrote(path)
+            progress("painting", done / len(chosen))
     return EditReport(
         frame_path(out, shot, chosen[0], "painted"), len(chosen), time.monotonic() - began
     )

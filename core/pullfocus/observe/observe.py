@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -31,7 +32,9 @@ __all__ = ["ObserveSettings", "observe"]
 
 _FORMAT = 3  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
-_DRAFT, _DRAFT_S = "measuring-", 86400.0
+_DRAFT = "measuring-"
+_OURS = re.compile(rf"[0-9a-f]{{16}}|{_DRAFT}.*")
+_UNUSED_S = 86400.0
 Report = Callable[[str, float], None]
 
 
@@ -78,21 +81,20 @@ def observe(
 
 def _drop_others(cache_dir: Path, keep: str) -> None:
     for old in cache_dir.iterdir():
-        if old.name == keep or not old.is_dir() or _is_fresh_draft(old):
-            continue
-        shutil.rmtree(old, ignore_errors=True)
+        if old.name != keep and _OURS.fullmatch(old.name) and old.is_dir() and _is_unused(old):
+            shutil.rmtree(old, ignore_errors=True)
 
 
-def _is_fresh_draft(folder: Path) -> bool:
-    """Whether another process may be measuring there; what a kill left behind grows old."""
-    if not folder.name.startswith(_DRAFT):
-        return False
+def _is_unused(folder: Path) -> bool:
+    """Whether nobody has used it for a day: another machine may be reading or measuring there."""
     with contextlib.suppress(OSError):
-        return time.time() - folder.stat().st_mtime < _DRAFT_S
+        return time.time() - folder.stat().st_mtime > _UNUSED_S
     return False
 
 
 def _load(shot: Shot, folder: Path) -> Observed:
+    with contextlib.suppress(OSError):  # a folder that may only be read
+        os.utime(folder)
     coc = folder / "coc.npy"
     without = (0, len(shot.frames), shot.height, shot.width)
     return Observed(

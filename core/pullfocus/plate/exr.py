@@ -77,8 +77,9 @@ def write_exr(
         raise PullfocusError(
             f"{path}: expected a lossless compression ({', '.join(_LOSSLESS)}), got '{compression}'"
         )
-    # a name of its own: processes of other machines share this folder, and their numbers recur
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp.exr")
+    # Short, and not taken for a frame by anybody who looks for *.exr. Machines share folders, and
+    # numbers of processes recur: a name of its own.
+    beside = path.with_name(f".pullfocus-{uuid.uuid4().hex[:12]}.tmp")
     try:
         spec = _spec(pixels, names, halves, metadata or {}, compression)
         _write(beside, spec, pixels)
@@ -166,7 +167,7 @@ def _write(path: Path, spec: "oiio.ImageSpec", pixels: np.ndarray) -> None:
 
     # OpenImageIO tells no reason when a folder is missing or closed; opening it here does.
     path.open("wb").close()
-    output = oiio.ImageOutput.create(str(path))
+    output = oiio.ImageOutput.create("openexr")
     if output is None:
         raise OSError(oiio.geterror())
     good = output.open(str(path), spec) and output.write_image(pixels)

@@ -92,14 +92,17 @@ def open_shot(
     source.read(0)
 
     layers: list[tuple[str, FrameSource]] = []
+    footage = [reel.on_disk]
     for name, text in mattes:
         matte, lines = open_matte(name, text, plate=reel)
         check_not_empty(matte, len(reel.frames), name=name)
         layers.append((name, matte))
+        footage.append(matte.on_disk)
         notes += lines
     given = None
     if coc is not None:
         given, lines = open_coc(coc, plate=reel)
+        footage.append(given.on_disk)
         notes += lines
 
     if reel.pixel_aspect != 1.0:
@@ -121,6 +124,7 @@ def open_shot(
         plate=source,
         mattes=tuple(layers),
         coc=given,
+        footage=tuple(footage),
         notes=tuple(notes),
     )
 

@@ -22,7 +22,7 @@ class MatteSource:
     """A matte, read as float32 (H, W) in 0..1: raw values, no colour conversion."""
 
     def __init__(self, reel: Reel, *, name: str, channel: Literal["alpha", "colour"]) -> None:
-        self.frames = reel.frames
+        self.frames, self.on_disk = reel.frames, reel.on_disk
         self._reel, self._name, self._channel = reel, name, channel
 
     def read(self, index: int) -> np.ndarray:
@@ -49,7 +49,7 @@ class CocSource:
     """A given circle of confusion, read as float32 (H, W): radius in plate px."""
 
     def __init__(self, reel: Reel) -> None:
-        self._reel = reel
+        self._reel, self.on_disk = reel, reel.on_disk
 
     def read(self, index: int) -> np.ndarray:
         """Read the circle of confusion of one frame: float32 (H, W), radius in px, raw."""

@@ -14,6 +14,7 @@ from pullfocus.plate.colour import Encoding
 from pullfocus.plate.image import Picture
 from pullfocus.plate.reel import file_stamp
 from pullfocus.plate.sequence import PLATE, Role, choose_frames, range_text
+from pullfocus.shot import OnDisk
 
 if TYPE_CHECKING:
     import av
@@ -38,11 +39,13 @@ class MovieReel:
         path: Path,
         *,
         name: str,
+        folder: Path | None = None,
         frames: str | Sequence[int] | None = None,
         role: Role = PLATE,
     ) -> None:
         self.name, self.label = name, path.name
         self._path, self._role = path, role
+        self.on_disk = OnDisk(what=role.what, files=(path,), folder=folder)
         self._container: Any = None
         self._decoder: Iterator[av.VideoFrame] | None = None
         self._next = 0

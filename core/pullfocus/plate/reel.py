@@ -9,6 +9,7 @@ from typing import Protocol
 from pullfocus.plate.colour import Encoding
 from pullfocus.plate.image import Header, Picture, Window, read_header, read_picture
 from pullfocus.plate.sequence import PLATE, Found, Role, find_footage, range_text
+from pullfocus.shot import OnDisk
 
 __all__ = ["Reel", "StillReel", "file_stamp", "open_reel"]
 
@@ -73,6 +74,11 @@ class Reel(Protocol):
         ...
 
     @property
+    def on_disk(self) -> OnDisk:
+        """Where it lies."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know, a line each."""
         ...
@@ -101,7 +107,9 @@ def open_reel(text: str, *, frames: str | Sequence[int] | None = None, role: Rol
     if found.movie:
         from pullfocus.plate.movie import MovieReel
 
-        return MovieReel(found.paths[0], name=found.name, frames=frames, role=role)
+        return MovieReel(
+            found.paths[0], name=found.name, folder=found.folder, frames=frames, role=role
+        )
     return StillReel(found, role=role)
 
 
@@ -122,6 +130,7 @@ class StillReel:
     def __init__(self, found: Found, *, role: Role = PLATE) -> None:
         self.name, self.label, self.frames = found.name, found.label, found.frames
         self._paths, self._role = found.paths, role
+        self.on_disk = OnDisk(what=role.what, files=found.paths, folder=found.folder)
         headers = [
             read_header(path, frame=frame, role=role)
             for path, frame in zip(self._paths, self.frames, strict=True)

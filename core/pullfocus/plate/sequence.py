@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullfocus.errors import MatteError, PlateError, PullfocusError
@@ -69,6 +69,8 @@ class Found:
     """Frame numbers; empty for a movie, whose reader counts them."""
     paths: tuple[Path, ...]
     """One file per frame, or the movie alone."""
+    folder: Path | None = None
+    """The folder, where it must go on holding this sequence alone; see ``shot.OnDisk``."""
     movie: bool = False
     notes: tuple[str, ...] = ()
 
@@ -174,7 +176,7 @@ def find_footage(
     if _PLACEHOLDER.search(path.name) and not path.exists():
         return _from_pattern(path, frames, role)
     if path.is_dir():
-        return _from_folder(path, frames, role)
+        return replace(_from_folder(path, frames, role), folder=path)
     if not path.is_file():
         raise role.error(f"{role.what}: no such file or folder: {path}{_neighbours(path.parent)}")
     return _from_file(path, frames, role)
@@ -267,6 +269,7 @@ def _found(
         label=label,
         frames=chosen,
         paths=tuple(files[number] for number in chosen),
+        folder=folder if len(files) > 1 else None,
     )
 
 

@@ -2,7 +2,7 @@
 """Pulls focus over a whole solve: opens it, finds where focus lies, writes the frames."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import torch
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
 from pullfocus.bake.existing import ORIGIN, already_made, origin
-from pullfocus.bake.folder import frame_path, made, shot_metadata
+from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
 from pullfocus.errors import PullfocusError
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
@@ -138,6 +138,7 @@ def refocus(
     keep_sharp: tuple[str, ...] = (),
     overlay: bool = False,
     repaint: Repaint | None = None,
+    paint: Mapping[str, Path] | None = None,
     frames: str | None = None,
     skip_existing: bool = False,
     progress: Progress = lambda stage, done: None,
@@ -152,6 +153,7 @@ def refocus(
         keep_sharp: layers that stay in focus throughout.
         overlay: tint the frames: near blue, in focus green, far red.
         repaint: gives other atlases in place of the solved ones, as in a bake.
+        paint: what `repaint` reads, so that nothing is written over it.
         frames: a frame range; all by default.
         skip_existing: leave frames that this solve made with the same options.
         progress: called with a stage name and the fraction done.
@@ -168,38 +170,42 @@ def refocus(
             f"--keep-sharp: expected one of {', '.join(model.layer_names)}, got {unknown[0]!r}"
         )
     chosen = chosen_frames(shot, frames)
+    # half R G B A and alpha.A, float coc.X
+    output = prepared_frames(out, shot, chosen, "refocus", pixel_bytes=14, paint=paint)
     view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None)
     track = view.track(keys) if keys else None
-    made(out)
     options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay)
     made_from = origin(shot, model, *options, *(view.atlases if repaint else ()))
     metadata = {**shot_metadata(shot), ORIGIN: made_from}
     skipped = 0
-    for done, t in enumerate(chosen, 1):
-        path = frame_path(out, shot, t, "refocus")
-        if skip_existing and already_made(path, made_from):
-            skipped += 1
+    with output.telling():
+        for done, t in enumerate(chosen, 1):
+            path = frame_path(out, shot, t, "refocus")
+            if skip_existing and already_made(path, made_from):
+                skipped += 1
+                output.kept(path)
+                progress("refocusing", done / len(chosen))
+                continue
+            focus = None if track is None else float(track[t])
+            shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
+            write_exr(path, _planes(shown, overlay=overlay), metadata=metadata)
+            output.wrote(path)
             progress("refocusing", done / len(chosen))
-            continue
-        focus = None if track is None else float(track[t])
-        shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
-        colour = focus_tint(shown) if overlay else shown.colour
-        opaque = np.ones(colour.shape[:2], np.float32)
-        write_exr(
-            path,
-            [
-                Plane(
-                    name="beauty",
-                    data=np.dstack([colour, opaque]).astype(np.float32),
-                    channels=tuple("RGBA"),
-                    half=True,
-                ),
-                Plane(name="coc", data=shown.coc, channels=("coc.X",), half=False),
-                Plane(name="alpha", data=shown.matte, channels=("alpha.A",), half=True),
-            ],
-            metadata=metadata,
-        )
-        progress("refocusing", done / len(chosen))
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
     first = frame_path(out, shot, chosen[0], "refocus")
     return RefocusReport(first, len(chosen) - skipped, skipped, time.monotonic() - began, held)
+
+
+def _planes(shown: Refocused, *, overlay: bool) -> list[Plane]:
+    colour = focus_tint(shown) if overlay else shown.colour
+    opaque = np.ones(colour.shape[:2], np.float32)
+    return [
+        Plane(
+            name="beauty",
+            data=np.dstack([colour, opaque]).astype(np.float32),
+            channels=tuple("RGBA"),
+            half=True,
+        ),
+        Plane(name="coc", data=shown.coc, channels=("coc.X",), half=False),
+        Plane(name="alpha", data=shown.matte, channels=("alpha.A",), half=True),
+    ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullfocus import __version__, checkpoint
 from pullfocus.errors import SolveError
+from pullfocus.output import check_folder_free, check_not_footage
 from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
 from pullfocus.solve.budget import Budget
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
 
 _PREVIEW_SHARE = 0.03  # of the run time
+_OWN = ("checkpoint.safetensors", "log.jsonl", "preview.png")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def run_solve(
             saved before stays.
     """
     progress = progress or Progress()
-    _check_folder(out)
+    _check_folder(out, shot)
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -349,15 +351,18 @@ class _Run:
         self.progress.preview(str(path))
 
 
-def _check_folder(out: Path) -> None:
-    """Refuse to write into something that is not a solve folder."""
+def _check_folder(out: Path, shot: Shot) -> None:
+    """Refuse to write into something that is not a solve folder, or over footage."""
+    check_folder_free(out, shot.footage)
+    check_not_footage((out / name for name in ("settings.json", *_OWN)), shot.footage)
     if not out.exists():
         return
     if not out.is_dir():
         raise SolveError(f"expected a folder for --out, got the file {out}")
     if (out / "settings.json").exists():
+        read_settings(out)  # of pullfocus, or it stays: --restart removes what lies there
         return
-    ours = {"observe", ".lock", "checkpoint.safetensors", "log.jsonl", "preview.png"}
+    ours = {"observe", ".lock", *_OWN}
     foreign = sorted(p.name for p in out.iterdir() if p.name not in ours and p.name[:4] != ".tmp")
     if foreign:
         raise SolveError(
