@@ -8,10 +8,11 @@ every matte dilated by 6 px), rough (standard, with the clip's own matte.####.pn
 the clip played forth and back); and after the paper's Table 4 network (standard, --coc auto), fixed
 (the network's radii, held), truth (the true radii, held).
 
-Subject, edge (12 px around the silhouette) and background are measured apart. Below plate: frames
-whose whole, subject, edge, background lost against their plate; above 42 dB nobody sees a loss.
-Detail is gradient energy over the truth's; holes the share of matte that is wrong beyond doubt; tOF
-the error of the result's optical flow. A clip is a folder with the layout of tests/clips/market.
+Subject, edge (12 px around the silhouette), background and a region that a clip marks (a mouth) are
+measured apart. Below plate: frames whose whole, subject, edge, background or region lost against
+their plate; above 42 dB nobody sees a loss. Detail is gradient energy over the truth's; holes the
+share of matte that is wrong beyond doubt; tOF the error of the result's optical flow. A clip is a
+folder with the layout of tests/clips/market.
 Seconds are wall time of whole commands, imports included; memory is the most that any of them held.
 Run it on an idle machine.
 """
@@ -47,7 +48,7 @@ FAT_PX = 6
 TITLES = (
     *("clip", "row", "plate dB", "result dB", "gain", "worst frame"),
     *("subject dB: plate / result", "edge dB", "background dB"),
-    "below plate: frames / subject / edge / background",
+    *("region dB", "below plate: frames / subject / edge / background / region"),
     *("detail: plate / result", "detail of subject", "holes %", "tOF px", "LPIPS", "reblur dB"),
     *("COC fg / bg px", "behind subject dB", "solve + bake s", "GB"),
 )
@@ -79,6 +80,7 @@ class Cost:
 
     seconds: float
     memory_gb: float
+    cpu_seconds: float
 
 
 def pullfocus(log: Path, code: Code, *arguments: str) -> Cost:
@@ -90,7 +92,8 @@ def pullfocus(log: Path, code: Code, *arguments: str) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"pullfocus {' '.join(arguments)} failed:\n{log.read_text()}")
-    return Cost(time.monotonic() - began, usage.ru_maxrss / 1e6)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Cost(time.monotonic() - began, usage.ru_maxrss / 1e6, cpu)
 
 
 def fattened(clip: Path, folder: Path) -> Path:
@@ -198,7 +201,7 @@ def line(clip: str, row: str, measured: Measured) -> str:
         shown("psnr"),
         f"{measured.facts['gain_db']:+.2f}",
         shown("psnr", part="worst"),
-        *(pair(f"{name}_psnr") for name in ("subject", "edge", "background")),
+        *(pair(f"{name}_psnr") for name in ("subject", "edge", "background", "region")),
         " / ".join(
             str(len(held)) for held in (measured.facts["worse_than_plate"], *below.values())
         ),

@@ -154,3 +154,23 @@ def test_the_frame_that_gains_least_is_drawn(bake_fake, tmp_path):
     assert report.lowest_frame == min(gains, key=gains.get)
     picture = cv2.imread(str(tmp_path / "out" / "worst_frame.png"))
     assert picture.shape == (144 + 20, 7 * 256 + 6 * 4, 3)
+
+
+def test_a_marked_region_is_measured_apart(bake_fake, tmp_path):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    marked = np.zeros((144, 256), np.uint8)
+    marked[20:40, 30:60] = 255
+    for path in MARKET.glob("*.0001.*"):
+        (clip / path.name).symlink_to(path)
+    cv2.imwrite(str(clip / "region.0001.png"), marked)
+
+    def change(fake):
+        sign = np.where(fake.beauty > 0.5, -1, 1)
+        return {"beauty": fake.beauty + 0.1 * sign * (marked > 0)[..., None]}
+
+    report = evaluate(bake_fake(faulty(change), frames=(1,)), clip)
+    assert report.summary("region_psnr").mean == pytest.approx(20, abs=0.01)
+    assert report.summary("background_psnr").mean > 30
+    assert report.regions_below["region"] == (1,)
+    assert "marked region" in report.table()

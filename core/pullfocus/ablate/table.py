@@ -31,6 +31,8 @@ COLUMNS = (
     Column("edge_below", "edge below", 0),
     Column("background_psnr", "background dB", 2),
     Column("background_below", "background below", 0),
+    Column("region_psnr", "region dB", 2),
+    Column("region_below", "region below", 0),
     Column("detail", "detail", 2),
     Column("subject_detail", "subject detail", 2),
     Column("reblur_psnr", "reblur dB", 2),

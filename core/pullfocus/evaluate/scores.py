@@ -37,6 +37,8 @@ FIGURES = (
     Figure("edge_psnr", "sharp PSNR, subject's edge", "dB", 1, "plate_edge_psnr"),
     Figure("plate_background_psnr", "plate PSNR, background", "dB", 1),
     Figure("background_psnr", "sharp PSNR, background", "dB", 1, "plate_background_psnr"),
+    Figure("plate_region_psnr", "plate PSNR, marked region", "dB", 1),
+    Figure("region_psnr", "sharp PSNR, marked region", "dB", 1, "plate_region_psnr"),
     Figure("plate_detail", "plate detail (truth 1)", "", 0),
     Figure("detail", "sharp detail (truth 1)", "", 0, "plate_detail"),
     Figure("plate_subject_detail", "plate detail, subject", "", 0),
@@ -152,11 +154,13 @@ def _by_region(result: PassFrame, truth: TruthFrame) -> dict[str, float]:
     """Detail everywhere; with a true matte also detail and PSNR of each part of the frame."""
     scores: dict[str, float] = {}
     parts = {} if truth.alpha is None else regions(truth.alpha)
+    if truth.region is not None:
+        parts["region"] = truth.region > 0.5
     for prefix, picture in (("plate_", truth.plate), ("", result.beauty)):
         scores[f"{prefix}detail"] = detail(picture, truth.sharp)
         for name, where in parts.items():
             scores[f"{prefix}{name}_psnr"] = region_psnr(picture, truth.sharp, where)
-        if parts:
+        if "subject" in parts:
             own = detail(picture, truth.sharp, parts["subject"])
             scores[f"{prefix}subject_detail"] = own
     return scores

@@ -19,7 +19,7 @@ _UNSEEN_DB = 42.0
 """Above this nobody sees a loss: such a frame or region is never below its plate."""
 _FRAME_SLACK_DB, _REGION_SLACK_DB = 0.01, 0.1
 """What half floats cost a kept plate; what a part of a frame may lose."""
-_REGIONS = ("subject", "edge", "background")
+_REGIONS = ("subject", "edge", "background", "region")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pullfocus.plate.exr import read_exr
 __all__ = ["TruthClip", "TruthFrame", "open_truth"]
 
 _NEEDED = ("plate", "sharp")
-_OPTIONAL = ("alpha", "clean", "truth")
+_OPTIONAL = ("alpha", "clean", "truth", "region")
 _SUFFIX = {"truth": "exr"}
 
 
@@ -34,6 +34,8 @@ class TruthFrame:
     coc_subject: np.ndarray | None
     """The same of the subject; 0 outside it."""
     coc_background: np.ndarray | None
+    region: np.ndarray | None = None
+    """What is measured apart, such as a mouth: 1 inside, 0 outside."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class TruthClip:
     folder: Path
     frames: tuple[int, ...]
     parts: tuple[str, ...]
-    """Which of plate, sharp, alpha, clean, truth there are."""
+    """Which of plate, sharp, alpha, clean, truth, region there are."""
     digits: int = 4
 
     def path(self, part: str, frame: int) -> Path:
@@ -73,6 +75,9 @@ class TruthClip:
             if alpha is not None:
                 # A compact clip stores only what the subject hides.
                 clean = np.where(alpha[..., None] > 0, clean, sharp)
+        region = None
+        if "region" in self.parts:
+            region = self._picture("region", frame, like=plate, grey=True)
         truth = TruthFrame(
             number=frame,
             plate=plate,
@@ -82,6 +87,7 @@ class TruthClip:
             coc=None,
             coc_subject=None,
             coc_background=None,
+            region=region,
         )
         return self._with_coc(truth) if "truth" in self.parts else truth
 
@@ -132,8 +138,9 @@ def _check_size(values: np.ndarray, like: np.ndarray, path: Path) -> None:
 def open_truth(folder: Path | str) -> TruthClip:
     """Find the frames and parts of a truth clip; no pixel is read.
 
-    `plate.####.png` and `sharp.####.png` are needed; `alpha`, `clean` (PNG) and `truth` (EXR with
-    `coc.X` and, by layer, `cocfg.X`, `cocbg.X`) may be missing, but not for some frames only.
+    `plate.####.png` and `sharp.####.png` are needed; `alpha`, `clean`, `region` (PNG) and `truth`
+    (EXR with `coc.X` and, by layer, `cocfg.X`, `cocbg.X`) may be missing, but not for some frames
+    only.
 
     Raises:
         PassesError: no such folder, a part or frame is missing.
