@@ -22,6 +22,7 @@ from pullfocus.cli_bake import bake
 from pullfocus.cli_coc import coc, evaluate_coc, train_coc
 from pullfocus.cli_edit import edit
 from pullfocus.cli_evaluate import evaluate
+from pullfocus.cli_farm import farm
 from pullfocus.cli_flow import flow
 from pullfocus.cli_refocus import refocus
 from pullfocus.cli_solve import demo, solve
@@ -72,6 +73,7 @@ app.command()(ablate)
 app.command()(coc)
 app.command(name="train-coc")(train_coc)
 app.command(name="evaluate-coc")(evaluate_coc)
+app.command()(farm)
 app.command()(demo)
 
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from cuda_lensblur import Aperture
     from pullfocus.bake.bake import Repaint
     from pullfocus.edit.edit import Painting
+    from pullfocus.refocus.focus import FocusKey
+    from pullfocus.refocus.render import NewLens
 
-__all__ = ["refocus"]
+__all__ = ["named_atlases", "new_lens", "refocus", "wanted_focus"]
 
 
 def refocus(
@@ -88,37 +91,25 @@ def refocus(
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Pull focus again: on a layer, a place, or from one to another; shape the bokeh."""
-    from cuda_lensblur import Aperture, LensBlurError
-    from pullfocus.refocus.focus import FocusKey, parse_focus, parse_place
     from pullfocus.refocus.refocus import refocus as refocus_solve
     from pullfocus.refocus.render import NewLens
 
-    if focus is not None and focus_point is not None:
-        raise PullfocusError("expected --focus or --focus-point, got both")
-    keys = parse_focus(focus) if focus is not None else ()
-    if focus_point is not None:
-        keys = (FocusKey(None, parse_place(focus_point)),)
-    try:
-        bokeh = _bokeh(
-            Aperture(
-                blades=blades,
-                rotation_deg=rotation,
-                roundness=roundness,
-                squeeze=squeeze,
-                rim_beta=rim,
-                inner_radius=inner_ring,
-            ),
-            kernel,
-        )
-    except LensBlurError as error:
-        raise PullfocusError(str(error)) from error
-    lens = NewLens(
-        aperture=aperture,
-        near=near,
-        far=far,
-        max_radius_px=max_radius,
-        bokeh=bokeh,
-        highlight_gain=highlight_gain,
+    keys = wanted_focus(focus, focus_point)
+    lens = new_lens(
+        {
+            "aperture": aperture,
+            "near": near,
+            "far": far,
+            "max_radius": max_radius,
+            "blades": blades,
+            "rotation": rotation,
+            "roundness": roundness,
+            "squeeze": squeeze,
+            "rim": rim,
+            "inner_ring": inner_ring,
+            "kernel": kernel,
+            "highlight_gain": highlight_gain,
+        }
     )
     sharp = tuple(name.strip() for one in keep_sharp or () for name in one.split(","))
     paintings = _paintings(atlas or [])
@@ -148,21 +139,76 @@ def refocus(
         )
 
 
-def _paintings(named: list[str]) -> list[Painting]:
-    """What `--atlas` names."""
-    from pullfocus.edit.edit import Painting
+def wanted_focus(focus: str | None, focus_point: str | None) -> tuple[FocusKey, ...]:
+    """Return what ``--focus`` or ``--focus-point`` ask for.
 
-    paintings = []
-    for one in named:
+    Raises:
+        PullfocusError: both are given, or one cannot be read.
+    """
+    from pullfocus.refocus.focus import FocusKey, parse_focus, parse_place
+
+    if focus is not None and focus_point is not None:
+        raise PullfocusError("expected --focus or --focus-point, got both")
+    if focus_point is not None:
+        return (FocusKey(None, parse_place(focus_point)),)
+    return parse_focus(focus) if focus is not None else ()
+
+
+def new_lens(options: Mapping[str, Any]) -> NewLens:
+    """Return the lens that options of ``refocus`` ask for, by their names there.
+
+    Raises:
+        PullfocusError: there is no such iris, or no such picture of a highlight.
+    """
+    from cuda_lensblur import Aperture, LensBlurError
+    from pullfocus.refocus.render import NewLens
+
+    try:
+        shape = Aperture(
+            blades=options["blades"],
+            rotation_deg=options["rotation"],
+            roundness=options["roundness"],
+            squeeze=options["squeeze"],
+            rim_beta=options["rim"],
+            inner_radius=options["inner_ring"],
+        )
+        bokeh = _bokeh(shape, options["kernel"])
+    except LensBlurError as error:
+        raise PullfocusError(str(error)) from error
+    return NewLens(
+        aperture=options["aperture"],
+        near=options["near"],
+        far=options["far"],
+        max_radius_px=options["max_radius"],
+        bokeh=bokeh,
+        highlight_gain=options["highlight_gain"],
+    )
+
+
+def named_atlases(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    """Read what ``--atlas`` says.
+
+    Raises:
+        PullfocusError: it is not of the form LAYER=PAINTED.
+    """
+    atlases = []
+    for one in texts:
         layer, equals, path = one.partition("=")
         if not (layer and equals and path):
             raise PullfocusError(f"--atlas: expected LAYER=PAINTED, got {one!r}")
-        paintings.append(Painting(layer, Path(path).expanduser()))
-    return paintings
+        atlases.append((layer, str(Path(path).expanduser())))
+    return tuple(atlases)
+
+
+def _paintings(named: list[str]) -> list[Painting]:
+    """What ``--atlas`` names."""
+    from pullfocus.edit.edit import Painting
+
+    return [Painting(layer, Path(path)) for layer, path in named_atlases(named)]
 
 
 def _repaint(paintings: list[Painting]) -> Repaint | None:
-    """What `--atlas` asks for."""
+    """What ``--atlas`` asks for."""
     from pullfocus.edit.edit import repainted
 
     if not paintings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +34,7 @@ from pullfocus.progress import Progress
 if TYPE_CHECKING:
     from pullfocus.solve.run import SolveOutcome
 
-__all__ = ["demo", "solve"]
+__all__ = ["Quality", "ShotPath", "demo", "solve", "solve_settings"]
 
 _COC_AUTO = "auto"
 
@@ -123,13 +124,20 @@ def solve(
     Ctrl-C saves; the same command goes on. Look at preview.png in the solve folder meanwhile.
     """
     from pullfocus.solve.inputs import ShotInputs
-    from pullfocus.solve.presets import check_coc
     from pullfocus.solve.together import solve_together
 
-    if steps is not None and minutes is not None:
-        raise PullfocusError("expected --steps or --minutes, got both")
-    if minutes is not None and not 0 < minutes < 1e6:
-        raise PullfocusError(f"expected --minutes above 0, got {minutes:g}")
+    settings = solve_settings(
+        {
+            "preset": preset,
+            "quality": quality,
+            "steps": steps,
+            "minutes": minutes,
+            "seed": seed,
+            "coc": coc,
+            "texture": texture,
+            "weights": weights,
+        }
+    )
     inputs = ShotInputs(
         plate=plate,
         mattes=named_mattes(matte),
@@ -139,19 +147,6 @@ def solve(
         working_space=working_space,
         rate=rate,
     )
-    settings = _settings(
-        quality,
-        preset=preset.value,
-        weights=weights.value,
-        texture=texture,
-        steps=steps,
-        seed=seed,
-    )
-    if coc == _COC_AUTO:
-        if settings.coc != "any":
-            raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
-        settings = dataclasses.replace(settings, coc_network=True)
-    check_coc(settings, given=inputs.coc is not None)
     shot = inputs.open()
     check_device(device)
     with reporting(progress) as say:
@@ -213,6 +208,35 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
         f"then: pullfocus bake {outcome.folder} --out DIR",
         **facts,
     )
+
+
+def solve_settings(options: Mapping[str, Any]) -> Any:
+    """Return the SolveSettings that options of ``solve`` ask for, by their names there.
+
+    Raises:
+        PullfocusError: they do not go together.
+    """
+    from pullfocus.solve.presets import check_coc
+
+    minutes, coc = options["minutes"], options["coc"]
+    if options["steps"] is not None and minutes is not None:
+        raise PullfocusError("expected --steps or --minutes, got both")
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise PullfocusError(f"expected --minutes above 0, got {minutes:g}")
+    settings = _settings(
+        options["quality"],
+        preset=options["preset"].value,
+        weights=options["weights"].value,
+        texture=options["texture"],
+        steps=options["steps"],
+        seed=options["seed"],
+    )
+    if coc == _COC_AUTO:
+        if settings.coc != "any":
+            raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
+        settings = dataclasses.replace(settings, coc_network=True)
+    check_coc(settings, given=coc not in (None, _COC_AUTO))
+    return settings
 
 
 def _settings(

@@ -200,7 +200,7 @@ class OpenJdProgress(Progress):
             self._preview = path
 
     def done(self, text: str, **facts: Any) -> None:
-        if "stop_signal" not in facts:
+        if "stop_signal" not in facts and self._percent < 100:
             self._line("openjd_progress: 100")
         self._line(f"openjd_status: {text}")
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles on disk: to the letter what they were, and refused where they could not run."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from openjd.model import decode_job_template
+from pullfocus import cli
+from pullfocus.solve.memory import memory_estimate_mb
+
+from tests.farm.golden_bundles import CASES, FILES, GOLDEN, PLAIN, studio, told, written
+
+EXTENSIONS = ["TASK_CHUNKING"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_bundle_is_what_it_was_to_the_letter(case: str, tmp_path: Path) -> None:
+    root = studio(tmp_path / "studio")
+    found = told(written(case, root), root)
+    for name in FILES:
+        expected = (GOLDEN / case / name).read_text(encoding="utf-8")
+        assert found[name] == expected, f"{name}: meant? python -m tests.farm.golden_bundles"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_templates_follow_the_specification(case: str) -> None:
+    template = yaml.safe_load((GOLDEN / case / "template.yaml").read_text().replace("MEMORY", "9"))
+    decoded = decode_job_template(template=template, supported_extensions=EXTENSIONS)
+    values = yaml.safe_load((GOLDEN / case / "parameter_values.yaml").read_text())
+    given = {one["name"]: one["value"] for one in values["parameterValues"]}
+    assert set(given) == {one.name for one in decoded.parameterDefinitions}
+    assert given == yaml.safe_load((GOLDEN / case / "openjd_parameters.yaml").read_text())
+    for step in template["steps"]:
+        action = step["script"]["actions"]["onRun"]
+        assert action["timeout"] > 0
+        assert action["cancelation"]["mode"] == "NOTIFY_THEN_TERMINATE"
+        used = set(re.findall(r"\{\{Param\.(\w+)\}\}", " ".join(action["args"])))
+        assert used <= set(given)
+
+
+def test_a_machine_must_have_what_a_solve_takes(tmp_path: Path) -> None:
+    from pullfocus.solve.inputs import ShotInputs
+    from pullfocus.solve.presets import preset_settings
+
+    root = studio(tmp_path / "studio")
+    text = (written("solve_and_bake", root) / "template.yaml").read_text()
+    inputs = ShotInputs(
+        plate=f"{root}/plate", mattes=(("fg", f"{root}/matte"),), colorspace="srgb_texture"
+    )
+    needed = memory_estimate_mb(inputs.open(), preset_settings("fast", quality="draft"))
+    amounts = yaml.safe_load(text)["steps"][0]["hostRequirements"]["amounts"]
+    assert {one["name"]: one["min"] for one in amounts}["amount.worker.memory"] == round(
+        needed * 1e6 / 2**20
+    )
+
+
+def test_made_again_in_its_folder_but_not_over_another_s(tmp_path: Path, capfd) -> None:
+    root = studio(tmp_path / "studio")
+    out = written("solve_and_bake", root)
+    (out / "plate.solve").mkdir()
+    assert written("no_matte_from_a_folder", root) == out
+    assert (out / "plate.solve").is_dir()
+    assert "Matte_fg" not in (out / "template.yaml").read_text()
+    (out / "template.yaml").write_text("name: mine\n")
+    capfd.readouterr()
+    words = [word.format(studio=root) for word in PLAIN]
+    assert cli.run(["farm", *words, "--out", str(out)]) == 2
+    assert "expected a job of pullfocus or a new folder" in capfd.readouterr().err
+    assert (out / "template.yaml").read_text() == "name: mine\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--frames", "1-9"], "lacks frames 5-9"),
+        (["--steps", "5", "--minutes", "1"], "expected --steps or --minutes, got both"),
+        (["--preset", "paper-coc-given"], "expected --coc with the preset"),
+        (["--focus", "cat"], r"expected a layer of the shot \(fg, bg\), got 'cat'"),
+        (["--keep-sharp", "fg,cat"], r"expected a layer of the shot \(fg, bg\), got 'cat'"),
+        (["--focus", "9:fg"], "--focus: expected a frame of the shot, got 9"),
+        (["--focus", "5,5@9"], "--focus: expected a frame of the shot, got 9"),
+        (["--focus", "fg", "--focus-point", "1,1@1"], "--focus or --focus-point, got both"),
+        (["--kernel", "gone.png"], "expected a readable picture, got gone.png"),
+        (["--blades", "2"], "blades"),
+        (["--atlas", "bg=gone.exr"], "expected a painted atlas, got no file at gone.exr"),
+        (["--atlas", "cat=gone.exr"], "expected a layer of the shot"),
+        (["--restart"], "No such option"),
+    ],
+)
+def test_what_would_fail_on_the_farm_is_refused_here(
+    words: list[str], line: str, tmp_path: Path, capfd
+) -> None:
+    root = studio(tmp_path / "studio")
+    base = [word.format(studio=root) for word in PLAIN]
+    assert cli.run(["farm", *base, "--out", str(tmp_path / "job"), *words]) == 2
+    said = capfd.readouterr().err.splitlines()
+    assert re.search(line, said[-1])
+    assert not (tmp_path / "job").exists()
+
+
+def test_every_option_of_the_verbs_is_an_option_of_the_farm(capfd) -> None:
+    def options(verb: str) -> set[str]:
+        assert cli.run([verb, "--help"]) == 0
+        return set(re.findall(r"(--[a-z][a-z-]+)", capfd.readouterr().out))
+
+    theirs = options("solve") | options("bake") | options("refocus")
+    # a requeued task goes on and leaves what is there; --plate is the argument PLATE
+    assert theirs - options("farm") == {"--restart", "--skip-existing", "--plate"}
