@@ -15,16 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pullfocus.farm.openjd import Chunks, Needs, Parameter, Step, job_template
-from pullfocus.farm.options import MOVIES, SEQUENCES, JobOption, parameter_name
-from pullfocus.plate.sequence import (
-    PLATE,
-    Found,
-    Role,
-    coc_role,
-    find_footage,
-    matte_role,
-    openjd_range,
-)
+from pullfocus.farm.options import SEQUENCES, JobOption, parameter_name
+from pullfocus.plate.sequence import openjd_range
 from pullfocus.shot import Shot
 from pullfocus.solve.memory import memory_estimate_mb
 
@@ -249,41 +241,37 @@ class _Footage:
     def of(
         cls, shot: Shot, plate: str, mattes: Sequence[tuple[str, str]], coc: str | None
     ) -> _Footage:
-        asked = [("Plate", "Plate", plate, PLATE, "The misfocused footage.")]
+        asked = [("Plate", "Plate", plate, "The misfocused footage.")]
         for name, path in mattes:
-            label, what = f"Matte {name}", f"Matte of the layer {name}; rough is fine."
-            asked.append((_matte_name(name), label, path, matte_role(name), what))
+            what = f"Matte of the layer {name}; rough is fine."
+            asked.append((_matte_name(name), f"Matte {name}", path, what))
         if coc is not None:
-            what = "Known circle of confusion, radius in px."
-            asked.append(("Coc", "Circle of confusion", coc, coc_role(), what))
-        movie = find_footage(plate).movie if Path(plate).is_file() else False
-        parameters, files, folders = [], [], []
-        for name, label, path, role, what in asked:
-            found = _found(path, shot, role, plate_is_movie=movie)
-            files += [os.path.abspath(file) for file in found.paths]  # noqa: PTH100
-            where = os.path.abspath(path)  # noqa: PTH100 (keeps patterns and links)
-            single = Path(where).is_file()
-            if not single:
-                folders.append(where if Path(where).is_dir() else str(Path(where).parent))
+            asked.append(("Coc", "Circle of confusion", coc, "Known radius, px."))
+        parameters, folders = [], []
+        for name, label, path, what in asked:
+            where = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (keeps links)
+            if not where.is_file():
+                folders.append(str(where if where.is_dir() else where.parent))
             parameters.append(
                 Parameter(
                     name=name,
-                    value=where,
+                    value=str(where),
                     kind="PATH",
                     label=label,
                     group=_FOOTAGE,
                     description=what,
-                    folder=Path(where).is_dir(),
+                    folder=where.is_dir(),
                     # a pattern is no file: its frames are listed among the assets
-                    flow="IN" if single else "NONE",
-                    filters=() if Path(where).is_dir() else MOVIES if found.movie else SEQUENCES,
+                    flow="IN" if where.is_file() else "NONE",
+                    filters=() if where.is_dir() else SEQUENCES,
                 )
             )
+        files = [file for one in shot.footage for file in one.files]
         return cls(
             tuple(parameters),
             tuple(name for name, _ in mattes),
             coc is not None,
-            tuple(files),
+            tuple(os.path.abspath(file) for file in files),  # noqa: PTH100
             tuple(dict.fromkeys(folders)),
         )
 
@@ -292,14 +280,6 @@ class _Footage:
         """How Solve is told where mattes and circle of confusion are on its machine."""
         mattes = tuple(f"--matte={name}={{{{Param.{_matte_name(name)}}}}}" for name in self.mattes)
         return (*mattes, *(("--coc={{Param.Coc}}",) if self.coc else ()))
-
-
-def _found(path: str, shot: Shot, role: Role, *, plate_is_movie: bool) -> Found:
-    """The files of footage that was opened already: as many as the plate has frames."""
-    first = find_footage(path, frames=None if plate_is_movie else shot.frames, role=role)
-    if first.movie or not plate_is_movie:
-        return first
-    return find_footage(path, frames=shot.frames, role=role)
 
 
 def _matte_name(layer: str) -> str:

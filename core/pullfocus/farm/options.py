@@ -13,7 +13,7 @@ from typing import Any
 
 from pullfocus.farm.openjd import Kind, Parameter
 
-__all__ = ["IMAGES", "MOVIES", "SEQUENCES", "JobOption", "parameter_name"]
+__all__ = ["IMAGES", "SEQUENCES", "JobOption", "parameter_name"]
 
 _ALL = ("All Files", ("*",))
 SEQUENCES = (
@@ -21,7 +21,6 @@ SEQUENCES = (
     ("Movies", ("*.mov", "*.mp4", "*.mxf", "*.mkv")),
     _ALL,
 )
-MOVIES = (SEQUENCES[1], _ALL)
 IMAGES = (("Pictures", ("*.exr", "*.png", "*.tif", "*.tiff", "*.psd", "*.jpg")), _ALL)
 
 
