@@ -13,9 +13,12 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import (
+    DeinterlaceOption,
     Device,
     DeviceOption,
     FramesOption,
+    OverscanOption,
+    PlateLayerOption,
     ProgressOption,
     Report,
     check_device,
@@ -48,6 +51,9 @@ def coc(
         str | None, typer.Option(metavar="SPACE", help="Colour space of the plate, as for solve.")
     ] = None,
     frames: FramesOption = None,
+    plate_layer: PlateLayerOption = None,
+    overscan: OverscanOption = False,
+    deinterlace: DeinterlaceOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Read the circle of confusion off every frame, without a solve: coc.X and confidence.X.
@@ -62,7 +68,14 @@ def coc(
 
     began = time.monotonic()
     network = load_network(weights)
-    shot = open_shot(plate, colorspace=colorspace, frames=frames)
+    shot = open_shot(
+        plate,
+        colorspace=colorspace,
+        frames=frames,
+        plate_layer=plate_layer,
+        overscan=overscan,
+        deinterlace=deinterlace,
+    )
     with reporting(progress) as say:
         for note in shot.notes:
             say.note(note)

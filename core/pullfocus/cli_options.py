@@ -16,10 +16,13 @@ from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
 __all__ = [
+    "DeinterlaceOption",
     "Device",
     "DeviceOption",
     "FramesOption",
     "MetricsOption",
+    "OverscanOption",
+    "PlateLayerOption",
     "Preset",
     "PresetOption",
     "ProgressOption",
@@ -126,6 +129,30 @@ SkipExistingOption = Annotated[
     typer.Option(
         "--skip-existing",
         help="Leave frames that this very solve made with the same options; write the others.",
+    ),
+]
+
+PlateLayerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Layer, part or view of the plate's EXR files. Default: R G B without a name, or the "
+        "one that is the picture.",
+    ),
+]
+OverscanOption = Annotated[
+    bool,
+    typer.Option(
+        "--overscan", help="Work on the whole data window, not on the display window alone."
+    ),
+]
+DeinterlaceOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--deinterlace/--progressive",
+        help="Interlaced movies: make whole frames of them, or take them as they are. Default: "
+        "refused.",
+        show_default=False,
     ),
 ]
 

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pullfocus.cli_options import (
+    DeinterlaceOption,
     Device,
     DeviceOption,
     FramesOption,
+    OverscanOption,
+    PlateLayerOption,
     Preset,
     PresetOption,
     ProgressOption,
@@ -114,6 +117,9 @@ def solve(
         str | None,
         typer.Option(metavar="FPS", help="Frames per second, such as 24 or 24000/1001."),
     ] = None,
+    plate_layer: PlateLayerOption = None,
+    overscan: OverscanOption = False,
+    deinterlace: DeinterlaceOption = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Discard the solve in --out and start over.")
     ] = False,
@@ -146,6 +152,9 @@ def solve(
         colorspace=colorspace,
         working_space=working_space,
         rate=rate,
+        plate_layer=plate_layer,
+        overscan=overscan,
+        deinterlace=deinterlace,
     )
     shot = inputs.open()
     check_device(device)

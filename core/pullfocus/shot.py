@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["LAST_LAYER", "FrameSource", "OnDisk", "Shot"]
+__all__ = ["LAST_LAYER", "FrameSource", "OnDisk", "Shot", "Window"]
 
 LAST_LAYER = "bg"
 """Name of the last layer: complete, behind every matte; the only one when there is no matte."""
@@ -42,6 +42,25 @@ class FrameSource(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels, x to the right and y down."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return self.width, self.height
+
+    def moved(self, x: int, y: int) -> "Window":
+        """The same rectangle, further right and down."""
+        return Window(self.x + x, self.y + y, self.width, self.height)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OnDisk:
     """Where a piece of footage lies, so that nothing is written over it."""
@@ -62,9 +81,9 @@ class Shot:
     frames: tuple[int, ...]
     """Frame numbers as on disk, rising, not always contiguous."""
     width: int
-    """Display window, px."""
+    """Of every frame read, px: the display window's, or with overscan the data window's."""
     height: int
-    """Display window, px."""
+    """Of every frame read, px."""
     rate: Fraction
     """Frames a second."""
     pixel_aspect: float
@@ -74,6 +93,10 @@ class Shot:
     plate: FrameSource
     mattes: tuple[tuple[str, FrameSource], ...] = ()
     """(layer name, source), front to back; empty: one layer."""
+    display: Window | None = None
+    """The display window as the plate's headers have it; None: at 0, 0, of this size."""
+    data: Window | None = None
+    """Where width x height lie in the same coordinates; None: on the display window."""
     coc: FrameSource | None = None
     """Given circle of confusion, radius in px, when there is one."""
     footage: tuple[OnDisk, ...] = ()

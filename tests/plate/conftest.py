@@ -100,3 +100,51 @@ def truncate():
         return path
 
     return cut
+
+
+def _minimal_exr(path: Path, channels: dict[str, np.ndarray], *, claim: int | None = None) -> Path:
+    """An uncompressed EXR by hand, for what OpenImageIO does not write: uint channels, wrong sizes.
+
+    ``claim``: sides that the header says, whatever follows.
+    """
+    import struct
+
+    height, width = next(iter(channels.values())).shape
+    kinds = {"uint32": 0, "float16": 1, "float32": 2}
+    listed = b"".join(
+        name.encode() + b"\0" + struct.pack("<iB3xii", kinds[str(plane.dtype)], 0, 1, 1)
+        for name, plane in sorted(channels.items())
+    )
+    far_x, far_y = (claim - 1, claim - 1) if claim else (width - 1, height - 1)
+    box = struct.pack("<4i", 0, 0, far_x, far_y)
+    attributes = [
+        ("channels", "chlist", listed + b"\0"),
+        ("compression", "compression", b"\0"),
+        ("dataWindow", "box2i", box),
+        ("displayWindow", "box2i", box),
+        ("lineOrder", "lineOrder", b"\0"),
+        ("pixelAspectRatio", "float", struct.pack("<f", 1)),
+        ("screenWindowCenter", "v2f", struct.pack("<2f", 0, 0)),
+        ("screenWindowWidth", "float", struct.pack("<f", 1)),
+    ]
+    head = b"\x76\x2f\x31\x01\x02\0\0\0"
+    for name, kind, value in attributes:
+        head += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value
+    head += b"\0"
+    rows = [
+        struct.pack("<ii", y, sum(plane[y].nbytes for plane in channels.values()))
+        + b"".join(plane[y].tobytes() for _, plane in sorted(channels.items()))
+        for y in range(height)
+    ]
+    at = len(head) + 8 * height
+    table = b""
+    for row in rows:
+        table += struct.pack("<Q", at)
+        at += len(row)
+    path.write_bytes(head + table + b"".join(rows))
+    return path
+
+
+@pytest.fixture
+def minimal_exr():
+    return _minimal_exr

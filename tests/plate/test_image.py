@@ -82,16 +82,16 @@ def test_unassociated_colour_is_not_multiplied(tmp_path, files, name, kind):
     np.testing.assert_allclose(picture.alpha, 0.25, atol=1e-4)
 
 
-def test_layers_without_rgb_are_refused_with_their_names(tmp_path, files):
-    pixels = np.zeros((4, 5, 3))
-    path = files.still(tmp_path / "a.exr", pixels, "half", channels=("fg.R", "fg.G", "fg.B"))
+def test_layers_without_a_beauty_are_refused_with_their_names(tmp_path, files):
+    channels = tuple(f"{layer}.{end}" for layer in ("diffuse", "specular") for end in "RGB")
+    path = files.still(tmp_path / "a.exr", np.zeros((4, 5, 6)), "half", channels=channels)
     with pytest.raises(PlateError) as caught:
         read_picture(path, frame=7, role=PLATE)
     message = str(caught.value)
     assert message.startswith(
-        f"plate: frame 7 ({path}): expected channels R, G, B or one grey channel, got "
+        f"plate: frame 7 ({path}): expected channels R, G, B or one grey channel, got diffuse.R"
     )
-    assert "fg.R" in message
+    assert message.endswith("--plate-layer takes one of diffuse, specular")
 
 
 def test_a_matte_takes_any_channel(tmp_path, files):
@@ -124,7 +124,7 @@ def test_the_first_part_with_rgb(tmp_path):
     output.write_image(np.full((4, 6, 3), 0.5, np.float32))
     output.close()
     header, picture = read_picture(path, frame=1, role=PLATE)
-    assert (header.part, header.parts) == (1, 2)
+    assert (header.taken.part, len(header.parts)) == (1, 2)
     assert (picture.colour == 0.5).all()
 
 
@@ -221,3 +221,62 @@ def test_a_folder_in_the_place_of_a_file(tmp_path):
     assert str(caught.value) == (
         f"plate: frame 4 ({tmp_path / 'a.png'}) cannot be read: Is a directory"
     )
+
+
+def test_every_exif_orientation(tmp_path, files):
+    """Stored, then shown: what EXIF's table says of the corner that is marked."""
+    stored = np.full((48, 64, 3), 0.1, np.float32)
+    stored[:24, :32] = 0.9
+    right = {
+        1: (64, 48, "top left"),
+        2: (64, 48, "top right"),
+        3: (64, 48, "bottom right"),
+        4: (64, 48, "bottom left"),
+        5: (48, 64, "top left"),
+        6: (48, 64, "top right"),
+        7: (48, 64, "bottom right"),
+        8: (48, 64, "bottom left"),
+    }
+    for ending, kind in (("jpg", "uint8"), ("tif", "uint8"), ("png", "uint8")):
+        for value, (width, height, corner) in right.items():
+            path = files.still(tmp_path / f"{value}.{ending}", stored, kind, Orientation=value)
+            header, picture = read_picture(path, frame=1, role=PLATE)
+            assert header.size == (width, height)
+            assert picture.colour.shape == (height, width, 3)
+            halves = {"top": slice(height // 2), "bottom": slice(height // 2, None)}
+            sides = {"left": slice(width // 2), "right": slice(width // 2, None)}
+            means = {
+                f"{h} {s}": picture.colour[halves[h], sides[s]].mean()
+                for h in halves
+                for s in sides
+            }
+            assert max(means, key=means.get) == corner
+
+
+def test_offsets_on_paper_are_no_display_window(tmp_path, files, rng):
+    """PNG's oFFs and TIFF's XPosition would push the picture out of sight."""
+    pixels = rng.random((6, 8, 3), np.float32)
+    for name in ("a.png", "a.tif"):
+        path = files.still(tmp_path / name, pixels, "uint16", data_at=(40, 30))
+        header, picture = read_picture(path, frame=1, role=PLATE)
+        assert header.size == (8, 6)
+        np.testing.assert_allclose(picture.colour, pixels, atol=1e-4)
+
+
+def test_whole_numbers_of_an_exr_are_read_as_they_are(tmp_path, minimal_exr):
+    path = minimal_exr(tmp_path / "a.exr", {"id.X": np.full((3, 4), 7, np.uint32)})
+    header, picture = read_picture(path, frame=1, role=matte_role("fg"))
+    assert header.encoding == "linear"
+    assert (picture.colour == 7).all()
+
+
+@pytest.mark.parametrize("side", [100_000, 2**31 - 1])
+def test_a_picture_too_large_is_refused_before_it_is_allocated(tmp_path, minimal_exr, side):
+    import tracemalloc
+
+    path = minimal_exr(tmp_path / "a.exr", {"R": np.zeros((3, 4), np.float32)}, claim=side)
+    tracemalloc.start()
+    with pytest.raises(PlateError, match=r"million pixels|truncated or no picture"):
+        read_picture(path, frame=1, role=PLATE)
+    assert tracemalloc.get_traced_memory()[1] < 1e7
+    tracemalloc.stop()

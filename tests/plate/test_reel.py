@@ -2,7 +2,9 @@
 import numpy as np
 import pytest
 from pullfocus.errors import PlateError
+from pullfocus.plate.image import Window
 from pullfocus.plate.reel import open_reel
+from pullfocus.plate.sequence import matte_role
 
 
 def test_frames_come_in_order(tmp_path, files):
@@ -49,7 +51,7 @@ def test_data_windows_are_noted_by_frame(tmp_path, files):
     reel = open_reel(str(tmp_path))
     assert reel.notes == (
         "plate: a.####.exr: overscan up to 4 px beyond the 8x6 display window is left out "
-        "(frames 3)",
+        "(frames 3); --overscan keeps it",
         "plate: a.####.exr: the data window does not fill the 8x6 display window; the rest is zero "
         "(frames 2)",
     )
@@ -65,3 +67,40 @@ def test_stamp_changes_with_the_files(tmp_path, files):
     assert open_reel(str(tmp_path)).stamp() == first
     os.utime(paths[0], (1, 1))
     assert open_reel(str(tmp_path)).stamp() != first
+
+
+def test_overscan_is_kept_where_it_is_asked_for(tmp_path, files, rng):
+    pixels = rng.random((12, 14, 3), np.float32)
+    files.still(tmp_path / "a.0001.exr", pixels, "float", data_at=(-4, -3), display=(8, 6))
+    files.still(tmp_path / "a.0002.exr", np.ones((2, 2, 3)), "half", data_at=(1, 1), display=(8, 6))
+    reel = open_reel(str(tmp_path), overscan=True)
+    assert (reel.width, reel.height) == (14, 12)
+    assert reel.display == Window(0, 0, 8, 6)
+    assert reel.data == Window(-4, -3, 14, 12)
+    np.testing.assert_array_equal(reel.read(0).colour, pixels)
+    second = reel.read(1).colour
+    assert second.sum() == second[4:6, 5:7].sum() == 12
+
+
+def test_a_matte_beside_overscan_lands_in_its_place(tmp_path, files):
+    for name in ("plate", "matte"):
+        (tmp_path / name).mkdir()
+    files.still(
+        tmp_path / "plate" / "a.0001.exr", np.ones((12, 14, 3)), "half", data_at=(-4, -3),
+        display=(8, 6),
+    )  # fmt: skip
+    files.still(tmp_path / "matte" / "m.0001.png", np.ones((6, 8)), channels=("Y",))
+    plate = open_reel(str(tmp_path / "plate"), overscan=True)
+    matte = open_reel(str(tmp_path / "matte"), role=matte_role("fg"), beside=plate)
+    values = matte.read(0).colour[..., 0]
+    assert values.shape == (12, 14)
+    assert values.sum() == values[3:9, 4:12].sum() == 48
+
+
+def test_a_data_window_out_of_sight_is_no_black_picture(tmp_path, files):
+    files.still(
+        tmp_path / "a.0001.exr", np.ones((6, 8, 3)), "half", data_at=(50, 0), display=(8, 6)
+    )
+    with pytest.raises(PlateError, match="expected something in the 8x6 display window"):
+        open_reel(str(tmp_path))
+    assert open_reel(str(tmp_path), overscan=True).width == 58

@@ -11,8 +11,8 @@ from pullfocus.errors import PullfocusError
 from pullfocus.model.formation import frame_mattes
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
-from pullfocus.plate.colour import plan_colour, to_working_space
-from pullfocus.plate.image import place, read_picture
+from pullfocus.plate.colour import SCENE_LINEAR, plan_colour, to_working_space
+from pullfocus.plate.image import read_picture
 from pullfocus.plate.sequence import Role
 from pullfocus.solve.initial import splat
 
@@ -49,7 +49,7 @@ def read_paint(path: Path, *, width: int, height: int, working_space: str) -> Pa
     if not path.is_file():
         raise PullfocusError(f"expected a picture with paint, got no file at {path}")
     header, picture = read_picture(path, frame=0, role=_PAINT)
-    colour = place(picture.colour, header.data, header.display)
+    colour = picture.colour
     if colour.shape[:2] != (height, width):
         raise PullfocusError(
             f"expected paint of {width}x{height} px, got {colour.shape[1]}x{colour.shape[0]} in"
@@ -57,13 +57,15 @@ def read_paint(path: Path, *, width: int, height: int, working_space: str) -> Pa
         )
     alpha = np.ones((height, width), np.float32)
     if picture.alpha is not None:
-        alpha = place(picture.alpha[..., None], header.data, header.display)[..., 0].clip(0, 1)
+        alpha = picture.alpha.clip(0, 1)
     straight = np.repeat(colour, 3, 2) if colour.shape[2] == 1 else colour
     if not picture.straight:
         straight = straight / np.maximum(alpha, 1e-6)[..., None] * (alpha > 0)[..., None]
     light = np.ascontiguousarray(straight, np.float32)
-    if header.encoding != "linear":
-        plan = plan_colour(header.encoding, label=path.name, working_space=working_space)
+    if header.encoding != "linear" or (header.tagged and working_space != SCENE_LINEAR):
+        plan = plan_colour(
+            header.encoding, label=path.name, tagged=header.tagged, working_space=working_space
+        )
         light = to_working_space(plan)(light)
     return Paint(light * alpha[..., None], alpha.astype(np.float32))
 

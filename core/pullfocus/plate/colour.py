@@ -2,6 +2,7 @@
 """Colour: what a plate's code values mean, and the way to scene-linear light and back."""
 
 import difflib
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pullfocus.errors import ColourError
+from pullfocus.plate.tagged import PRIMARIES, Tagged, to_linear_rec709
 
 if TYPE_CHECKING:
     import PyOpenColorIO as ocio
@@ -150,28 +152,35 @@ class ColourPlan:
     """Colour space of the file, the configuration's own name, or "scene_linear"."""
     working: str
     """Working space, scene-linear: "lin_rec709_srgb", "ACEScg", "scene_linear", ..."""
+    tagged: Tagged | None = None
+    """What the source is, where it is no space of the configuration."""
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Short, for fingerprints and messages."""
-        return f"{self.source} -> {self.working}"
+        profile = self.tagged.profile if self.tagged else b""
+        which = f" {hashlib.sha256(profile).hexdigest()[:12]}" if profile else ""
+        return f"{self.source}{which} -> {self.working}"
 
 
 def plan_colour(
     encoding: Encoding,
     *,
     label: str,
+    tagged: Tagged | None = None,
     colorspace: str | None = None,
     working_space: str | None = None,
 ) -> ColourPlan:
     """Decide a plate's colour space and the working space.
 
-    What the user says wins. Without that 8/16-bit stills and movies are sRGB and float files
-    scene-linear, each with a note; the file name is never asked.
+    What the user says wins, then what the footage says of itself. Without either 8/16-bit stills
+    and movies are sRGB and float files scene-linear. Each gets a note; the file name is never
+    asked.
 
     Args:
         encoding: what the file type lets one assume.
         label: what messages call the plate.
+        tagged: what the footage says of itself.
         colorspace: the user's ``--colorspace``.
         working_space: the user's ``--working-space``.
 
@@ -183,8 +192,20 @@ def plan_colour(
     if colorspace is not None:
         named = colorspace.strip().lower() != SCENE_LINEAR
         source = find_space(colorspace) if named else SCENE_LINEAR
+    elif tagged is not None and tagged.curve not in ("unread", "untold"):
+        return _plan_tagged(tagged, label, working_space)
+    elif tagged is not None and tagged.curve == "untold":
+        raise ColourError(
+            f"colour: {label} is {tagged.said}, which is not converted by itself: name its space, "
+            "e.g. --colorspace arri_logc3_ei800, slog3_sgamut3cine or srgb_texture"
+        )
     elif encoding == "encoded":
         source = find_space(_SRGB)
+        if tagged is not None:
+            notes.append(
+                f"colour: {label} has an {tagged.said}, which holds tables or is damaged and is "
+                "not followed; name its space with --colorspace, or convert it first"
+            )
         notes.append(f"colour: {label} is taken as {_SRGB} (sRGB); --colorspace says otherwise")
     elif encoding == "linear":
         source = SCENE_LINEAR
@@ -198,6 +219,30 @@ def plan_colour(
             "e.g. --colorspace arri_logc3_ei800, slog3_sgamut3cine, srgb_texture or scene_linear"
         )
     return ColourPlan(source=source, working=_working(source, working_space), notes=tuple(notes))
+
+
+def _plan_tagged(tagged: Tagged, label: str, working_space: str | None) -> ColourPlan:
+    """Follow what the footage says: a space of the configuration, or curve and primaries."""
+    space = _spaces().get((tagged.space or "").lower())
+    source = space or str(tagged)
+    if space and working_space is None and tagged.curve == "linear":
+        working = _short(space)  # linear light stays as it is, whatever its primaries
+    else:
+        working = _working(space or _wide_or_not(tagged), working_space)
+    diffuse = "; diffuse white becomes 1" if tagged.curve in ("hlg", "pq") else ""
+    note = (
+        f"colour: {label} has {tagged.said}: taken as {space or tagged}, worked on in "
+        f"{working}{diffuse}; --colorspace says otherwise"
+    )
+    return ColourPlan(
+        source=source, working=working, tagged=None if space else tagged, notes=(note,)
+    )
+
+
+def _wide_or_not(tagged: Tagged) -> str:
+    """A space of the configuration whose working space suits what has none of its own."""
+    small = tagged.curve != "profile" and tagged.primaries == PRIMARIES["Rec.709"]
+    return find_space(_LINEAR_SRGB if small else _WIDE)
 
 
 def _working(source: str, wanted: str | None) -> str:
@@ -269,4 +314,7 @@ def colour_transform(source: str, target: str) -> Callable[[np.ndarray], np.ndar
 
 def to_working_space(plan: ColourPlan) -> Callable[[np.ndarray], np.ndarray]:
     """A function that takes the file's (H, W, 3) values to light in the working space."""
-    return colour_transform(plan.source, plan.working)
+    if plan.tagged is None:
+        return colour_transform(plan.source, plan.working)
+    first, then = to_linear_rec709(plan.tagged), colour_transform(_LINEAR_SRGB, plan.working)
+    return lambda pixels: then(first(pixels))

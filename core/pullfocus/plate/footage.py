@@ -3,6 +3,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -63,6 +64,9 @@ def open_shot(
     colorspace: str | None = None,
     working_space: str | None = None,
     rate: Fraction | None = None,
+    plate_layer: str | None = None,
+    overscan: bool = False,
+    deinterlace: bool | None = None,
 ) -> Shot:
     """Open footage and check everything that does not need the pixels of every frame.
 
@@ -76,6 +80,10 @@ def open_shot(
         colorspace: the plate's colour space, or "scene_linear": linear, primaries untold.
         working_space: scene-linear space to work in; None: chosen from the plate's.
         rate: frames a second; None: what the files say, else 24.
+        plate_layer: layer, part or view of the plate's files; None: found.
+        overscan: work on all that the plate's data windows hold, not the display window alone.
+        deinterlace: make whole frames of interlaced ones (True), or take them as they are
+            (False); None: they are refused.
 
     Raises:
         PlateError: plate or coc missing, unreadable or inconsistent.
@@ -83,9 +91,14 @@ def open_shot(
         ColourError: an unknown colour space, or one that must be told.
     """
     _check_matte_names([name for name, _ in mattes])
-    reel = open_reel(plate, frames=frames, role=PLATE)
+    role = replace(PLATE, layer=plate_layer)
+    reel = open_reel(plate, frames=frames, role=role, overscan=overscan, deinterlace=deinterlace)
     plan = plan_colour(
-        reel.encoding, label=reel.label, colorspace=colorspace, working_space=working_space
+        reel.encoding,
+        label=reel.label,
+        tagged=reel.tagged,
+        colorspace=colorspace,
+        working_space=working_space,
     )
     notes = [*reel.notes, *plan.notes, *_alpha_notes(reel)]
     source = PlateSource(reel, plan)
@@ -118,6 +131,8 @@ def open_shot(
         frames=reel.frames,
         width=reel.width,
         height=reel.height,
+        display=reel.display,
+        data=reel.data,
         rate=rate or DEFAULT_RATE,
         pixel_aspect=reel.pixel_aspect,
         colorspace=plan.working,

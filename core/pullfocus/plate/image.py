@@ -2,36 +2,39 @@
 """One still through OpenImageIO: channels by name, display window, every value checked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pullfocus.plate.channels import (
+    Part,
+    Taken,
+    all_channels,
+    find_channel,
+    find_picture,
+    picture_names,
+)
 from pullfocus.plate.colour import Encoding
+from pullfocus.plate.orientation import swaps_sides, upright
 from pullfocus.plate.sequence import Role
+from pullfocus.plate.still_tags import tagged_still
+from pullfocus.plate.tagged import Tagged
+from pullfocus.shot import Window
 
 if TYPE_CHECKING:
     import OpenImageIO as oiio
 
-__all__ = ["Header", "Picture", "Window", "place", "read_header", "read_picture"]
+__all__ = ["Header", "Picture", "Window", "place", "read_channels", "read_header", "read_picture"]
 
-_RED_GREEN_BLUE = (("r", "g", "b"), ("red", "green", "blue"))
-_GREY = ("y", "l", "luminance", "gray", "grey")
-_ALPHA = ("a", "alpha")
 _STRAIGHT_FORMATS = ("png", "targa", "webp")
 """Formats whose alpha is unassociated by their own standard."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of pixels, x to the right and y down."""
-
-    x: int
-    y: int
-    width: int
-    height: int
+_WHOLE_NUMBERS = frozenset({"uint", "int", "uint32", "int32"})
+_MOST_PARTS = 1000
+_MOST_PIXELS = 1 << 28
+"""16384 x 16384: what a header may ask for before anything is allocated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +42,36 @@ class Header:
     """What a still says of itself, before its pixels are read."""
 
     display: Window
+    """As stored: ``size`` is what comes out."""
     data: Window
-    channels: tuple[str, ...]
-    colour: tuple[int, ...]
-    """Channels taken: three (R, G, B), one (grey or a single channel), or none that fits."""
-    alpha: int | None
+    parts: tuple[Part, ...]
+    taken: Taken
+    """The channels read: three (R, G, B), one (grey or a single channel), or none that fits."""
     straight: bool
     """Alpha is unassociated: the colour is not multiplied by it yet."""
-    part: int
-    parts: int
     encoding: Encoding
     floating: bool
+    whole: bool
+    """Some channels hold whole numbers as they are (EXR's uint), not shares of the largest."""
+    bits: int
+    orientation: int
+    """How the picture lies in its file, 1..8 as in EXIF."""
+    tagged: Tagged | None
+    """What the file says of its colours."""
     pixel_aspect: float
+    """Width of a pixel over its height, upright."""
     rate: Fraction | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the display window, upright, px."""
+        width, height = self.display.size
+        return (height, width) if swaps_sides(self.orientation) else (width, height)
+
+    @property
+    def alpha(self) -> int | None:
+        """Index of the alpha channel in its part, None where there is none."""
+        return self.taken.alpha
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +94,26 @@ def read_header(path: Path, *, frame: int, role: Role) -> Header:
     """
     image, header = _open(path, frame, role)
     image.close()
+    _check_size(header, f"{role.what}: frame {frame} ({path})", role)
     return header
 
 
-def read_picture(path: Path, *, frame: int, role: Role) -> tuple[Header, Picture]:
-    """Read a still in full.
+def read_picture(
+    path: Path,
+    *,
+    frame: int,
+    role: Role,
+    window: Window | None = None,
+    display: Window | None = None,
+) -> tuple[Header, Picture]:
+    """Read a still in full, upright.
+
+    Args:
+        path: the file.
+        frame: its number, for messages.
+        role: what it is for.
+        window: what to read; None: the display window.
+        display: the display window in whose coordinates ``window`` is; None: the file's own.
 
     Raises:
         PullfocusError: (the role's kind) the file is truncated or damaged, lacks the channels
@@ -86,27 +121,88 @@ def read_picture(path: Path, *, frame: int, role: Role) -> tuple[Header, Picture
     """
     image, header = _open(path, frame, role)
     where = f"{role.what}: frame {frame} ({path})"
-    if not header.colour:
-        raise role.error(
-            f"{where}: expected channels R, G, B or one grey channel, "
-            f"got {', '.join(header.channels) or 'none'}"
-        )
-    wanted = [*header.colour, *([header.alpha] if header.alpha is not None else [])]
-    first, last = min(wanted), max(wanted) + 1
-    pixels = image.read_image(header.part, 0, first, last, "float")
-    # Some readers hand over a damaged picture and only mention it: the message decides.
-    problem = image.geterror()
+    if not header.taken.colour:
+        image.close()
+        raise role.error(f"{where}: {_no_picture(header.parts)}")
+    _check_size(header, where, role)
+    count = len(header.taken.colour)
+    wanted = [*header.taken.colour, *([header.alpha] if header.alpha is not None else [])]
+    taken = _read_channels(image, header, wanted, where, role)
     image.close()
-    if pixels is None or problem:
-        raise role.error(f"{where} is truncated or damaged: {_first_line(problem)}")
-    pixels = pixels.reshape(header.data.height, header.data.width, last - first)
-    taken = pixels[..., [index - first for index in wanted]]
     if header.floating:
         _check_finite(taken, where, role)
-    taken = place(taken, header.data, header.display)
-    count = len(header.colour)
+    own = header.display
+    if window is not None and display is not None:
+        window = window.moved(own.x - display.x, own.y - display.y)
+    taken = place(taken, header.data, window or own)
+    taken = np.ascontiguousarray(upright(taken, header.orientation))
     alpha = taken[..., count] if header.alpha is not None else None
     return header, Picture(colour=taken[..., :count], alpha=alpha, straight=header.straight)
+
+
+def read_channels(path: Path, names: Sequence[str], *, frame: int, role: Role) -> np.ndarray:
+    """Read channels of one part by their names, bit for bit: float32 (H, W, n), display window.
+
+    Raises:
+        PullfocusError: (the role's kind) the file is truncated or damaged, or lacks one.
+    """
+    image, header = _open(path, frame, replace(role, channel=names[0], channel_must=True))
+    where = f"{role.what}: frame {frame} ({path})"
+    part = header.parts[header.taken.part]
+    missing = [name for name in names if name not in part.channels]
+    if missing:
+        raise role.error(f"{where}: expected channels {', '.join(missing)} beside {names[0]}")
+    _check_size(header, where, role)
+    wanted = [part.channels.index(name) for name in names]
+    pixels = _read_channels(image, header, wanted, where, role)
+    image.close()
+    return place(pixels, header.data, header.display)
+
+
+def _read_channels(
+    image: "oiio.ImageInput", header: Header, wanted: Sequence[int], where: str, role: Role
+) -> np.ndarray:
+    """Channels of the part taken, float32 (h, w, n) of its data window."""
+    part = header.taken.part
+    first, last = min(wanted), max(wanted) + 1
+    kinds = image.spec_dimensions(part).channelformats if header.whole else ()
+    if kinds or header.whole:
+        # OpenImageIO turns whole numbers into shares of the largest: read them as they are.
+        planes = []
+        for index in wanted:
+            kind = str(kinds[index]) if kinds else "uint32"
+            kind = "uint32" if kind in _WHOLE_NUMBERS else "float"
+            planes.append(image.read_image(part, 0, index, index + 1, kind))
+        problem = image.geterror()
+        read = [plane.astype(np.float32) for plane in planes if plane is not None]
+        pixels = np.concatenate(read, -1) if len(read) == len(wanted) else None
+        chosen = list(range(len(wanted)))
+    else:
+        pixels = image.read_image(part, 0, first, last, "float")
+        problem = image.geterror()
+        chosen = [index - first for index in wanted]
+    # Some readers hand over a damaged picture and only mention it: the message decides.
+    if pixels is None or problem:
+        raise role.error(f"{where} is truncated or damaged: {_first_line(problem)}")
+    return pixels.reshape(header.data.height, header.data.width, -1)[..., chosen]
+
+
+def _check_size(header: Header, where: str, role: Role) -> None:
+    """Refuse what would fill the memory, before anything is allocated."""
+    for window in (header.data, header.display):
+        if not 0 < window.width * window.height <= _MOST_PIXELS:
+            raise role.error(
+                f"{where}: expected at most {_MOST_PIXELS / 1e6:.0f} million pixels, "
+                f"got {window.width}x{window.height}"
+            )
+
+
+def _no_picture(parts: Sequence[Part]) -> str:
+    layers = picture_names(parts)
+    hint = f"; --plate-layer takes one of {', '.join(layers[:12])}" if layers else ""
+    held = [name for part in parts for name in part.channels]
+    shown = ", ".join(held[:24]) + (f" and {len(held) - 24} more" if len(held) > 24 else "")
+    return f"expected channels R, G, B or one grey channel, got {shown or 'none'}{hint}"
 
 
 def place(pixels: np.ndarray, data: Window, display: Window) -> np.ndarray:
@@ -152,73 +248,87 @@ def _open(path: Path, frame: int, role: Role) -> tuple["oiio.ImageInput", Header
     if image is None:
         raise role.error(f"{where} is truncated or no picture: {_first_line(oiio.geterror())}")
     specs: list[oiio.ImageSpec] = []
-    while image.seek_subimage(len(specs), 0):
+    while len(specs) < _MOST_PARTS and image.seek_subimage(len(specs), 0):
         specs.append(oiio.ImageSpec(image.spec()))
     image.geterror()
-    headers = [
-        _header(spec, index, specs, image.format_name(), role) for index, spec in enumerate(specs)
-    ]
-    header = next((one for one in headers if len(one.colour) == 3), None)
-    if role.channel is not None:
-        header = next((one for one in headers if role.channel in one.channels), header)
-    header = header or next((one for one in headers if one.colour), headers[0])
-    if specs[header.part].deep:
+    parts = tuple(_part(spec) for spec in specs)
+    taken = _take(parts, where, role)
+    spec = specs[taken.part]
+    if parts[taken.part].deep:
         raise role.error(f"{where}: expected a flat picture, got deep data; flatten it first")
-    return image, header
+    return image, _header(path, spec, parts, taken, image.format_name())
+
+
+def _part(spec: "oiio.ImageSpec") -> Part:
+    names = list(spec.channelnames)
+    if spec.alpha_channel >= 0 and "." not in names[spec.alpha_channel]:
+        names[spec.alpha_channel] = "A"  # whatever the format calls it
+    views = spec.getattribute("multiView")
+    return Part(
+        channels=tuple(names),
+        name=spec.get_string_attribute("oiio:subimagename"),
+        view=spec.get_string_attribute("view"),
+        views=tuple(views) if isinstance(views, (tuple, list)) else (),
+        deep=spec.deep,
+    )
+
+
+def _take(parts: Sequence[Part], where: str, role: Role) -> Taken:
+    """The channels that this role wants."""
+    if role.channel is not None:
+        found = find_channel(parts, role.channel)
+        if found is not None:
+            return found
+        if role.channel_must:
+            held = all_channels(parts)
+            raise role.error(f"{where}: expected a channel {role.channel}, got {', '.join(held)}")
+    try:
+        picture = find_picture(parts, role.layer)
+    except LookupError as error:
+        raise role.error(f"{where}: --plate-layer: {error}") from error
+    if picture is not None:
+        return picture
+    first = next((index for index, part in enumerate(parts) if not part.deep), 0)
+    names = parts[first].channels
+    if role.any_channel and names and not parts[first].deep:
+        others = [index for index, name in enumerate(names) if name != "A"]
+        return Taken(part=first, colour=(others[0] if others else 0,))
+    return Taken(part=first, colour=())
 
 
 def _header(
-    spec: "oiio.ImageSpec",
-    part: int,
-    specs: Sequence["oiio.ImageSpec"],
-    format_name: str,
-    role: Role,
+    path: Path, spec: "oiio.ImageSpec", parts: tuple[Part, ...], taken: Taken, format_name: str
 ) -> Header:
-    names = tuple(spec.channelnames)
-    alpha = spec.alpha_channel if spec.alpha_channel >= 0 else _find(names, _ALPHA)
     types = {str(kind) for kind in spec.channelformats} or {str(spec.format)}
     floating = not types.isdisjoint({"half", "float", "double"})
-    encoding: Encoding = "log" if format_name == "dpx" else "linear" if floating else "encoded"
+    whole = format_name == "openexr"
+    encoding: Encoding = (
+        "log" if format_name == "dpx" else "linear" if floating or whole else "encoded"
+    )
     straight = format_name in _STRAIGHT_FORMATS or bool(
         spec.get_int_attribute("oiio:UnassociatedAlpha")
     )
-    colour = _colour(names, alpha, role)
+    data = Window(spec.x, spec.y, spec.width, spec.height)
+    display = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+    # Offsets of PNG and TIFF are places on paper; a display window is EXR's, and PIXAR's in TIFF.
+    if not whole and (format_name != "tiff" or (display.width, display.height) == data.size):
+        display = data
+    orientation = 1 if whole else spec.get_int_attribute("Orientation", 1)
     return Header(
-        display=Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height),
-        data=Window(spec.x, spec.y, spec.width, spec.height),
-        channels=names,
-        colour=colour,
-        alpha=None if alpha in colour or role.channel in names else alpha,
+        display=display,
+        data=data,
+        parts=parts,
+        taken=taken,
         straight=straight,
-        part=part,
-        parts=len(specs),
         encoding=encoding,
         floating=floating,
+        whole=whole and not types.isdisjoint(_WHOLE_NUMBERS),
+        bits=spec.get_int_attribute("oiio:BitsPerSample") or spec.format.basesize() * 8,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        tagged=tagged_still(path, spec, format_name),
         pixel_aspect=float(spec.get_float_attribute("PixelAspectRatio", 1.0)) or 1.0,
         rate=_rate(spec),
     )
-
-
-def _colour(names: Sequence[str], alpha: int | None, role: Role) -> tuple[int, ...]:
-    """Indices of the channels to read, by name: never by position in a named file."""
-    if role.channel in names:
-        return (names.index(role.channel),)
-    lower = [name.lower() for name in names]
-    for wanted in _RED_GREEN_BLUE:
-        if all(name in lower for name in wanted):
-            return tuple(lower.index(name) for name in wanted)
-    grey = _find(names, _GREY)
-    if grey is not None and "ry" not in lower:
-        return (grey,)
-    others = [index for index in range(len(names)) if index != alpha]
-    if role.any_channel and names:
-        return (others[0] if others else 0,)
-    return ()
-
-
-def _find(names: Sequence[str], wanted: Sequence[str]) -> int | None:
-    lower = [name.lower() for name in names]
-    return next((lower.index(name) for name in wanted if name in lower), None)
 
 
 def _rate(spec: "oiio.ImageSpec") -> Fraction | None:

@@ -4,17 +4,24 @@
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pullfocus.plate.colour import Encoding
+from pullfocus.plate.deinterlace import deinterlaced
 from pullfocus.plate.image import Picture
+from pullfocus.plate.movie_index import index_movie, picture_stream
+from pullfocus.plate.movie_picture import (
+    MATRICES,
+    colour_matrix,
+    orientation,
+    rgb_picture,
+    tagged_frame,
+)
+from pullfocus.plate.orientation import UPRIGHT, describe, swaps_sides
 from pullfocus.plate.reel import file_stamp
 from pullfocus.plate.sequence import PLATE, Role, choose_frames, range_text
-from pullfocus.shot import OnDisk
+from pullfocus.shot import OnDisk, Window
 
 if TYPE_CHECKING:
     import av
@@ -23,10 +30,10 @@ __all__ = ["MovieReel"]
 
 _KEPT = 4
 """Decoded frames kept, so that reading a frame and its neighbour again costs nothing."""
-_LOG_TRANSFERS = {9: "log", 10: "log", 16: "PQ", 18: "HLG"}
-"""Transfer characteristics (ITU-T H.273) that sRGB would misread badly."""
-_ITU709, _ITU601, _FULL = 1, 5, 2
-"""swscale's numbers for the YCbCr matrices and for full range."""
+_MOST_PIXELS = 1 << 28
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""FFmpeg's own decoders leave out the alpha that WebM carries beside the picture."""
+_UNTOLD = 2
 
 
 class MovieReel:
@@ -42,29 +49,40 @@ class MovieReel:
         folder: Path | None = None,
         frames: str | Sequence[int] | None = None,
         role: Role = PLATE,
+        deinterlace: bool | None = None,
     ) -> None:
         self.name, self.label = name, path.name
-        self._path, self._role = path, role
+        self._path, self._role, self._deinterlace = path, role, deinterlace
         self.on_disk = OnDisk(what=role.what, files=(path,), folder=folder)
         self._container: Any = None
+        self._stream: Any = None
         self._decoder: Iterator[av.VideoFrame] | None = None
         self._next = 0
         self._kept: OrderedDict[int, Picture] = OrderedDict()
+        self._raw: OrderedDict[int, av.VideoFrame] = OrderedDict()
 
-        self._pts, self._keys, promised, self._countable = self._scan()
-        available = range(1, len(self._pts) + 1)
+        if role.layer is not None:
+            raise role.error(f"{role.what}: --plate-layer: {path.name} is a movie, without layers")
+        container, stream = self._open()
+        self._index = index_movie(path, container, stream)
+        container.close()
+        count = len(self._index.pts)
+        if not count:
+            raise self._fail("is truncated or holds no frame")
+        self.rate = self._index.rate
         notes = []
-        if promised > len(self._pts):
+        if self._index.promised > count:
             problem = (
-                f"{role.what}: {self._path} is truncated: {promised} frames promised, "
-                f"{len(self._pts)} found; frame {len(self._pts) + 1} is the first missing"
+                f"{role.what}: {self._path} is truncated: {self._index.promised} frames promised, "
+                f"{count} found; frame {count + 1} is the first missing"
             )
             if frames is None:
-                raise role.error(f"{problem}; choose with --frames 1-{len(self._pts)}")
+                raise role.error(f"{problem}; choose with --frames 1-{count}")
             notes.append(problem)
-        self.frames = choose_frames(available, frames, label=self.label, role=role)
+        self.frames = choose_frames(range(1, count + 1), frames, label=self.label, role=role)
         picture = self._first_picture(notes)
         self.height, self.width = picture.colour.shape[:2]
+        self.display = self.data = Window(0, 0, self.width, self.height)
         self.notes = tuple(notes)
 
     def _fail(self, text: str) -> Exception:
@@ -81,68 +99,69 @@ class MovieReel:
             raise self._fail(f"is truncated or no movie: {error.strerror}") from error
         except OSError as error:
             raise self._fail(f"cannot be read: {error.strerror}") from error
-        if not container.streams.video:
+        stream = picture_stream(container)
+        if stream is None:
             container.close()
             raise self._fail("is truncated or holds no picture stream")
-        stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         return container, stream
 
-    def _scan(self) -> tuple[list[int], list[int], int, bool]:
-        """Walk the packets, which is quick: times shown, key frames, frames promised."""
-        import av
-
-        container, stream = self._open()
-        times: list[int | None] = []
-        keys: list[int] = []
-        try:
-            for packet in container.demux(stream):
-                if packet.size and not packet.is_discard:
-                    times.append(packet.pts)
-                    if packet.is_keyframe and packet.pts is not None:
-                        keys.append(packet.pts)
-        except av.FFmpegError:
-            pass  # what can be read counts; the promise below tells what is missing
-        promised = stream.frames
-        rate = stream.average_rate or stream.guessed_rate
-        if not promised and container.duration and rate and len(container.streams) == 1:
-            # Only without sound, which may outlast the picture; a little slack for rounding.
-            length = round(container.duration * rate / 1_000_000)
-            promised = length if length > len(times) * 1.02 + 2 else 0
-        self.rate = Fraction(rate) if rate else None
-        container.close()
-        known = [time for time in times if time is not None]
-        if not times:
-            raise self._fail("is truncated or holds no frame")
-        if len(set(known)) == len(times):
-            return sorted(known), sorted(keys), promised, True
-        return list(range(len(times))), [], promised, False
-
     def _first_picture(self, notes: list[str]) -> Picture:
         """Read the first chosen frame and what it says of all of them."""
-        frame = self._decode(self.frames[0] - 1)
+        position = self.frames[0] - 1
+        frame = self._decode(position)
         what = f"{self._role.what}: {self.label}"
+        if frame.width * frame.height > _MOST_PIXELS:
+            raise self._fail(f"is {frame.width}x{frame.height}, more than can be worked on")
         self.has_alpha = any(part.is_alpha for part in frame.format.components)
-        transfer = _LOG_TRANSFERS.get(int(frame.color_trc))
-        self.encoding: Encoding = "log" if transfer else "encoded"
-        aspect = self._container.streams.video[0].sample_aspect_ratio
-        self.pixel_aspect = float(aspect) if aspect else 1.0
-        self._turns = round(frame.rotation / 90)
-        if frame.rotation % 90:
-            raise self._fail(f"asks to be turned by {frame.rotation} degrees, expected 90s")
-        if self._turns % 2:
-            self.pixel_aspect = 1 / self.pixel_aspect
-        if self._turns % 4:
-            notes.append(
-                f"{what}: turned {-frame.rotation % 360} degrees clockwise, as the file asks"
+        self.encoding: Encoding = "encoded"
+        self.tagged = tagged_frame(frame)
+        matrix = colour_matrix(frame)
+        if not frame.format.is_rgb and matrix not in MATRICES:
+            raise self._fail(
+                f"has a colour matrix (H.273: {matrix}) that is not decoded; expected one of "
+                f"{', '.join(dict.fromkeys(MATRICES.values()))}"
             )
-        if frame.interlaced_frame:
-            notes.append(f"{what}: interlaced; the two fields of a frame are not separated")
-        # Containers round times to their own clock (1 ms in Matroska): 2 units are no variation.
-        steps = np.diff(self._pts)
-        if self._countable and len(steps) and np.ptp(steps) > max(2, 0.1 * float(np.median(steps))):
-            notes.append(f"{what}: frame times vary; frames are numbered in order")
-        return self._keep(self.frames[0] - 1, frame)
+        if int(frame.colorspace) == _UNTOLD and len(frame.format.components) >= 3:
+            if not frame.format.is_rgb:
+                notes.append(
+                    f"{what}: its colour matrix is not told; {MATRICES[matrix]} by its size"
+                )
+        container, stream = self._container, self._stream
+        others = sum(one.index != stream.index for one in container.streams.video)
+        if others:
+            noun = "stream" if others == 1 else "streams"
+            notes.append(
+                f"{what}: picture stream {stream.index} is used, {others} other {noun} (covers, "
+                "thumbnails, further pictures) left out"
+            )
+        aspect = stream.sample_aspect_ratio
+        self.pixel_aspect = float(aspect) if aspect else 1.0
+        turned = orientation(frame)
+        if turned is None:
+            raise self._fail(f"asks to be turned by {frame.rotation} degrees, expected 90s")
+        self._orientation = turned
+        if swaps_sides(turned):
+            self.pixel_aspect = 1 / self.pixel_aspect
+        if turned != UPRIGHT:
+            notes.append(f"{what}: {describe(turned)}, as the file asks")
+        interlaced = frame.interlaced_frame or int(stream.codec_context.field_order) > 1
+        if interlaced and self._deinterlace:
+            notes.append(f"{what}: interlaced; each frame is made whole from its first field")
+        elif interlaced and self._deinterlace is False:
+            notes.append(f"{what}: marked as interlaced; taken as whole frames")
+        elif interlaced:
+            raise self._fail(
+                "is interlaced: expected whole frames; --deinterlace makes them, --progressive "
+                "takes frames as they are"
+            )
+        if self._index.varies:
+            rate = f"{float(self.rate):.4g}" if self.rate else "unknown"
+            notes.append(
+                f"{what}: frame times vary; frames are numbered in order, {rate} a second on "
+                "average"
+            )
+        return self._keep(position)
 
     def read(self, index: int) -> Picture:
         """Read frame ``frames[index]``; see ``Reel``."""
@@ -150,7 +169,7 @@ class MovieReel:
         if position in self._kept:
             self._kept.move_to_end(position)
             return self._kept[position]
-        picture = self._keep(position, self._decode(position))
+        picture = self._keep(position)
         if picture.colour.shape[:2] != (self.height, self.width):
             height, width = picture.colour.shape[:2]
             raise self._role.error(
@@ -159,8 +178,19 @@ class MovieReel:
             )
         return picture
 
-    def _keep(self, position: int, frame: "av.VideoFrame") -> Picture:
-        picture = _picture(frame, self.has_alpha, self._turns)
+    def _keep(self, position: int) -> Picture:
+        frame = self._decode(position)
+        if self._deinterlace:
+            last = len(self._index.pts) - 1
+            before = self._decode(max(position - 1, 0))
+            frame = self._decode(position)
+            frame = deinterlaced(before, frame, self._decode(min(position + 1, last)))
+        elif self._deinterlace is None and frame.interlaced_frame:
+            raise self._fail(
+                f"frame {position + 1} is interlaced: expected whole frames; --deinterlace makes "
+                "them, --progressive takes frames as they are"
+            )
+        picture = rgb_picture(frame, alpha=self.has_alpha, orientation=self._orientation)
         self._kept[position] = picture
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
@@ -168,6 +198,8 @@ class MovieReel:
 
     def _decode(self, position: int) -> "av.VideoFrame":
         """Decode the frame at a position, going on from the last one where that is nearer."""
+        if position in self._raw:
+            return self._raw[position]
         key = self._key_before(position)
         if self._decoder is None or position < self._next or self._next < key:
             self._rewind(position if key else 0)
@@ -181,23 +213,27 @@ class MovieReel:
                 f"{self._role.what}: frame {position + 1} ({self._path}) cannot be decoded: "
                 f"truncated or damaged"
             )
+        self._raw[position] = frame
+        while len(self._raw) > (3 if self._deinterlace else 1):
+            self._raw.popitem(last=False)
         return frame
 
     def _key_before(self, position: int) -> int:
         """Position of the key frame that a frame needs; 0 where seeking is not possible."""
-        if not self._countable:
+        if not self._index.timed:
             return 0
-        found = bisect_right(self._keys, self._pts[position]) - 1
-        return bisect_right(self._pts, self._keys[found]) - 1 if found >= 0 else 0
+        pts, keys = self._index.pts, self._index.keys
+        found = bisect_right(keys, pts[position]) - 1
+        return bisect_right(pts, keys[found]) - 1 if found >= 0 else 0
 
     def _rewind(self, position: int) -> None:
         if self._container is not None:
             self._container.close()
-        self._container, stream = self._open()
+        self._container, self._stream = self._open()
         self._next = 0
         if position:
-            self._container.seek(self._pts[position], stream=stream, backward=True)
-        self._decoder = self._container.decode(stream)
+            self._container.seek(self._index.pts[position], stream=self._stream, backward=True)
+        self._decoder = _decoded(self._container, self._stream)
 
     def _advance(self, position: int) -> "av.VideoFrame | None":
         import av
@@ -215,36 +251,25 @@ class MovieReel:
         return None
 
     def _position(self, frame: "av.VideoFrame") -> int:
-        if self._countable and frame.pts is not None:
-            at = bisect_right(self._pts, frame.pts) - 1
+        if self._index.timed and frame.pts is not None:
+            at = bisect_right(self._index.pts, frame.pts) - 1
             if at >= 0:
                 return at
         return self._next
 
     def stamp(self) -> str:
         """Path, size and time of the file, and the frames chosen."""
-        return f"{file_stamp(self._path)} {range_text(self.frames)}"
+        return f"{file_stamp(self._path)} {range_text(self.frames)} {self._deinterlace}"
 
 
-def _picture(frame: "av.VideoFrame", alpha: bool, turns: int) -> Picture:
-    """(H, W, 3) code values 0..1 and alpha of a decoded frame, turned upright."""
-    components = frame.format.components
-    deep = any(part.bits > 8 for part in components)
-    layout = {
-        (False, False): "rgb24",
-        (False, True): "rgba",
-        (True, False): "rgb48le",
-        (True, True): "rgba64le",
-    }[(deep, alpha)]
-    matrix = int(frame.colorspace)
-    if matrix == 2:  # not told: high definition is BT.709, the rest BT.601
-        matrix = _ITU709 if frame.height >= 720 else _ITU601
-    if frame.format.is_rgb:
-        codes = frame.to_ndarray(format=layout)
-    else:
-        codes = frame.to_ndarray(
-            format=layout, src_colorspace=matrix, dst_colorspace=_ITU709, dst_color_range=_FULL
-        )
-    values = np.rot90(codes, turns).astype(np.float32) / np.float32(65535 if deep else 255)
-    values = np.ascontiguousarray(values)
-    return Picture(colour=values[..., :3], alpha=values[..., 3] if alpha else None, straight=True)
+def _decoded(container: Any, stream: Any) -> Iterator["av.VideoFrame"]:
+    """The frames of a stream, with the alpha that a WebM carries beside its picture."""
+    import av
+
+    beside = _ALPHA_DECODERS.get(stream.codec_context.name)
+    if stream.metadata.get("alpha_mode") != "1" or beside not in av.codecs_available:
+        yield from container.decode(stream)
+        return
+    decoder: Any = av.CodecContext.create(beside, "r")
+    for packet in container.demux(stream):
+        yield from decoder.decode(packet)  # the last packet is empty and flushes

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from pullfocus.plate.colour import Encoding
 from pullfocus.plate.image import Header, Picture, Window, read_header, read_picture
+from pullfocus.plate.orientation import describe
 from pullfocus.plate.sequence import PLATE, Found, Role, find_footage, range_text
+from pullfocus.plate.tagged import Tagged
 from pullfocus.shot import OnDisk
 
 __all__ = ["Reel", "StillReel", "file_stamp", "open_reel"]
@@ -40,12 +42,22 @@ class Reel(Protocol):
 
     @property
     def width(self) -> int:
-        """Display window, px."""
+        """Of what is read, px."""
         ...
 
     @property
     def height(self) -> int:
-        """Display window, px."""
+        """Of what is read, px."""
+        ...
+
+    @property
+    def display(self) -> Window:
+        """The display window, upright, where the files put it."""
+        ...
+
+    @property
+    def data(self) -> Window:
+        """What is read, in the same coordinates: the display window, or with overscan more."""
         ...
 
     @property
@@ -61,6 +73,11 @@ class Reel(Protocol):
     @property
     def encoding(self) -> Encoding:
         """What the file type lets one assume of the values."""
+        ...
+
+    @property
+    def tagged(self) -> Tagged | None:
+        """What the footage says of its colours."""
         ...
 
     @property
@@ -92,13 +109,26 @@ class Reel(Protocol):
         ...
 
 
-def open_reel(text: str, *, frames: str | Sequence[int] | None = None, role: Role = PLATE) -> Reel:
+def open_reel(
+    text: str,
+    *,
+    frames: str | Sequence[int] | None = None,
+    role: Role = PLATE,
+    overscan: bool = False,
+    deinterlace: bool | None = None,
+    beside: "Reel | None" = None,
+) -> Reel:
     """Open footage and check all that needs no pixels: names, gaps, headers, sizes.
 
     Args:
         text: ``shot.####.exr``, ``shot.%04d.png``, a folder, a still or a movie.
         frames: a fileseq range, the frame numbers another reel needs, or None: all of them.
         role: what it is for.
+        overscan: read all that the data windows of stills hold, not the display window alone.
+        deinterlace: make whole frames of an interlaced movie, or (False) take them as they are;
+            None: refuse it.
+        beside: the plate that it must cover: with overscan, files that have its display window are
+            read as far as its data window.
 
     Raises:
         PullfocusError: (the role's kind) anything missing, unreadable or inconsistent.
@@ -108,9 +138,14 @@ def open_reel(text: str, *, frames: str | Sequence[int] | None = None, role: Rol
         from pullfocus.plate.movie import MovieReel
 
         return MovieReel(
-            found.paths[0], name=found.name, folder=found.folder, frames=frames, role=role
+            found.paths[0],
+            name=found.name,
+            folder=found.folder,
+            frames=frames,
+            role=role,
+            deinterlace=deinterlace,
         )
-    return StillReel(found, role=role)
+    return StillReel(found, role=role, overscan=overscan, beside=beside)
 
 
 def file_stamp(path: Path) -> str:
@@ -127,7 +162,14 @@ class StillReel:
 
     is_movie = False
 
-    def __init__(self, found: Found, *, role: Role = PLATE) -> None:
+    def __init__(
+        self,
+        found: Found,
+        *,
+        role: Role = PLATE,
+        overscan: bool = False,
+        beside: Reel | None = None,
+    ) -> None:
         self.name, self.label, self.frames = found.name, found.label, found.frames
         self._paths, self._role = found.paths, role
         self.on_disk = OnDisk(what=role.what, files=found.paths, folder=found.folder)
@@ -136,23 +178,39 @@ class StillReel:
             for path, frame in zip(self._paths, self.frames, strict=True)
         ]
         first = headers[0]
-        self.width, self.height = first.display.width, first.display.height
+        self._size = first.size
         self.encoding: Encoding = first.encoding
         for path, frame, header in zip(self._paths, self.frames, headers, strict=True):
             self._check(header, frame, path)
+        self.display = Window(first.display.x, first.display.y, *first.size)
+        self.data = self.display
+        if overscan:
+            self.data = _around([first.display, *(_centred(h, first.display) for h in headers)])
+        elif beside and beside.data != beside.display and first.size == beside.display.size:
+            self.data = beside.data.moved(
+                self.display.x - beside.display.x, self.display.y - beside.display.y
+            )
+        self.width, self.height = self.data.size
+        if not role.any_channel and all(_outside(header, self.data) for header in headers):
+            data = headers[0].data
+            raise role.error(
+                f"{role.what}: {self.label}: expected something in the {self.width}x{self.height} "
+                f"display window, got a data window of {data.width}x{data.height} outside of it, "
+                f"at {data.x}, {data.y}; --overscan reads it"
+            )
         self.pixel_aspect = first.pixel_aspect
         self.rate = first.rate
+        self.tagged = first.tagged
         self.has_alpha = any(header.alpha is not None for header in headers)
         self.notes = (*found.notes, *self._header_notes(headers))
 
     def _check(self, header: Header, frame: int, path: Path) -> None:
-        size = (header.display.width, header.display.height)
-        if size != (self.width, self.height):
+        size = header.size
+        if size != self._size:
             raise self._role.error(
                 f"{self._role.what}: frame {frame} ({path}) is {size[0]}x{size[1]}, expected "
-                f"{self.width}x{self.height} like frame {self.frames[0]}"
+                f"{self._size[0]}x{self._size[1]} like frame {self.frames[0]}"
             )
-
         if header.encoding != self.encoding:
             raise self._role.error(
                 f"{self._role.what}: frame {frame} ({path}) holds {_KINDS[header.encoding]}, "
@@ -164,33 +222,72 @@ class StillReel:
         what = f"{self._role.what}: {self.label}"
         over = [f for f, h in zip(self.frames, headers, strict=True) if _overscan(h)]
         under = [f for f, h in zip(self.frames, headers, strict=True) if _uncovered(h)]
-        if over:
+        width, height = self.display.size
+        if over and self.data == self.display:
+            keep = "" if self._role.any_channel else "; --overscan keeps it"
             notes.append(
                 f"{what}: overscan up to {max(map(_overscan, headers))} px beyond the "
-                f"{self.width}x{self.height} display window is left out (frames {range_text(over)})"
+                f"{width}x{height} display window is left out (frames {range_text(over)}){keep}"
+            )
+        elif self.data != self.display:
+            notes.append(
+                f"{what}: overscan is kept: {self.width}x{self.height} px at {self.data.x}, "
+                f"{self.data.y}, round a display window of {width}x{height}"
             )
         if under:
             notes.append(
-                f"{what}: the data window does not fill the {self.width}x{self.height} display "
+                f"{what}: the data window does not fill the {width}x{height} display "
                 f"window; the rest is zero (frames {range_text(under)})"
             )
         first = headers[0]
-        if self._role.any_channel and len(first.colour) == 1 and len(first.channels) > 1:
-            notes.append(f"{what}: its channel {first.channels[first.colour[0]]} is used")
-        if first.parts > 1:
-            notes.append(f"{what}: part {first.part + 1} of {first.parts} is used")
+        taken, held = first.taken, first.parts[first.taken.part].channels
+        if self._role.any_channel and len(taken.colour) == 1 and len(held) > 1:
+            notes.append(f"{what}: its channel {held[taken.colour[0]]} is used")
+        if taken.note:
+            notes.append(f"{what}: {taken.note}")
+        turned = [f for f, h in zip(self.frames, headers, strict=True) if h.orientation != 1]
+        if turned:
+            words = sorted({describe(h.orientation) for h in headers} - {""})
+            notes.append(f"{what}: {', '.join(words)}, as the header asks")
         return notes
 
     def read(self, index: int) -> Picture:
         """Read frame ``frames[index]``; see ``Reel``."""
         path, frame = self._paths[index], self.frames[index]
-        header, picture = read_picture(path, frame=frame, role=self._role)
+        window = None if self.data == self.display else self.data
+        header, picture = read_picture(
+            path, frame=frame, role=self._role, window=window, display=self.display
+        )
         self._check(header, frame, path)
         return picture
 
     def stamp(self) -> str:
         """Paths, sizes and times of the files."""
         return "\n".join(map(file_stamp, self._paths))
+
+
+def _around(windows: Sequence[Window]) -> Window:
+    """The smallest window that holds all of these."""
+    x, y = min(one.x for one in windows), min(one.y for one in windows)
+    right = max(one.x + one.width for one in windows)
+    bottom = max(one.y + one.height for one in windows)
+    return Window(x, y, right - x, bottom - y)
+
+
+def _centred(header: Header, display: Window) -> Window:
+    """Its data window, were its display window where the first frame's is."""
+    return header.data.moved(display.x - header.display.x, display.y - header.display.y)
+
+
+def _outside(header: Header, window: Window) -> bool:
+    """Whether the data window has no pixel inside a window."""
+    left, top, right, bottom = _margins(header.data, window)
+    return (
+        -left >= window.width
+        or -right >= window.width
+        or -top >= window.height
+        or -bottom >= window.height
+    )
 
 
 def _overscan(header: Header) -> int:

@@ -42,6 +42,10 @@ class Role:
     """Without R, G, B or grey take the first channel there is, instead of refusing."""
     channel: str | None = None
     """A channel taken alone, by this name, where the file has it."""
+    channel_must: bool = False
+    """Files without that channel are refused."""
+    layer: str | None = None
+    """The layer, part or view to take (``--plate-layer``); None: found."""
 
 
 PLATE = Role(what="plate", error=PlateError)

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "PATHS", "ShotInputs"]
 
 PATHS = ("plate", "coc")
-OPTIONS = ("frames", "colorspace", "working_space", "rate")
+OPTIONS = (
+    "frames",
+    "colorspace",
+    "working_space",
+    "rate",
+    "plate_layer",
+    "overscan",
+    "deinterlace",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,9 @@ class ShotInputs:
     working_space: str | None = None
     rate: str | None = None
     """Frames per second, "24" or "24000/1001"."""
+    plate_layer: str | None = None
+    overscan: bool = False
+    deinterlace: bool | None = None
 
     def open(self) -> Shot:
         """Open the shot.
@@ -51,6 +62,9 @@ class ShotInputs:
             colorspace=self.colorspace,
             working_space=self.working_space,
             rate=_rate(self.rate),
+            plate_layer=self.plate_layer,
+            overscan=self.overscan,
+            deinterlace=self.deinterlace,
         )
 
     def record(self, folder: Path) -> dict[str, Any]:
@@ -84,7 +98,8 @@ class ShotInputs:
             plate=path(record["plate"]) or "",
             mattes=tuple((name, path(where) or "") for name, where in record["mattes"]),
             coc=path(record["coc"]),
-            **{key: record[key] for key in OPTIONS},
+            # what older records do not name is as it was then
+            **{key: record[key] for key in OPTIONS if key in record},
         )
 
 
