@@ -8,6 +8,7 @@ what was done saved. Everything heavy is imported inside the commands, so that h
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 import sys
@@ -40,6 +41,8 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _EXIT_BAD_INPUT = 2
 # "--rate=" is an option that was not given: job templates of a farm know no "if".
 _NOTHING = re.compile(r"--[a-z][a-z-]*=")
+# ~ where no shell looks for it: quoted, in --out=~/x and in fg=~/x.
+_HOME = re.compile(r"((?:--[a-z-]+=)?(?:[a-z][a-z0-9_]*=)?)(~[^/=]*/.*|~)")
 # What the user's disk or permissions cause: worth a line, not a traceback.
 _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -105,7 +108,7 @@ def run(arguments: list[str]) -> int:
     Raises:
         Exception: whatever is a fault of pullfocus and not of its input, for its traceback.
     """
-    arguments = [one for one in arguments if not _NOTHING.fullmatch(one)]
+    arguments = [_at_home(one) for one in arguments if not _NOTHING.fullmatch(one)]
     report = _asked_report(arguments)
     before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
@@ -166,6 +169,11 @@ def _usage(error: Exception) -> str:
     command = context.command_path if context is not None else "pullfocus"
     message = error.format_message()  # type: ignore[attr-defined]
     return f"{message.rstrip('.')} (see: {command} --help)"
+
+
+def _at_home(argument: str) -> str:
+    found = _HOME.fullmatch(argument)
+    return argument if found is None else found[1] + os.path.expanduser(found[2])  # noqa: PTH111
 
 
 def _asked_report(arguments: list[str]) -> str:

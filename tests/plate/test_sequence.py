@@ -227,3 +227,202 @@ def test_open_job_description_reads_our_ranges(frames):
 def test_what_is_no_range_is_refused(text):
     with pytest.raises(PlateError, match="expected"):
         parse_frames(text)
+
+
+def touch(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+OPENED = {
+    # what lies on disk, what is typed, the frames that must come
+    "# in a folder": (["Job #3/a.0001.exr", "Job #3/a.0002.exr"], "Job #3/a.####.exr", (1, 2)),
+    "# in a folder, as folder": (["Job #3/a.0001.exr", "Job #3/a.0002.exr"], "Job #3", (1, 2)),
+    "%d in a folder": (["50%d/a.0001.exr", "50%d/a.0002.exr"], "50%d/a.%04d.exr", (1, 2)),
+    "# in a name": (["take#2.0001.exr", "take#2.0002.exr"], "take#2.####.exr", (1, 2)),
+    "# after the number": (["a.0001.#2.exr", "a.0002.#2.exr"], "a.####.#2.exr", (1, 2)),
+    "a name that is no pattern": (["a#.png"], "a#.png", (1,)),
+    "a percent sign": (["50%.0001.exr", "50%.0002.exr"], "50%.####.exr", (1, 2)),
+    "a percent sign, written twice": (["50%.0001.exr", "50%.0002.exr"], "50%%.%04d.exr", (1, 2)),
+    "a colon": (["a:b.0001.exr", "a:b.0002.exr"], "a:b.####.exr", (1, 2)),
+    "brackets": (["[a] (b).0001.exr", "[a] (b).0002.exr"], "[a] (b).####.exr", (1, 2)),
+    "braces, star, question": (["{a}*?.0001.exr", "{a}*?.0002.exr"], "{a}*?.####.exr", (1, 2)),
+    "spaces": (["a b .0001.exr", "a b .0002.exr"], "a b .####.exr", (1, 2)),
+    "a leading dash": (["-a.0001.exr", "-a.0002.exr"], "-a.####.exr", (1, 2)),
+    "a tilde": (["~a.0001.exr", "~a.0002.exr"], "./~a.####.exr", (1, 2)),
+    "no prefix": (["0001.exr", "0002.exr"], "####.exr", (1, 2)),
+    "no prefix, as folder": (["v/0001.exr", "v/0002.exr"], "v", (1, 2)),
+    "unicode": (["кадр_镜头.0001.exr", "кадр_镜头.0002.exr"], "кадр_镜头.####.exr", (1, 2)),
+    "accents of two letters on disk": (
+        ["e\u0301cran/e\u0301.0001.exr", "e\u0301cran/e\u0301.0002.exr"],
+        "\u00e9cran/\u00e9.####.exr",
+        (1, 2),
+    ),
+    "a sign beside the padding": (
+        ["a.-0002.exr", "a.-0001.exr", "a.0000.exr", "a.0001.exr"],
+        "a.####.exr",
+        (-2, -1, 0, 1),
+    ),
+    "a sign in the padding": (
+        ["a.-002.exr", "a.-001.exr", "a.0000.exr", "a.0001.exr"],
+        "a.####.exr",
+        (-2, -1, 0, 1),
+    ),
+    "a sign, folder": (
+        ["v/a.-0002.exr", "v/a.-0001.exr", "v/a.0000.exr", "v/a.0001.exr"],
+        "v",
+        (-2, -1, 0, 1),
+    ),
+    "a sign in the padding, folder": (
+        ["v/a.-002.exr", "v/a.-001.exr", "v/a.0000.exr", "v/a.0001.exr"],
+        "v",
+        (-2, -1, 0, 1),
+    ),
+    "a sign, no padding": (["v/a.-1.exr", "v/a.0.exr", "v/a.1.exr"], "v", (-1, 0, 1)),
+    "a sign, no padding, pattern": (["a.-1.exr", "a.0.exr", "a.1.exr"], "a.%d.exr", (-1, 0, 1)),
+    "numbers that gain a digit": (["a.99.exr", "a.100.exr"], "a.##.exr", (99, 100)),
+    "numbers that gain a digit, folder": (["v/a.9999.exr", "v/a.10000.exr"], "v", (9999, 10000)),
+    "above a million": (["a.1100331.exr", "a.1100332.exr"], "a.#######.exr", (1100331, 1100332)),
+    "above a million, less padding": (["a.1000000.exr", "a.1000001.exr"], "a.####.exr", None),
+    "a pattern with too little padding": (
+        ["a.0998.exr", "a.0999.exr", "a.1000.exr"],
+        "a.###.exr",
+        (998, 999, 1000),
+    ),
+    "one # for any padding": (["a.0001.exr", "a.0002.exr"], "a.#.exr", (1, 2)),
+    "%d for any padding": (["a.0001.exr", "a.0002.exr"], "a.%d.exr", (1, 2)),
+    "a number amid the name": (["v/a_1001_v2.exr", "v/a_1002_v2.exr"], "v", (1001, 1002)),
+    "a number first": (["v/1001_a_v2.exr", "v/1002_a_v2.exr"], "v", (1001, 1002)),
+}
+
+
+@pytest.mark.parametrize("case", OPENED)
+def test_what_pipelines_call_their_frames(tmp_path, monkeypatch, case):
+    names, text, frames = OPENED[case]
+    for name in names:
+        touch((tmp_path / name).parent, (tmp_path / name).name)
+    frames = frames or (1000000, 1000001)
+    assert find_footage(str(tmp_path / text)).frames == frames
+    monkeypatch.chdir(tmp_path)
+    found = find_footage(text)
+    assert found.frames == frames
+    assert all(path.exists() for path in found.paths)
+
+
+REFUSED = {
+    # what lies on disk, what is typed, what the line must name
+    "mixed padding": (["a.08.png", "a.009.png", "a.010.png"], "a.###.png", ["a.08.png", "9-10"]),
+    "mixed padding, folder": (["v/a.08.png", "v/a.009.png", "v/a.010.png"], "v", ["a.##.png (8)"]),
+    "another separator midway": (
+        ["a.0001.exr", "a.0002.exr", "a_0003.exr"],
+        "a.####.exr",
+        ["goes on as a_####.exr (3)", "--frames 1-2"],
+    ),
+    "another separator midway, folder": (
+        ["v/a.0001.exr", "v/a.0002.exr", "v/a_0003.exr"],
+        "v",
+        ["a.####.exr (1-2)", "a_####.exr (3)"],
+    ),
+    "another case midway": (
+        ["a.0001.exr", "a.0002.EXR"],
+        "a.####.exr",
+        ["goes on as a.####.EXR (2)"],
+    ),
+    "both forms of one negative number": (
+        ["v/a.-0001.exr", "v/a.-001.exr", "v/a.0000.exr"],
+        "v",
+        ["one sequence"],
+    ),
+    "a Windows path": ([], "\\\\server\\share\\a.####.exr", ["\\\\server\\share\\a.####.exr", "/"]),
+    "a UNC path that is not mounted": ([], "//server/share/a.####.exr", ["//server/share"]),
+    "a name that no disk takes": ([], "x" * 300 + ".png", ["xxx"]),
+    "a home that is nobody's": ([], "~nobody-of-that-name/a.####.exr", ["~nobody-of-that-name"]),
+    "a null character": ([], "a\0b.png", ["UTF-8"]),
+    "a name that is no text": ([], "a\udcff.png", ["UTF-8", "\\udcff"]),
+    "frames years apart": (
+        ["a.20240101.png", "a.999999999999.png"],
+        "a.########.png",
+        ["20240102-999999999998"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_opened_whole_is_refused_by_name(tmp_path, monkeypatch, case):
+    names, text, words = REFUSED[case]
+    for name in names:
+        touch((tmp_path / name).parent, (tmp_path / name).name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PlateError) as caught:
+        find_footage(text)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert all(word in line for word in words), line
+
+
+NOTED = {
+    "another padding": (["a.0001.exr", "a.0002.exr", "a.1.exr"], "a.####.exr", "a.1.exr"),
+    "a second padded series": (["a.0001.exr", "a.0009.exr", "a.01.exr"], "a.####.exr", "a.01.exr"),
+    "another separator": (["a.0001.exr", "a_0001.exr"], "a.####.exr", "a_####.exr (1)"),
+    "another extension": (["a.0001.jpg", "a.0001.JPG"], "a.####.jpg", "a.####.JPG (1)"),
+}
+
+
+@pytest.mark.parametrize("case", NOTED)
+def test_frames_that_are_left_out_are_named(tmp_path, case):
+    names, text, word = NOTED[case]
+    touch(tmp_path, *names)
+    found = find_footage(str(tmp_path / text), frames="1")
+    if case.startswith("another padding") or "series" in case:
+        assert any("also there, left out" in note and word in note for note in found.notes)
+    whole = [name for name in names if "0009" not in name]
+    for name in set(names) - set(whole):
+        (tmp_path / name).unlink()
+    found = find_footage(str(tmp_path / text))
+    assert any("also there, left out" in note and word in note for note in found.notes)
+
+
+def test_frames_chosen_around_another_name(tmp_path):
+    touch(tmp_path, "a.0001.exr", "a.0002.exr", "a_0003.exr")
+    assert find_footage(str(tmp_path / "a.####.exr"), frames="1-2").frames == (1, 2)
+
+
+def test_a_folder_or_a_pipe_is_no_frame(tmp_path):
+    touch(tmp_path, "a.0001.exr", "a.0003.exr")
+    (tmp_path / "a.0002.exr").mkdir()
+    with pytest.raises(PlateError, match="lacks frame 2"):
+        find_footage(str(tmp_path))
+    (tmp_path / "a.0002.exr").rmdir()
+    os.mkfifo(tmp_path / "a.0002.exr")
+    with pytest.raises(PlateError, match="lacks frame 2"):
+        find_footage(str(tmp_path / "a.####.exr"))
+    with pytest.raises(PlateError, match="something else"):
+        find_footage(str(tmp_path / "a.0002.exr"))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("take#2.mov", "take_2"),
+        ("a:b.mov", "a_b"),
+        ("50%d.mov", "50_d"),
+        ("кадр 01.mov", "кадр 01"),
+        ("[x] y.mov", "[x] y"),
+        ("###.mov", "###"),
+        ("ä" * 120 + ".mov", "ä" * 100),
+    ],
+)
+def test_a_shot_is_called_what_every_disk_takes(tmp_path, given, name):
+    folder = touch(tmp_path / "plates", given)
+    expected = "plates" if name == "###" else name
+    assert find_footage(str(folder / given)).name == expected
+
+
+def test_names_as_long_as_a_disk_takes(tmp_path):
+    long = "x" * (255 - len(".1001.exr"))
+    touch(tmp_path, f"{long}.1001.exr", f"{long}.1002.exr")
+    found = find_footage(str(tmp_path / f"{long}.####.exr"))
+    assert found.frames == (1001, 1002)
+    assert len(f"{found.name}_refocus.1001.exr") <= 255

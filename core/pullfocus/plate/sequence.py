@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what the user typed to files on disk: patterns, folders, stills, movies, frame ranges."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from pullfocus.errors import MatteError, PlateError, PullfocusError
+from pullfocus.plate.names import (
+    PLACEHOLDER,
+    Group,
+    Matched,
+    as_on_disk,
+    groups,
+    match,
+    one_padding,
+    short_name,
+)
 
 __all__ = [
     "IMAGE_EXTENSIONS",
@@ -27,8 +39,6 @@ IMAGE_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", 
 MOVIE_EXTENSIONS = frozenset(
     ".mov .mp4 .m4v .mkv .webm .avi .mpg .mpeg .mxf .mts .m2ts .wmv .ogv .gif".split()
 )
-_PLACEHOLDER = re.compile(r"#+|%0?\d*d")
-_NUMBERED = re.compile(r"^(?P<prefix>.*?)(?P<number>(?:(?<=[._])-)?\d+)$")
 _AROUND_MARKS = re.compile(r"\s*([-,:x])\s*")
 
 
@@ -77,15 +87,6 @@ class Found:
     """The folder, where it must go on holding this sequence alone; see ``shot.OnDisk``."""
     movie: bool = False
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Files of a folder that differ in nothing but their frame number."""
-
-    label: str
-    prefix: str
-    files: dict[int, Path]
 
 
 def range_text(frames: Sequence[int]) -> str:
@@ -143,9 +144,17 @@ def choose_frames(
     """
     present = range_text(available)
     if wanted is None:
-        frames = tuple(range(available[0], available[-1] + 1))
-        reason = f"found {present}; add them or choose with --frames {present}"
-    elif isinstance(wanted, str):
+        # A range of all numbers would not fit into memory where dates are taken for frames.
+        gaps = [(a + 1, b - 1) for a, b in pairwise(available) if b - a > 1]
+        if not gaps:
+            return tuple(available)
+        noun = "frame" if len(gaps) == 1 and gaps[0][0] == gaps[0][1] else "frames"
+        named = ",".join(str(a) if a == b else f"{a}-{b}" for a, b in gaps)
+        raise role.error(
+            f"{role.what}: {label} lacks {noun} {named}: found {present}; add them or choose with "
+            f"--frames {present}"
+        )
+    if isinstance(wanted, str):
         frames = parse_frames(wanted, role=role)
         reason = f"--frames {wanted} asks for them; found {present}"
     else:
@@ -163,60 +172,123 @@ def find_footage(
 ) -> Found:
     """Resolve a path form: ``shot.####.exr``, ``shot.%04d.png``, a folder, a still, a movie.
 
+    Whatever lies there under the very name comes first: ``take#2.mov``, a folder ``Job #3``.
+
     Args:
         text: what the user typed.
         frames: see ``choose_frames``.
         role: whose footage it is.
 
     Raises:
-        PullfocusError: (the role's kind) nothing matches, frames are missing, or a folder holds
-            more than one sequence.
+        PullfocusError: (the role's kind) nothing matches, frames are missing, a folder holds more
+            than one sequence, or a sequence goes on under another name.
     """
     if not text.strip():
         raise role.error(f"{role.what}: expected a file, a folder or shot.####.exr, got nothing")
-    path = Path(text).expanduser()
-    if any(_PLACEHOLDER.search(part) for part in path.parts[:-1]):
-        raise role.error(f"{role.what}: the frame number belongs in the file name, got '{text}'")
-    if _PLACEHOLDER.search(path.name) and not path.exists():
-        return _from_pattern(path, frames, role)
-    if path.is_dir():
+    _check_text(text, role)
+    path = as_on_disk(Path(os.path.expanduser(text)))  # noqa: PTH111 - "~x" may be a file's name
+    if os.path.isdir(path):  # noqa: PTH112 - no error where a name is too long
         return replace(_from_folder(path, frames, role), folder=path)
-    if not path.is_file():
-        raise role.error(f"{role.what}: no such file or folder: {path}{_neighbours(path.parent)}")
-    return _from_file(path, frames, role)
+    if os.path.isfile(path):  # noqa: PTH113
+        return _from_file(path, frames, role)
+    if os.path.lexists(path) and not path.is_symlink():
+        raise role.error(f"{role.what}: expected a file or a folder, got something else: {path}")
+    if PLACEHOLDER.search(path.name):
+        return _from_pattern(path, frames, role)
+    if any(PLACEHOLDER.search(part) for part in path.parts[:-1]):
+        raise role.error(f"{role.what}: the frame number belongs in the file name, got '{text}'")
+    hint = _neighbours(path.parent) + _other_system(text)
+    raise role.error(f"{role.what}: no such file or folder: {path}{hint}")
 
 
 def _from_pattern(path: Path, frames: str | Sequence[int] | None, role: Role) -> Found:
-    holders = list(_PLACEHOLDER.finditer(path.name))
-    if len(holders) > 1:
-        raise role.error(f"{role.what}: expected one frame number in the name, got '{path.name}'")
-    holder = holders[0]
-    prefix, suffix = path.name[: holder.start()], path.name[holder.end() :]
+    folders = path.parts[:-1]
+    if not os.path.isdir(path.parent) and any(map(PLACEHOLDER.search, folders)):  # noqa: PTH112
+        raise role.error(f"{role.what}: the frame number belongs in the file name, got '{path}'")
     _check_extension(path, role)
-    mark = holder.group()
-    pad = len(mark) if mark[0] == "#" else int(mark[1:-1] or 1)
-    found: dict[int, Path] = {}
-    for entry in _entries(path.parent, role):
-        if not (entry.name.startswith(prefix) and entry.name.endswith(suffix)):
-            continue
-        digits = entry.name[len(prefix) : len(entry.name) - len(suffix)]
-        if re.fullmatch(r"-?\d+", digits) and f"{int(digits):0{pad}d}" == digits:
-            found[int(digits)] = entry
-    if not found:
-        example = f"{prefix}{1:0{pad}d}{suffix}"
+    entries = _entries(path.parent, role)
+    found = match(path.name, entries)
+    assert found is not None  # its name has a placeholder
+    if not found.files and (not found.strays or found.pad > 1):
+        holders = PLACEHOLDER.findall(path.name)
+        if len(holders) > 1 and not found.strays:
+            raise role.error(
+                f"{role.what}: expected one frame number in the name, got '{path.name}'"
+            )
+        example = f"{found.prefix}{1:0{found.pad}d}{found.suffix}"
         raise role.error(
             f"{role.what}: no file matches {path.name}: looked for names like {example} in "
-            f"{path.parent}{_neighbours(path.parent)}"
+            f"{path.parent}{_neighbours(path.parent)}{_other_system(str(path))}"
         )
-    return _found(prefix, path.name, path.parent, found, frames, role)
+    files, notes = _with_strays(found, path.name, frames, role)
+    if frames is None:
+        notes += _check_whole(found, files, path.name, entries, role)
+    whole = _found(found.prefix, path.name, path.parent, files, frames, role)
+    return replace(whole, folder=path.parent, notes=(*whole.notes, *notes))
+
+
+def _with_strays(
+    found: Matched, label: str, frames: str | Sequence[int] | None, role: Role
+) -> tuple[dict[int, Path], list[str]]:
+    """Add the numbers whose padding is not the pattern's, or say that they are left out."""
+    files, strays, notes = found.files, found.strays, []
+    pad = one_padding([*files.items(), *strays.items()], found.prefix, found.suffix)
+    if strays and not found.twice and pad is not None:
+        notes.append(f"{role.what}: the numbers of {label} have {pad} digits")
+        return {**files, **strays}, notes
+    left = [*strays.values(), *found.twice]
+    if left:
+        named = ", ".join(sorted(path.name for path in left)[:3]) + (
+            " ..." if len(left) > 3 else ""
+        )
+        if frames is None and not found.twice and _adjoin(files, strays):
+            raise role.error(
+                f"{role.what}: {label} has numbers of mixed padding: {named} beside "
+                f"{range_text(sorted(files))}; give them one padding, or choose with --frames "
+                f"{range_text(sorted(files))}"
+            )
+        notes.append(f"{role.what}: also there, left out for another padding: {named}")
+    return files, notes
+
+
+def _check_whole(
+    found: Matched, files: dict[int, Path], label: str, entries: Sequence[Path], role: Role
+) -> list[str]:
+    """Look for the rest of a sequence under another separator, case or extension.
+
+    Raises:
+        PullfocusError: (the role's kind) the numbers go on there.
+    """
+    taken = set(files.values()) | set(found.twice) | set(found.strays.values())
+    rest = [e for e in entries if e not in taken and e.suffix.lower() in IMAGE_EXTENSIONS]
+    own = Group(label, found.prefix, found.suffix, files).kin
+    notes = []
+    for group in groups(rest):
+        if not group.numbered or group.kin != own:
+            continue
+        also = f"{group.label} ({range_text(sorted(group.files))})"
+        if _adjoin(files, group.files):
+            raise role.error(
+                f"{role.what}: {label} ({range_text(sorted(files))}) goes on as {also}; give them "
+                f"one name, or choose with --frames {range_text(sorted(files))}"
+            )
+        notes.append(f"{role.what}: also there, left out: {also}")
+    return notes
+
+
+def _adjoin(files: dict[int, Path], others: dict[int, Path]) -> bool:
+    """Whether other numbers fill or continue these, and none is there twice."""
+    if not files or set(files) & set(others):
+        return False
+    return any(n - 1 in files or n + 1 in files for n in others)
 
 
 def _from_folder(folder: Path, frames: str | Sequence[int] | None, role: Role) -> Found:
     entries = _entries(folder, role)
-    groups = _groups(entries)
+    found = _groups(entries)
     movies = [entry for entry in entries if entry.suffix.lower() in MOVIE_EXTENSIONS]
-    if len(groups) + len(movies) != 1:
-        held = _listing(groups, movies)
+    if len(found) + len(movies) != 1:
+        held = _listing(found, movies)
         hint = "; name one of them, e.g. shot.####.exr" if held else ""
         raise role.error(
             f"{role.what}: expected one sequence in the folder {folder}, "
@@ -224,39 +296,25 @@ def _from_folder(folder: Path, frames: str | Sequence[int] | None, role: Role) -
         )
     if movies:
         return _from_file(movies[0], frames, role)
-    group = groups[0]
+    group = found[0]
     return _found(group.prefix, group.label, folder, group.files, frames, role)
 
 
 def _from_file(path: Path, frames: str | Sequence[int] | None, role: Role) -> Found:
     _check_extension(path, role)
     if path.suffix.lower() in MOVIE_EXTENSIONS:
-        return Found(
-            name=_name(path.stem, path), label=path.name, frames=(), paths=(path,), movie=True
-        )
-    numbered = _NUMBERED.match(path.stem)
-    number = int(numbered["number"]) if numbered else 1
-    found = _found(
-        numbered["prefix"] if numbered else path.stem,
-        path.name,
-        path.parent,
-        {number: path},
-        frames,
-        role,
-    )
-    siblings = [
-        group for group in _groups(_entries(path.parent, role)) if path in group.files.values()
-    ]
-    if siblings and len(siblings[0].files) > 1:
-        note = f"{role.what}: {path.name} is taken as one frame; {siblings[0].label} names them all"
-        return Found(
-            name=found.name,
-            label=found.label,
-            frames=found.frames,
-            paths=found.paths,
-            notes=(note,),
-        )
-    return found
+        _check_text(str(path), role)
+        name = short_name(path.stem, path.absolute().parent.name)
+        if ":" in str(path):  # which FFmpeg takes for the end of a protocol
+            path = path.absolute()
+        return Found(name=name, label=path.name, frames=(), paths=(path,), movie=True)
+    own = groups([path])[0]
+    found = _found(own.prefix, path.name, path.parent, own.files, frames, role)
+    siblings = [g for g in _groups(_entries(path.parent, role)) if path in g.files.values()]
+    if not siblings or len(siblings[0].files) < 2:
+        return found
+    note = f"{role.what}: {path.name} is taken as one frame; {siblings[0].label} names them all"
+    return replace(found, folder=path.parent, notes=(note,))
 
 
 def _found(
@@ -268,17 +326,24 @@ def _found(
     role: Role,
 ) -> Found:
     chosen = choose_frames(sorted(files), frames, label=label, role=role)
+    for number in chosen:
+        _check_text(str(files[number]), role)
     return Found(
-        name=_name(prefix, folder.resolve()),
+        name=short_name(prefix, folder.resolve().name),
         label=label,
         frames=chosen,
         paths=tuple(files[number] for number in chosen),
-        folder=folder if len(files) > 1 else None,
     )
 
 
-def _name(prefix: str, folder: Path) -> str:
-    return prefix.rstrip("._- ") or folder.name or "shot"
+def _check_text(text: str, role: Role) -> None:
+    """Refuse names that are no text: neither headers nor passes.json could hold them."""
+    try:
+        good = "\0" not in text and bool(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        good = False
+    if not good:
+        raise role.error(f"{role.what}: expected file names in UTF-8, got {text!a}")
 
 
 def _check_extension(path: Path, role: Role) -> None:
@@ -288,43 +353,27 @@ def _check_extension(path: Path, role: Role) -> None:
 
 
 def _entries(folder: Path, role: Role) -> list[Path]:
+    """What a folder holds, hidden files and folders left out."""
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        with os.scandir(folder) as held:
+            # no folders, no pipes, which would block; a link to nothing is a frame that is lost
+            names = [
+                e.name
+                for e in held
+                if not e.name.startswith(".")
+                and (e.is_file() or (e.is_symlink() and not e.is_dir()))
+            ]
     except OSError as error:
         raise role.error(f"{role.what}: cannot list {folder}: {error.strerror}") from error
+    return [folder / name for name in sorted(names)]
 
 
-def _groups(entries: Sequence[Path]) -> list[_Group]:
-    """Image files grouped into sequences; a name without a number is a group of its own."""
-    stacks: dict[tuple[str, str, int], dict[int, Path]] = {}
-    groups = []
-    for entry in entries:
-        if entry.suffix.lower() not in IMAGE_EXTENSIONS:
-            continue
-        match = _NUMBERED.match(entry.stem)
-        if match is None:
-            groups.append(_Group(entry.name, entry.stem, {1: entry}))
-            continue
-        digits = match["number"].lstrip("-")
-        # A leading zero fixes the padding; without one the number may belong to any padding up
-        # to its own length, so it joins a padded sequence where there is one.
-        pad = len(digits) if digits.startswith("0") and len(digits) > 1 else 0
-        stacks.setdefault((match["prefix"], entry.suffix, pad), {})[int(match["number"])] = entry
-    for (prefix, suffix, pad), files in sorted(stacks.items()):
-        if pad == 0:
-            for wider in [key for key in stacks if key[:2] == (prefix, suffix) and key[2] > 0]:
-                for number in [n for n in files if len(str(abs(n))) >= wider[2]]:
-                    stacks[wider].setdefault(number, files.pop(number))
-    for (prefix, suffix, pad), files in sorted(stacks.items()):
-        if files:
-            width = pad or min(len(str(abs(number))) for number in files)
-            same = pad or len({len(str(abs(number))) for number in files}) == 1
-            groups.append(_Group(f"{prefix}{'#' * (width if same else 1)}{suffix}", prefix, files))
-    return groups
+def _groups(entries: Sequence[Path]) -> list[Group]:
+    return groups([entry for entry in entries if entry.suffix.lower() in IMAGE_EXTENSIONS])
 
 
-def _listing(groups: Sequence[_Group], movies: Sequence[Path]) -> str:
-    names = [f"{group.label} ({range_text(list(group.files))})" for group in groups]
+def _listing(found: Sequence[Group], movies: Sequence[Path]) -> str:
+    names = [f"{group.label} ({range_text(list(group.files))})" for group in found]
     names += [movie.name for movie in movies]
     shown = ", ".join(names[:6])
     return shown + (f" and {len(names) - 6} more" if len(names) > 6 else "")
@@ -332,12 +381,17 @@ def _listing(groups: Sequence[_Group], movies: Sequence[Path]) -> str:
 
 def _neighbours(folder: Path) -> str:
     """What a folder holds, as the end of a 'nothing matches' message."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112
         return f"; the folder {folder} does not exist"
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError:
+        entries = _entries(folder, PLATE)
+    except PullfocusError:
         return ""
     movies = [entry for entry in entries if entry.suffix.lower() in MOVIE_EXTENSIONS]
     held = _listing(_groups(entries), movies)
     return f"; the folder holds {held}" if held else "; the folder holds no image or movie"
+
+
+def _other_system(text: str) -> str:
+    """A hint where a path is written as Windows does."""
+    return "; paths have / here, not \\" if "\\" in text and os.sep == "/" else ""

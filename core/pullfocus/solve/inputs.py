@@ -73,7 +73,8 @@ class ShotInputs:
         def where(path: str | None) -> dict[str, str] | None:
             if path is None:
                 return None
-            absolute = os.path.abspath(path)  # noqa: PTH100 (keeps patterns such as #### and links)
+            # as text: it keeps patterns such as ####, and links
+            absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
             relative = os.path.relpath(absolute, folder.absolute())
             return {"given": path, "absolute": absolute, "relative": relative}
 
