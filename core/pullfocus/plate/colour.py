@@ -196,7 +196,7 @@ def plan_colour(
         return _plan_tagged(tagged, label, working_space)
     elif tagged is not None and tagged.curve == "untold":
         raise ColourError(
-            f"colour: {label} is {tagged.said}, which is not converted by itself: name its space, "
+            f"colour: {label} has {tagged.said}, which is not converted by itself: name its space, "
             "e.g. --colorspace arri_logc3_ei800, slog3_sgamut3cine or srgb_texture"
         )
     elif encoding == "encoded":

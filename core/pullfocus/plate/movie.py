@@ -33,7 +33,7 @@ _KEPT = 4
 _MOST_PIXELS = 1 << 28
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders leave out the alpha that WebM carries beside the picture."""
-_UNTOLD = 2
+_UNTOLD, _BT2020 = 2, 9
 
 
 class MovieReel:
@@ -122,8 +122,9 @@ class MovieReel:
                 f"has a colour matrix (H.273: {matrix}) that is not decoded; expected one of "
                 f"{', '.join(dict.fromkeys(MATRICES.values()))}"
             )
-        if int(frame.colorspace) == _UNTOLD and len(frame.format.components) >= 3:
-            if not frame.format.is_rgb:
+        coloured = len(frame.format.components) >= 3 and not frame.format.is_rgb
+        if int(frame.colorspace) == _UNTOLD and coloured and not self._role.any_channel:
+            if matrix != _BT2020:
                 notes.append(
                     f"{what}: its colour matrix is not told; {MATRICES[matrix]} by its size"
                 )
@@ -267,7 +268,8 @@ def _decoded(container: Any, stream: Any) -> Iterator["av.VideoFrame"]:
     import av
 
     beside = _ALPHA_DECODERS.get(stream.codec_context.name)
-    if stream.metadata.get("alpha_mode") != "1" or beside not in av.codecs_available:
+    told = {name.lower(): value for name, value in stream.metadata.items()}
+    if told.get("alpha_mode") != "1" or beside not in av.codecs_available:
         yield from container.decode(stream)
         return
     decoder: Any = av.CodecContext.create(beside, "r")
