@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -70,9 +71,35 @@ def solve_command(launcher: tuple[str, ...], order: SolveOrder) -> list[str]:
     Raises:
         AddonError: no plate, or a layer name that is not allowed or comes twice.
     """
+    plate, *options = _what_to_solve(order)
+    command = [*launcher, "solve", plate, "--out", order.out, *options]
+    if order.restart:
+        command.append("--restart")
+    return [*command, "--progress", "json"]
+
+
+def farm_command(
+    launcher: tuple[str, ...], order: SolveOrder, *, passes: str, bundle: str
+) -> list[str]:
+    """Return the command that writes a solve and its bake as a job for a render farm.
+
+    Args:
+        launcher: how to start pullfocus.
+        order: what to solve; a job never starts a solve over.
+        passes: folder for the passes.
+        bundle: folder for the job.
+
+    Raises:
+        AddonError: as `solve_command`.
+    """
+    folders = ["--solve-folder", order.out, "--passes", passes, "--out", bundle]
+    return [*launcher, "farm", *_what_to_solve(order), *folders, "--progress", "json"]
+
+
+def _what_to_solve(order: SolveOrder) -> list[str]:
     if not order.plate:
         raise AddonError("expected a plate, got none: choose footage to solve")
-    command = [*launcher, "solve", order.plate, "--out", order.out]
+    words = [order.plate]
     names = [name for name, _ in order.mattes]
     for name, path in order.mattes:
         if not _LAYER_NAME.fullmatch(name):
@@ -81,18 +108,16 @@ def solve_command(launcher: tuple[str, ...], order: SolveOrder) -> list[str]:
             raise AddonError(f"expected every layer once, got {name!r} twice")
         if not path:
             raise AddonError(f"expected a matte for the layer {name!r}, got none")
-        command += ["--matte", f"{name}={path}"]
-    command += ["--quality", order.quality]
+        words += ["--matte", f"{name}={path}"]
+    words += ["--quality", order.quality]
     if order.minutes is not None:
-        command += ["--minutes", f"{order.minutes:g}"]
+        words += ["--minutes", f"{order.minutes:g}"]
     for flag, value in (("--colorspace", order.colorspace), ("--frames", order.frames)):
         if value:
-            command += [flag, value]
+            words += [flag, value]
     if order.device != "cpu":
-        command += ["--device", order.device]
-    if order.restart:
-        command.append("--restart")
-    return [*command, "--progress", "json"]
+        words += ["--device", order.device]
+    return words
 
 
 def bake_command(launcher: tuple[str, ...], solve: str, out: str) -> list[str]:
@@ -178,6 +203,26 @@ def default_folders(plate: str, blend: str) -> tuple[str, str]:
         plate: absolute.
         blend: path of the saved .blend; empty where it was not saved.
     """
-    name = shot_name(plate)
-    base = Path(blend).parent / "pullfocus" if blend else Path(plate).parent
+    base, name = _base(plate, blend), shot_name(plate)
     return str(base / f"{name}.solve"), str(base / f"{name}_passes")
+
+
+def default_bundle(plate: str, blend: str) -> str:
+    """Return the folder of a plate's job for the farm, beside its solve; see `default_folders`."""
+    return str(_base(plate, blend) / f"{shot_name(plate)}_job")
+
+
+def _base(plate: str, blend: str) -> Path:
+    return Path(blend).parent / "pullfocus" if blend else Path(plate).parent
+
+
+def submit_command(submit: str, bundle: str) -> list[str]:
+    """Return the command that hands a job to the farm: the artist's own words, then the job.
+
+    Raises:
+        AddonError: a quote that is not closed.
+    """
+    try:
+        return [*shlex.split(submit), bundle]
+    except ValueError as error:
+        raise AddonError(f"expected a command to submit with, got {submit!r}: {error}") from error

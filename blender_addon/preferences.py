@@ -28,6 +28,11 @@ class PullFocusPreferences(bpy.types.AddonPreferences):
         " is looked for on PATH",
     )
     device: EnumProperty(name="Solve On", items=_DEVICES, description="Where a solve computes")
+    submit: StringProperty(
+        name="Submit With",
+        description="What takes a job to your farm, such as deadline bundle gui-submit; the job's"
+        " folder is put behind it. Empty: Send to Farm writes the job and leaves it there",
+    )
     found: StringProperty(name="Found", description="What Test found", options={"SKIP_SAVE"})
 
     def draw(self, context: Any) -> None:
@@ -38,6 +43,7 @@ class PullFocusPreferences(bpy.types.AddonPreferences):
         row.operator("pullfocus.test", icon="CHECKMARK")
         row.label(text=self.found)
         layout.prop(self, "device")
+        layout.prop(self, "submit", placeholder="deadline bundle gui-submit")
 
 
 def preferences(context: Any) -> Any:

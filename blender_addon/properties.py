@@ -139,6 +139,12 @@ class PullFocusSettings(bpy.types.PropertyGroup):
         description="Folder for the passes. Empty: pullfocus/NAME_passes beside the .blend, or"
         " beside the plate while the .blend is not saved",
     )
+    job_path: StringProperty(
+        name="Farm Job",
+        subtype="DIR_PATH",
+        description="Folder for the job that Send to Farm writes. Empty: pullfocus/NAME_job beside"
+        " the .blend, or beside the plate while the .blend is not saved",
+    )
     restart: BoolProperty(
         name="Start Over", description="Discard what the solve folder holds, instead of going on"
     )

@@ -59,7 +59,7 @@ def _held() -> Iterator[tuple[Any, str, bool]]:
                 yield group, key, True
     for scene in bpy.data.scenes:
         settings = scene.pullfocus
-        for name in ("plate_path", "solve_path", "passes_path"):
+        for name in ("plate_path", "solve_path", "passes_path", "job_path"):
             yield settings, name, False
         for matte in settings.mattes:
             yield matte, "path", False

@@ -59,6 +59,7 @@ def draw_solve(layout: Any, context: Any) -> None:
         row = layout.row(align=True)
         row.operator("pullfocus.solve", text=_solve_label(context), icon="PLAY")
         row.operator("pullfocus.bake", text="Bake")
+        layout.operator("pullfocus.send_to_farm", icon="NETWORK_DRIVE")
         if job is not None and job.error:
             layout.label(text=job.error, icon="ERROR")
         elif job is not None and job.stopped:
@@ -78,7 +79,7 @@ def draw_options(layout: Any, context: Any) -> None:
     limit = row.row()
     limit.active = settings.use_minutes
     limit.prop(settings, "minutes", text="")
-    for name in ("colorspace", "frames", "solve_path", "passes_path", "restart"):
+    for name in ("colorspace", "frames", "solve_path", "passes_path", "job_path", "restart"):
         column.prop(settings, name)
 
 

@@ -18,6 +18,28 @@ from .preferences import launcher, preferences
 from .worker import Job
 
 
+def solve_order(context: Any) -> SolveOrder:
+    """Return what the panel says to solve; masks and view layers are written first.
+
+    Raises:
+        AddonError: something that it needs is not there.
+    """
+    scene, settings = context.scene, context.scene.pullfocus
+    plate = plate_path(scene)
+    solve, _ = folders(scene)
+    return SolveOrder(
+        plate=plate,
+        mattes=matte_paths(scene, plate, Path(solve).with_suffix(".mattes")),
+        out=solve,
+        quality=settings.quality,
+        minutes=settings.minutes if settings.use_minutes else None,
+        colorspace=settings.colorspace.strip(),
+        frames=settings.frames.strip(),
+        device=preferences(context).device,
+        restart=settings.restart,
+    )
+
+
 def _import(operator: Any, scene: Any, job: Job) -> str:
     passes = read_passes(Path(job.results[-1]["passes_json"]))
     done = import_passes(scene, passes, solve=Path(job.folder))
@@ -36,21 +58,9 @@ class PULLFOCUS_OT_solve(JobOperator, bpy.types.Operator):
 
     def prepare(self, context: Any) -> Job:
         """Build the commands; masks and view layers are written first."""
-        scene, settings = context.scene, context.scene.pullfocus
         start = launcher(context)
-        plate = plate_path(scene)
-        solve, passes = folders(scene)
-        order = SolveOrder(
-            plate=plate,
-            mattes=matte_paths(scene, plate, Path(solve).with_suffix(".mattes")),
-            out=solve,
-            quality=settings.quality,
-            minutes=settings.minutes if settings.use_minutes else None,
-            colorspace=settings.colorspace.strip(),
-            frames=settings.frames.strip(),
-            device=preferences(context).device,
-            restart=settings.restart,
-        )
+        order = solve_order(context)
+        solve, passes = folders(context.scene)
         command = solve_command(start, order)
         try:
             Path(solve).parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -14,10 +15,12 @@ from pullfocus_nuke.errors import GizmoError
 __all__ = [
     "bake_command",
     "clean_environment",
+    "farm_command",
     "program",
     "rate_text",
     "remember_program",
     "solve_command",
+    "submit_words",
 ]
 
 _SETTINGS = Path.home() / ".nuke" / "pullfocus.json"
@@ -102,7 +105,66 @@ def solve_command(
             command's own.
         restart: discard an earlier solve there.
     """
-    words = [executable, "solve", plate, "--out", out, "--quality", quality]
+    shot = _shot_words(plate, mattes, quality, frames, rate, colorspace)
+    words = [executable, "solve", *shot, "--out", out]
+    return [*words, *(["--restart"] if restart else []), "--progress", "json"]
+
+
+def farm_command(
+    executable: str,
+    plate: str,
+    mattes: Sequence[tuple[str, str]],
+    out: str,
+    *,
+    solve: str,
+    passes: str,
+    quality: str = "standard",
+    frames: str = "",
+    rate: str = "",
+    colorspace: str = "",
+) -> list[str]:
+    """Return the command that writes a solve and its bake as a job for a render farm.
+
+    Args:
+        executable: of pullfocus.
+        plate: frames with #### for the number.
+        mattes: layer name and frames, front to back.
+        out: folder for the job.
+        solve: solve folder; a job never starts a solve over.
+        passes: folder for the passes.
+        quality: as for `solve_command`, like all that follows.
+        frames: such as 1001-1060.
+        rate: frames a second.
+        colorspace: scene-linear space.
+    """
+    shot = _shot_words(plate, mattes, quality, frames, rate, colorspace)
+    folders = ["--solve-folder", solve, "--passes", passes, "--out", out]
+    return [executable, "farm", *shot, *folders, "--progress", "json"]
+
+
+def submit_words(bundle: str) -> list[str]:
+    """Return the command that takes a job to the farm, by $PULLFOCUS_SUBMIT; none: do not.
+
+    Raises:
+        GizmoError: the variable has a quote that is not closed.
+    """
+    submit = os.environ.get("PULLFOCUS_SUBMIT", "")
+    try:
+        words = shlex.split(submit)
+    except ValueError as error:
+        raise GizmoError(f"PULLFOCUS_SUBMIT: expected a command, got {submit!r}") from error
+    return [*words, bundle] if words else []
+
+
+def _shot_words(
+    plate: str,
+    mattes: Sequence[tuple[str, str]],
+    quality: str,
+    frames: str,
+    rate: str,
+    colorspace: str,
+) -> list[str]:
+    words = [plate, "--quality", quality]
     for name, path in mattes:
         words += ["--matte", f"{name}={path}"]
     for option, value in (("--frames", frames), ("--rate", rate)):
@@ -110,7 +172,7 @@ def solve_command(
             words += [option, value]
     if colorspace:
         words += ["--colorspace", colorspace, "--working-space", colorspace]
-    return [*words, *(["--restart"] if restart else []), "--progress", "json"]
+    return words
 
 
 def bake_command(executable: str, solve: str, out: str) -> list[str]:

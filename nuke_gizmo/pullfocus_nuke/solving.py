@@ -24,10 +24,13 @@ from pullfocus_nuke.writing import write_exr
 
 __all__ = [
     "Job",
+    "asked_job",
+    "in_main",
     "job_from_answers",
     "run_job",
     "set_program",
     "solve",
+    "tell_notes",
     "working_space",
     "write_footage",
 ]
@@ -67,6 +70,25 @@ class Job:
         """Where the passes go."""
         return self.folder + "/passes"
 
+    @property
+    def solve(self) -> str:
+        """Where the solve is kept."""
+        return self.folder + "/shot.solve"
+
+    @property
+    def matte_files(self) -> list[tuple[str, str]]:
+        """Layer name and frames, front to back."""
+        return [(name, self.footage(name)) for name, _ in self.mattes]
+
+    def options(self) -> dict[str, str]:
+        """Return what a command is told beside plate, mattes and folders."""
+        return {
+            "quality": self.quality,
+            "frames": f"{self.first}-{self.last}",
+            "rate": rate_text(nuke.root()["fps"].value()),
+            "colorspace": working_space(),
+        }
+
     def footage(self, name: str) -> str:
         """Return the frames of plate or matte, with #### for the number."""
         return f"{self.folder}/{name}/{name}.####.exr"
@@ -79,28 +101,23 @@ def solve() -> threading.Thread | None:
         The thread that watches the solve, or None when there is nothing to watch.
     """
     try:
-        job = _asked()
+        job = asked_job("Solve with pullfocus")
         if job is None:
             return None
         executable = program()
-        notes = [*_space_notes(), *write_footage(job)]
+        tell_notes(write_footage(job))
     except GizmoError as error:
         tell(str(error))
         return None
-    if notes:
-        tell("\n".join(notes))
     words = solve_command(
         executable,
         job.footage("plate"),
-        [(name, job.footage(name)) for name, _ in job.mattes],
-        job.folder + "/shot.solve",
-        quality=job.quality,
-        frames=f"{job.first}-{job.last}",
-        rate=rate_text(nuke.root()["fps"].value()),
-        colorspace=working_space(),
+        job.matte_files,
+        job.solve,
         restart=job.restart,
+        **job.options(),
     )
-    bake = bake_command(executable, job.folder + "/shot.solve", job.passes)
+    bake = bake_command(executable, job.solve, job.passes)
     thread = threading.Thread(target=run_job, args=(words, bake, job.passes), daemon=True)
     thread.start()
     return thread
@@ -113,26 +130,27 @@ def run_job(solve_words: Sequence[str], bake_words: Sequence[str], passes: str) 
         run_command(solve_words, task)
         run_command(bake_words, task)
     except Cancelled:
-        _in_main(
+        in_main(
             tell,
             "pullfocus stopped. What was solved is kept: solve again with the same folder to go"
             " on.",
         )
     except GizmoError as error:
         hint = " (tick Start over in the dialog)" if "--restart" in str(error) else ""
-        _in_main(tell, f"pullfocus: {error}{hint}")
+        in_main(tell, f"pullfocus: {error}{hint}")
     else:
-        _in_main(import_passes, passes)
+        in_main(import_passes, passes)
     finally:
         del task  # its bar goes with it
 
 
-def _in_main(call: Any, argument: str) -> None:
+def in_main(call: Any, argument: str) -> None:
+    """Call something with a text in Nuke's main thread, from another one."""
     nuke.executeInMainThread(call, (argument,))
 
 
-def _asked() -> Job | None:
-    """The dialog, filled in from the selection.
+def asked_job(title: str) -> Job | None:
+    """Ask what to solve in a dialog that is filled in from the selection; None: cancelled.
 
     Raises:
         GizmoError: an answer that can't be.
@@ -144,7 +162,7 @@ def _asked() -> Job | None:
     mattes = " ".join(f"{layer}={roto.name()}" for layer, roto in zip(names, rotos))
     plate = plates[0] if plates else None
     first, last = _range(plate)
-    panel = nuke.Panel("Solve with pullfocus")
+    panel = nuke.Panel(title)
     panel.addSingleLineInput("Plate node", plate.name() if plate is not None else "")
     panel.addSingleLineInput("Mattes, front to back", mattes)
     panel.addSingleLineInput("Frames", f"{first}-{last}")
@@ -236,14 +254,16 @@ def _script_space() -> str:
     return str(knob.value()) if knob is not None else ""
 
 
-def _space_notes() -> list[str]:
-    """Say where the script's space is one that pullfocus does not know by this name."""
-    if working_space() or not _script_space():
-        return []
-    return [
-        f"pullfocus does not know the working space {_script_space()!r}: footage is solved as it"
-        " is, and the passes come back in the same space without its name."
-    ]
+def tell_notes(notes: Sequence[str]) -> None:
+    """Say what was not written, and where pullfocus does not know the script's space by name."""
+    unknown = []
+    if _script_space() and not working_space():
+        unknown = [
+            f"pullfocus does not know the working space {_script_space()!r}: footage is solved as"
+            " it is, and the passes come back in the same space without its name."
+        ]
+    if unknown or notes:
+        tell("\n".join([*unknown, *notes]))
 
 
 def write_footage(job: Job) -> list[str]:

@@ -510,6 +510,32 @@ def solve():
     }
 
 
+@check
+def farm():
+    """Write the shot's job, beside its solve; then hand it to a program that takes it."""
+    settings = scene().pullfocus
+    result = bpy.ops.pullfocus.send_to_farm()
+    bundle = OUT / "blend/pullfocus/plate_job"
+    found = {
+        "result": sorted(result),
+        "bundle": str(bundle),
+        "solve": str(OUT / "blend/pullfocus/plate.solve"),
+        "passes": str(OUT / "blend/pullfocus/plate_passes"),
+        "minutes": settings.minutes,
+        "files": {path.name: path.read_text() for path in bundle.iterdir()},
+    }
+    preferences = bpy.context.preferences.addons[MODULE].preferences
+    touch = "import pathlib, sys; pathlib.Path(sys.argv[1], 'sent').touch()"
+    preferences.submit = f'"{sys.executable}" -c "{touch}"'
+    settings.job_path = str(OUT / "elsewhere")
+    found["submitted"] = sorted(bpy.ops.pullfocus.send_to_farm())
+    found["sent"] = (OUT / "elsewhere" / "sent").exists()
+    preferences.submit = "/no/such/program"
+    found["not sent"] = error_of(bpy.ops.pullfocus.send_to_farm)
+    preferences.submit = settings.job_path = ""
+    return found
+
+
 def stop_after_a_moment() -> dict[str, object]:
     """Drive the operator as the window does, and press Cancel once there is a checkpoint."""
     operator = addon("job_operator")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command lines, footage and folders, as the extension works them out."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,17 @@ from pullfocus.doctor import table
 from blender_addon.command import (
     SolveOrder,
     bake_command,
+    default_bundle,
     default_folders,
     doctor_summary,
     edit_command,
+    farm_command,
     find_launcher,
     footage_pattern,
     sequence_numbers,
     shot_name,
     solve_command,
+    submit_command,
 )
 from blender_addon.errors import AddonError
 
@@ -93,6 +97,7 @@ def test_commands_are_what_the_command_line_knows(tmp_path: Path, capsys) -> Non
     for command in (
         solve_command((), order),
         bake_command((), str(tmp_path / "x.solve"), str(tmp_path)),
+        farm_command((), order, passes=str(tmp_path), bundle=str(tmp_path / "job")),
         edit_command((), str(tmp_path / "x"), layer="bg", atlas="/no/a.exr", out=str(tmp_path)),
     ):
         assert cli.run(command) == 2
@@ -132,3 +137,27 @@ def test_folders_lie_beside_the_blend_or_the_plate() -> None:
     )
     assert shot_name("/a/b/sh010_v2.mov") == "sh010_v2"
     assert shot_name("/a/b/%04d.exr") == "b"
+    assert default_bundle(plate, "") == "/shots/a/plate_job"
+    assert default_bundle(plate, "/shots/b/shot.blend") == "/shots/b/pullfocus/plate_job"
+
+
+def test_a_job_never_starts_over_and_says_the_rest() -> None:
+    order = SolveOrder("p.####.exr", (("fg", "m"),), "x.solve", device="cuda", restart=True)
+    words = farm_command(("pf",), order, passes="passes", bundle="job")
+    assert words[:3] == ["pf", "farm", "p.####.exr"]
+    assert "--restart" not in words
+    for pair in (("--solve-folder", "x.solve"), ("--passes", "passes"), ("--out", "job")):
+        assert pair in list(pairwise(words))
+    with pytest.raises(AddonError, match="expected a plate"):
+        farm_command(("pf",), SolveOrder("", (), "o"), passes="p", bundle="j")
+
+
+def test_what_submits_is_the_artist_s_own_command() -> None:
+    assert submit_command("deadline bundle gui-submit", "/a job") == [
+        "deadline",
+        "bundle",
+        "gui-submit",
+        "/a job",
+    ]
+    with pytest.raises(AddonError, match="expected a command to submit with"):
+        submit_command("deadline '", "/a")

@@ -526,6 +526,20 @@ def test_solve_cancel_and_resume(results: dict) -> None:
     assert found["stored"] == "//pullfocus/plate_passes/passes.json"
 
 
+def test_send_to_farm_writes_the_bundle_of_the_command_line(results: dict, tmp_path: Path) -> None:
+    found = held(results, "farm")
+    assert found["result"] == ["FINISHED"]
+    matte = f"fg={CLIP}/alpha.####.png"
+    words = [f"{CLIP}/plate.####.png", "--matte", matte, "--quality", "draft", "--frames", "1-4"]
+    words += ["--minutes", f"{found['minutes']:g}", "--out", tmp_path / "by_hand"]
+    pullfocus("farm", *words, "--solve-folder", found["solve"], "--passes", found["passes"])
+    by_hand = {path.name: path.read_text() for path in (tmp_path / "by_hand").iterdir()}
+    assert found["files"] == by_hand
+    assert found["submitted"] == ["FINISHED"]
+    assert found["sent"]
+    assert "expected to start /no/such/program" in found["not sent"]
+
+
 def test_saved_file_opens_the_same_with_relative_paths(results: dict) -> None:
     found = held(results, "saved_file")
     assert psnr(picture(found["file"]), picture(found["before"])) >= 60

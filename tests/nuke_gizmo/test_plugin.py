@@ -62,7 +62,13 @@ def test_init_adds_paths_and_menu_adds_menus(nuke, monkeypatch) -> None:
     assert nuke.menus["Nuke"].menus == {}
     runpy.run_path(str(FOLDER / "menu.py"))
     commands = nuke.menus["Nuke"].menus["PullFocus"].commands
-    assert list(commands) == ["Solve...", "Import passes...", "Paint atlas...", "Set program..."]
+    assert list(commands) == [
+        "Solve...",
+        "Send to farm...",
+        "Import passes...",
+        "Paint atlas...",
+        "Set program...",
+    ]
     for name, command in nuke.menus["Nodes"].menus["PullFocus"].commands.items():
         exec(command, {"nuke": nuke})
         assert nuke.toNode(name).Class() == "Group"

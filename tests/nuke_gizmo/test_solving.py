@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_nuke import FakeTask
+from pullfocus import cli
 from pullfocus.plate.exr import Plane, write_exr
-from pullfocus_nuke import command, solving
+from pullfocus_nuke import command, farming, solving
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.exr_pixels import same_pixels
 from pullfocus_nuke.running import Cancelled, run_command
@@ -136,6 +137,17 @@ def test_commands_are_those_that_pullfocus_takes() -> None:
             restart=True,
         ),
         command.bake_command("pullfocus", "x.solve", "passes"),
+        command.farm_command(
+            "pullfocus",
+            "p.####.exr",
+            [("fg", "fg.####.exr")],
+            "job",
+            solve="x.solve",
+            passes="passes",
+            frames="1-4",
+            rate="24",
+            colorspace="ACEScg",
+        ),
     ):
         verb = verbs[words[1]]
         context = verb.make_context(words[1], list(words[2:]))
@@ -257,6 +269,47 @@ def test_solve_from_nuke_brings_the_passes_back(shot, tmp_path: Path) -> None:
     solving.solve().join(120)
     assert "contents of the footage" in shot.messages[-1]
     assert "tick Start over" in shot.messages[-1]
+
+
+def test_send_to_farm_writes_the_bundle_of_the_command_line(
+    shot, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.delenv("PULLFOCUS_SUBMIT", raising=False)
+    shot.answers = [{"Frames": "1-4", "Quality": "draft"}]
+    farming.send_to_farm().join(120)
+    folder = tmp_path / "pullfocus" / "Plate"
+    assert shot.messages == [
+        f"{folder}/job: submit it with: deadline bundle submit. When it is done:"
+        " PullFocus > Import passes..."
+    ]
+    words = [f"{folder}/plate/plate.####.exr", "--matte", f"fg={folder}/fg/fg.####.exr"]
+    words += ["--solve-folder", f"{folder}/shot.solve", "--passes", f"{folder}/passes"]
+    words += ["--quality", "draft", "--frames", "1-4", "--rate", "24"]
+    words += ["--colorspace", "lin_rec709_srgb", "--working-space", "lin_rec709_srgb"]
+    assert cli.run(["farm", *words, "--out", str(tmp_path / "by_hand")]) == 0
+    written = {path.name: path.read_text() for path in (folder / "job").iterdir()}
+    by_hand = {path.name: path.read_text() for path in (tmp_path / "by_hand").iterdir()}
+    assert written == by_hand
+    assert len(written) == 4
+
+    sent = script(tmp_path, "open(sys.argv[2] + '/sent', 'w').write(sys.argv[1])", "submit")
+    monkeypatch.setenv("PULLFOCUS_SUBMIT", f"{sent} --now")
+    again = command.farm_command(
+        os.environ["PULLFOCUS"],
+        f"{folder}/plate/plate.####.exr",
+        [],
+        f"{folder}/job",
+        solve=f"{folder}/shot.solve",
+        passes=f"{folder}/passes",
+    )
+    farming.send(again)
+    assert (folder / "job" / "sent").read_text() == "--now"
+    assert "job: submitted" in shot.messages[-1]
+    refuses = script(tmp_path, "print('no such queue'); sys.exit(1)", "refuses")
+    for submit, says in ((refuses, "no such queue"), ("/gone", "cannot run"), ("'", "expected a")):
+        monkeypatch.setenv("PULLFOCUS_SUBMIT", submit)
+        farming.send(again)
+        assert says in shot.messages[-1]
 
 
 def test_files_that_are_taken_as_they_are_are_named_with_their_date(shot, tmp_path: Path) -> None:
