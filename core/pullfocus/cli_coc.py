@@ -60,7 +60,7 @@ def coc(
 
     coc.X: radius in px of the plate, without a sign. confidence.X: 1 sure .. 0 not at all.
     """
-    from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
+    from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata, windows
     from pullfocus.coc.estimate import estimate_coc, load_network
     from pullfocus.plate.colour import linear_to_display
     from pullfocus.plate.exr import Plane, write_exr
@@ -81,7 +81,6 @@ def coc(
             say.note(note)
         every = range(len(shot.frames))
         output = prepared_frames(out, shot, every, "coc", pixel_bytes=8)
-        metadata = {**shot_metadata(shot), "pullfocus/coc_unit": "px_radius"}
         with output.telling():
             for t in every:
                 found = estimate_coc(network, linear_to_display(shot.plate.read(t)))
@@ -95,7 +94,8 @@ def coc(
                     ),
                 ]
                 path = frame_path(out, shot, t, "coc")
-                write_exr(path, planes, metadata=metadata)
+                metadata = {**shot_metadata(shot, t), "pullfocus/coc_unit": "px_radius"}
+                write_exr(path, planes, metadata=metadata, windows=windows(shot))
                 output.wrote(path)
                 say("coc", (t + 1) / len(shot.frames))
         first = frame_path(out, shot, 0, "coc")

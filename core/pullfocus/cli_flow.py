@@ -41,7 +41,13 @@ def flow(
     import numpy as np
 
     from pullfocus.bake.bake import chosen_frames, load_solve
-    from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
+    from pullfocus.bake.folder import (
+        frame_path,
+        motion_targets,
+        prepared_frames,
+        shot_metadata,
+        windows,
+    )
     from pullfocus.plate.exr import Plane, write_exr
     from pullfocus.uvflow import shot_flow, write_flo
 
@@ -58,7 +64,6 @@ def flow(
         output = prepared_frames(
             out, shot, chosen, "flow", pixel_bytes=20, others=flo_names if flo else ()
         )
-        metadata = {**shot_metadata(shot), "pullfocus/interval": interval}
         with output.telling():
             for done, t in enumerate(chosen, 1):
                 planes = []
@@ -78,7 +83,12 @@ def flow(
                     channels = (f"{name}.u", f"{name}.v")
                     planes.append(Plane(name=name, data=up, channels=channels, half=False))
                     planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
-                write_exr(path, planes, metadata=metadata)
+                metadata = {
+                    **shot_metadata(shot, t),
+                    **motion_targets(shot, t, interval),
+                    "pullfocus/interval": interval,
+                }
+                write_exr(path, planes, metadata=metadata, windows=windows(shot))
                 output.wrote(path)
                 say("flow", done / len(chosen))
         first = frame_path(out, shot, chosen[0], "flow")

@@ -2,14 +2,15 @@
 """Shot: the record of a piece of footage that every stage passes on."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["LAST_LAYER", "FrameSource", "OnDisk", "Shot", "Window"]
+__all__ = ["LAST_LAYER", "FrameSource", "HeaderSource", "OnDisk", "Shot", "Window"]
 
 LAST_LAYER = "bg"
 """Name of the last layer: complete, behind every matte; the only one when there is no matte."""
@@ -39,6 +40,14 @@ class FrameSource(Protocol):
 
     def fingerprint(self) -> str:
         """Hash of paths, sizes, times and the settings that shape what read() returns."""
+        ...
+
+
+class HeaderSource(Protocol):
+    """What the plate's files say of each frame besides its pixels."""
+
+    def read(self, index: int) -> Mapping[str, Any]:
+        """Return attributes to hand on, by their names in OpenEXR."""
         ...
 
 
@@ -99,6 +108,8 @@ class Shot:
     """Where width x height lie in the same coordinates; None: on the display window."""
     coc: FrameSource | None = None
     """Given circle of confusion, radius in px, when there is one."""
+    headers: HeaderSource | None = None
+    """What the plate's headers hand on: time code, reel, camera."""
     footage: tuple[OnDisk, ...] = ()
     """Where plate, mattes and a given circle of confusion lie."""
     notes: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ import numpy as np
 from pullfocus import __version__, checkpoint
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.existing import ORIGIN, already_made, origin
+from pullfocus.bake.folder import frame_header, motion_targets, windows
 from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.guide import atlas_guide, write_guide
 from pullfocus.bake.passes import (
@@ -29,7 +30,8 @@ from pullfocus.errors import PassesError
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observe import observe
 from pullfocus.output import DIGEST, pixel_digest, prepared
-from pullfocus.plate.exr import HALF_MAX, Plane, write_exr
+from pullfocus.plate.exr import HALF_MAX, Metadata, Plane, write_exr
+from pullfocus.plate.headers import chromaticities
 from pullfocus.plate.sequence import parse_frames, range_text
 from pullfocus.shot import Shot
 from pullfocus.solve.folder import read_settings, reopen_shot
@@ -189,6 +191,7 @@ def bake(
     made_from = origin(shot, model, keep_plate, *(shown if repainted is not None else ()))
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     metadata[ORIGIN] = made_from
+    own = chromaticities(shot.colorspace)
     for name, atlas in zip(model.layer_names, shown, strict=True):
         path = out / atlas_file_name(name)
         if skip_existing and already_made(path, made_from):
@@ -196,7 +199,9 @@ def bake(
         colour = atlas[..., :3].cpu().numpy()
         held = colour.clip(-HALF_MAX, HALF_MAX).astype(np.float16)
         plane = Plane(name="atlas", data=held, channels=atlas_channels(), half=True)
-        facts = {**metadata, DIGEST: pixel_digest(held)}
+        facts: dict[str, Metadata] = {**metadata, DIGEST: pixel_digest(held)}
+        if own is not None:
+            facts["chromaticities"] = own
         write_guide(out / _guide(name), atlas_guide(model, model.layer_names.index(name), colour))
         write_exr(path, [plane], metadata=facts)  # after its guide: with it both are there
     # Before the frames: a bake that is stopped leaves passes that a host can open.
@@ -220,7 +225,8 @@ def bake(
                 repainted=repainted,
                 lens=lens,
             )
-            write_exr(path, planes, metadata=metadata)
+            header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
+            write_exr(path, planes, metadata=header, windows=windows(shot))
             output.wrote(path)
             progress("baking", done / len(chosen))
     written = len(chosen) - skipped

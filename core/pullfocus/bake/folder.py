@@ -2,14 +2,23 @@
 """A folder of frames: prepared, and what every frame's header says of its shot."""
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 from pullfocus import __version__
+from pullfocus.bake.passes import colour_metadata
 from pullfocus.output import Output, prepared
-from pullfocus.shot import Shot
+from pullfocus.plate.exr import Metadata
+from pullfocus.plate.headers import chromaticities
+from pullfocus.shot import Shot, Window
 
-__all__ = ["frame_path", "prepared_frames", "shot_metadata"]
+__all__ = [
+    "frame_header",
+    "frame_path",
+    "motion_targets",
+    "prepared_frames",
+    "shot_metadata",
+    "windows",
+]
 
 
 def prepared_frames(
@@ -51,10 +60,36 @@ def frame_path(out: Path, shot: Shot, t: int, made_by: str) -> Path:
     return out / f"{shot.name}_{made_by}.{shot.frames[t]:04d}.exr"
 
 
-def shot_metadata(shot: Shot) -> dict[str, str | Fraction]:
-    """Return the header attributes of frames that are no full set of passes."""
+def shot_metadata(shot: Shot, t: int) -> dict[str, Metadata]:
+    """Return the header attributes of a frame that is no full set of passes."""
     return {
+        **frame_header(shot, t),
         "pullfocus/version": __version__,
-        "oiio:ColorSpace": shot.colorspace,
+        **colour_metadata(shot.colorspace),
         "framesPerSecond": shot.rate,
     }
+
+
+def frame_header(shot: Shot, t: int) -> dict[str, Metadata]:
+    """Return what a frame's header hands on of its plate, and the colours it is written in."""
+    kept = dict(shot.headers.read(t)) if shot.headers is not None else {}
+    own = chromaticities(shot.colorspace)
+    if own is not None:
+        kept["chromaticities"] = own
+    return {**kept, "PixelAspectRatio": shot.pixel_aspect}
+
+
+def motion_targets(shot: Shot, t: int, interval: int = 1) -> dict[str, Metadata]:
+    """Return header attributes that name the frames which motion was taken to, where there are."""
+    return {
+        f"pullfocus/{name}_to": shot.frames[to]
+        for name, to in (("forward", t + interval), ("backward", t - interval))
+        if 0 <= to < len(shot.frames)
+    }
+
+
+def windows(shot: Shot) -> tuple[Window, Window] | None:
+    """Return data and display window of what is written for a shot's frames."""
+    if shot.display is None:
+        return None
+    return shot.data or shot.display, shot.display

@@ -132,12 +132,14 @@ def _plate_share(layers: list[_Layer]) -> np.ndarray:
 
 
 def _motion(model: ShotModel, layers: list[_Layer], t: int, to: int) -> np.ndarray:
-    frame, frames = model.frame_box(), len(model.observed.frames)
-    if not 0 <= to < frames:
+    frame, frames = model.frame_box(), model.observed.frames
+    if not 0 <= to < len(frames):
         return np.zeros((frame.height, frame.width, 2), np.float32)
     margin = max(8, ceil(frame.width / 16))
     moved = [layer_motion(layer.mapping, t, to, frame, margin) for layer in model.layers]
-    return _front_most(layers, moved) * np.array([1, -1], np.float32)
+    # where frames of the clip were left out, motion is still that of one of them
+    apart = abs(frames[to] - frames[t])
+    return _front_most(layers, moved) * np.array([1, -1], np.float32) / np.float32(apart)
 
 
 @torch.no_grad()

@@ -25,6 +25,7 @@ __all__ = [
     "atlas_channels",
     "atlas_file_name",
     "coc_sign",
+    "colour_metadata",
     "exr_metadata",
     "layer_passes",
     "pass_table",
@@ -136,7 +137,7 @@ def pass_table(
                     name,
                     _channels(name, "uv"),
                     "float",
-                    f"motion from this frame to the {target} one",
+                    f"motion to the {target} frame of the clip",
                     "px, +v up",
                 )
             )
@@ -226,6 +227,17 @@ class Passes:
         return pass_table(self.layer_names, coc_signed=self.coc_signed, depth=depth)
 
 
+def colour_metadata(colorspace: str) -> dict[str, str]:
+    """Header attributes that name a colour space, as hosts read them.
+
+    OpenImageIO adds the id of the Color Interop Forum to names that it knows, and takes
+    "scene_linear" for ACEScg: light whose primaries nobody told must not be called so.
+    """
+    if colorspace == "scene_linear":
+        return {"colorInteropID": "unknown"}
+    return {"oiio:ColorSpace": colorspace}
+
+
 def exr_metadata(passes: Passes, *, depth_unit: str | None = None) -> dict[str, str | Fraction]:
     """Header attributes of a frame: `pullfocus/…`, `oiio:ColorSpace`, `framesPerSecond`."""
     metadata: dict[str, str | Fraction] = {
@@ -233,7 +245,7 @@ def exr_metadata(passes: Passes, *, depth_unit: str | None = None) -> dict[str, 
         "pullfocus/coc_sign": coc_sign(passes.coc_signed),
         "pullfocus/coc_unit": COC_UNIT,
         "pullfocus/uv_origin": UV_ORIGIN,
-        "oiio:ColorSpace": passes.colorspace,
+        **colour_metadata(passes.colorspace),
         "framesPerSecond": passes.frame_rate,
     }
     for layer in passes.layers:

@@ -11,7 +11,7 @@ import torch
 
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import bake, chosen_frames, load_solve
-from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
+from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.bake.frame import Repainted, laid_over
 from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
@@ -126,7 +126,6 @@ def edit(
     chosen = chosen_frames(shot, frames)
     output = prepared_frames(out, shot, chosen, "painted", pixel_bytes=8, paint=paint)
     edited = repainted(model, shot.colorspace, [painting])
-    metadata = shot_metadata(shot)
     before = finished_atlases(model)
     with output.telling():
         for done, t in enumerate(chosen, 1):
@@ -141,7 +140,7 @@ def edit(
                 name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
             )
             path = frame_path(out, shot, t, "painted")
-            write_exr(path, [plane], metadata=metadata)
+            write_exr(path, [plane], metadata=shot_metadata(shot, t), windows=windows(shot))
             output.wrote(path)
             progress("painting", done / len(chosen))
     return EditReport(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HALF_MAX",
+    "Attribute",
     "Metadata",
     "Plane",
     "check_whole",
@@ -32,8 +33,18 @@ HALF_MAX = 65504.0
 _LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 _TIMECODE = re.compile(r"(\d\d)[:.](\d\d)[:.](\d\d)[:;.](\d\d)")
 
-Metadata = str | int | float | Fraction
-"""``framesPerSecond`` is a Fraction, ``smpte:TimeCode`` a text "HH:MM:SS:FF"."""
+
+@dataclass(frozen=True)
+class Attribute:
+    """A header attribute of a type that Python does not tell."""
+
+    kind: str
+    """As OpenImageIO spells it: "timecode", "float[8]", "matrix"."""
+    value: Any
+
+
+Metadata = str | int | float | Fraction | Attribute
+"""``framesPerSecond`` is a Fraction, ``smpte:TimeCode`` a text "HH:MM:SS:FF" or an Attribute."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +66,7 @@ def write_exr(
     planes: Sequence[Plane],
     *,
     metadata: Mapping[str, Metadata] | None = None,
+    windows: tuple[Window, Window] | None = None,
     compression: str = "zip",
 ) -> None:
     """Write one single-part scan-line EXR of half and float channels.
@@ -66,6 +78,7 @@ def write_exr(
         planes: passes of one size, with channel names that differ.
         metadata: attributes; "oiio:ColorSpace", "framesPerSecond", "smpte:TimeCode" and names of
             our own such as "pullfocus/version".
+        windows: data and display window, the first of the planes' size; None: both at 0, 0.
         compression: one of none, rle, zips, zip, piz. Lossy ones would damage data channels.
 
     Raises:
@@ -82,6 +95,8 @@ def write_exr(
     beside = path.with_name(f".pullfocus-{uuid.uuid4().hex[:12]}.tmp")
     try:
         spec = _spec(pixels, names, halves, metadata or {}, compression)
+        if windows is not None:
+            _put(spec, *windows)
         _write(beside, spec, pixels)
         _check_written(beside, names, halves, compression)
         with beside.open("rb") as file:
@@ -143,13 +158,21 @@ def _spec(
     spec.channelformats = tuple(oiio.TypeHalf if half else oiio.TypeFloat for half in halves)
     spec.attribute("compression", compression)
     for name, value in metadata.items():
-        if isinstance(value, Fraction):
+        if isinstance(value, Attribute):
+            spec.attribute(name, oiio.TypeDesc(value.kind), value.value)
+        elif isinstance(value, Fraction):
             spec.attribute(name, oiio.TypeRational, (value.numerator, value.denominator))
         elif name == "smpte:TimeCode":
             spec.attribute(name, oiio.TypeTimeCode, (_pack_timecode(str(value)), 0))
         else:
             spec.attribute(name, value)
     return spec
+
+
+def _put(spec: "oiio.ImageSpec", data: Window, display: Window) -> None:
+    spec.x, spec.y = data.x, data.y
+    spec.full_x, spec.full_y = display.x, display.y
+    spec.full_width, spec.full_height = display.width, display.height
 
 
 def _pack_timecode(text: str) -> int:

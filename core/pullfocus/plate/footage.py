@@ -10,6 +10,7 @@ import numpy as np
 
 from pullfocus.errors import MatteError
 from pullfocus.plate.colour import ColourPlan, plan_colour, to_working_space
+from pullfocus.plate.headers import MovieHeaders, StillHeaders, true_rate
 from pullfocus.plate.matte import check_not_empty, open_coc, open_matte
 from pullfocus.plate.reel import Reel, open_reel
 from pullfocus.plate.sequence import PLATE, range_text
@@ -124,6 +125,7 @@ def open_shot(
             "the passes keep it"
         )
     rate = rate or reel.rate
+    rate = None if rate is None else true_rate(rate)
     if rate is None:
         notes.append(f"plate: {reel.label} records no frame rate; {DEFAULT_RATE} is assumed")
     return Shot(
@@ -139,6 +141,9 @@ def open_shot(
         plate=source,
         mattes=tuple(layers),
         coc=given,
+        headers=MovieHeaders(reel.on_disk.files[0], reel.frames, rate or DEFAULT_RATE)
+        if reel.is_movie
+        else StillHeaders(reel.on_disk.files),
         footage=tuple(footage),
         notes=tuple(notes),
     )

@@ -12,7 +12,7 @@ import torch
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
 from pullfocus.bake.existing import ORIGIN, already_made, origin
-from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata
+from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.errors import PullfocusError
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
@@ -176,7 +176,6 @@ def refocus(
     track = view.track(keys) if keys else None
     options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay)
     made_from = origin(shot, model, *options, *(view.atlases if repaint else ()))
-    metadata = {**shot_metadata(shot), ORIGIN: made_from}
     skipped = 0
     with output.telling():
         for done, t in enumerate(chosen, 1):
@@ -188,7 +187,9 @@ def refocus(
                 continue
             focus = None if track is None else float(track[t])
             shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
-            write_exr(path, _planes(shown, overlay=overlay), metadata=metadata)
+            metadata = {**shot_metadata(shot, t), ORIGIN: made_from}
+            planes = _planes(shown, overlay=overlay)
+            write_exr(path, planes, metadata=metadata, windows=windows(shot))
             output.wrote(path)
             progress("refocusing", done / len(chosen))
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}

@@ -105,10 +105,12 @@ class ShotInputs:
 
 
 def _rate(text: str | None) -> Fraction | None:
+    from pullfocus.plate.headers import true_rate
+
     if text is None:
         return None
     try:
-        rate = Fraction(text)
+        rate = true_rate(Fraction(text))
     except (ValueError, ZeroDivisionError) as error:
         raise PlateError(f"expected --rate such as 24 or 24000/1001, got {text!r}") from error
     if rate <= 0:
