@@ -81,6 +81,9 @@ CLIPS = (
     spoilt("figure_breathing", "figure", "--breathing", "0.02"),
     spoilt("figure_bars", "figure", "--bars", "2.2"),
     spoilt("figure_h264", "figure", "--noise", "0.02", "--h264", "23"),
+    spoilt(
+        "figure_text", "figure", "--fade", "5", "--text", "MARKET HALL, TAKE 3", "--repeat", "6"
+    ),
     spoilt("figure_cut", "figure", "--cut"),
 )
 

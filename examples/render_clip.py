@@ -270,7 +270,7 @@ def describe(
     def shown(part: str, count: int, lens: bool, blur: bool) -> dict:
         return {"part": part, "samples": count, "lens": lens, "motion_blur": blur and blurred}
 
-    fine = max(samples // 2, 16)
+    fine = max(samples // 2, min(samples, 48))
     looks = {
         "plate": shown("all", samples, True, True),
         "sharp": shown("all", fine, False, True),

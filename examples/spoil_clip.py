@@ -2,17 +2,19 @@
 """Put the faults of real cameras and files on a clip with truth; its truth follows.
 
     python examples/spoil_clip.py CLIP --out DIR [--flicker 0.05] [--ramp 0.5] [--breathing 0.02]
-        [--noise 0.02] [--h264 23] [--bars 2.2] [--repeat 3] [--cut]
+        [--fade 6] [--noise 0.02] [--h264 23] [--bars 2.2] [--text "REEL 7"] [--repeat 3] [--cut]
 
 | option | plate | truth |
 |---|---|---|
 | --ramp STOPS | exposure rises by so many stops over the clip | sharp and clean with it, as shot |
 | --flicker SHARE | light swings by so much, frame by frame | the same |
+| --fade N | comes out of black over the first N frames | the same |
 | --breathing SHARE | the picture grows by so much as focus goes near | everything scaled with it |
 | --cut | the second half is another shot: mirrored, backwards | everything |
 | --repeat N | every Nth frame is the one before once more | everything |
 | --noise SIGMA | of display-encoded values, about a pixel and a half wide, as grain is | not |
 | --bars RATIO | black above and below a picture of so many times its height | everything |
+| --text WORDS | burnt in near the lower edge | the same |
 | --h264 CRF | through libx264 and back | not |
 
 They happen in this order. Light is scaled scene-linear, so the plate clips where the truth clips.
@@ -47,12 +49,15 @@ class Faults:
     """Stops from the first frame to the last."""
     flicker: float = 0.0
     """Share of the light."""
+    fade: int = 0
+    """Frames until the light is whole."""
     breathing: float = 0.0
     """Share of the size, from the farthest focus to the nearest."""
     cut: bool = False
     repeat: int = 0
     bars: float | None = None
     """Width over height of what is left."""
+    text: str = ""
     noise: float = 0.0
     """Standard deviation, display-encoded."""
     h264: int | None = None
@@ -98,7 +103,8 @@ def write_frame(folder: Path, name: str, frame: Frame) -> None:
 def gain(faults: Faults, index: int, count: int) -> float:
     """How much light frame `index` has."""
     ramp = 2 ** (faults.ramp * index / max(count - 1, 1))
-    return ramp * (1 + faults.flicker * math.sin(2.1 * index))
+    fade = min((index + 1) / (faults.fade + 1), 1)
+    return ramp * fade * (1 + faults.flicker * math.sin(2.1 * index))
 
 
 def exposed(frame: Frame, factor: float) -> Frame:
@@ -175,6 +181,22 @@ def barred(frame: Frame, ratio: float) -> Frame:
     return found
 
 
+def lettered(frame: Frame, words: str) -> Frame:
+    """White words in every picture, in the middle near the lower edge."""
+    height, width = frame["plate"].shape[:2]
+    size = height / 480
+    (wide, _), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_DUPLEX, size, 1)
+    place = (round((width - wide) / 2), round(0.93 * height))
+    cover = np.zeros((height, width), np.uint8)
+    cv2.putText(cover, words, place, cv2.FONT_HERSHEY_DUPLEX, size, 255, 1, cv2.LINE_AA)
+    share = cover[..., None] / np.float32(255)
+    found = dict(frame)
+    for part in PICTURES:
+        if part in frame:
+            found[part] = frame[part] * (1 - share) + share
+    return found
+
+
 def noisy(plate: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Grain of standard deviation `sigma` in every channel."""
     noise = cv2.GaussianBlur(rng.standard_normal(plate.shape).astype(np.float32), (0, 0), 0.6)
@@ -247,6 +269,8 @@ def spoil(clip: Path, out: Path, faults: Faults, *, seed: int = 5) -> None:
             frame["plate"] = noisy(frame["plate"], faults.noise, rng)
         if faults.bars is not None:
             frame = barred(frame, faults.bars)
+        if faults.text:
+            frame = lettered(frame, faults.text)
         write_frame(out, names[place], frame)
         plates.append(frame["plate"])
     if faults.h264 is not None:
@@ -271,6 +295,8 @@ def main() -> int:
     parser.add_argument("--ramp", type=float, default=0.0, metavar="STOPS")
     parser.add_argument("--flicker", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--breathing", type=float, default=0.0, metavar="SHARE")
+    parser.add_argument("--fade", type=int, default=0, metavar="N")
+    parser.add_argument("--text", default="", metavar="WORDS")
     parser.add_argument("--noise", type=float, default=0.0, metavar="SIGMA")
     parser.add_argument("--h264", type=int, metavar="CRF")
     parser.add_argument("--bars", type=float, metavar="RATIO")

@@ -79,6 +79,28 @@ def test_exposure_is_scene_linear_and_the_truth_has_it(spoilt, clip):
     np.testing.assert_array_equal(picture(out, "alpha", 4), picture(clip, "alpha", 4))
 
 
+def test_a_fade_comes_out_of_black(spoilt, clip):
+    out = spoilt(fade=3)
+    gains = json.loads((out / "faults.json").read_text())["gains"]
+    assert gains == pytest.approx([0.25, 0.5, 0.75, 1])
+    light, dimmed = (linear(picture(folder, "sharp", 2)) for folder in (clip, out))
+    assert np.median(dimmed[light > 0.1] / light[light > 0.1]) == pytest.approx(0.5, rel=0.01)
+
+
+def test_burnt_in_words_stand_still_in_plate_and_truth(spoilt, clip):
+    out = spoilt(text="REEL 7")
+    changed = [
+        np.abs(picture(out, part, frame) - picture(clip, part, frame)).max(-1) > 0
+        for part, frame in (("plate", 1), ("plate", 4), ("sharp", 4))
+    ]
+    rows, columns = np.nonzero(changed[0] | changed[1])
+    assert rows.min() > 0.8 * 144
+    assert abs(columns.mean() - 128) < 12
+    white = [(picture(out, "plate", frame) == 1).all(-1) & changed[0] for frame in (1, 4)]
+    assert white[0].any()
+    np.testing.assert_array_equal(*white)
+
+
 def test_breathing_scales_pictures_radii_and_motion(spoilt, clip):
     out = spoilt(breathing=0.04)
     scales = json.loads((out / "faults.json").read_text())["scales"]
