@@ -3,6 +3,7 @@ import json
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,22 @@ def tiny_disk(tmp_path):
         pytest.skip("mounting a small file system needs root on Linux")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_what_a_kill_left_is_swept_and_what_is_being_written_is_not(tmp_path):
+    """Two machines may work in one folder, where no lock between them holds."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = checkpoint._HOST
+    ours = [
+        tmp_path / f".tmp-{host}-{pid}-abc.json" for pid in (dead.pid, os.getpid(), os.getppid())
+    ]
+    fresh, old = tmp_path / ".tmp-else-where-7-abc.json", tmp_path / ".tmp-else-7-abc.json"
+    for path in (*ours, fresh, old):
+        path.touch()
+    os.utime(old, (0, 0))
+    checkpoint.sweep(tmp_path)
+    assert {path for path in (*ours, fresh, old) if path.exists()} == {ours[2], fresh}
 
 
 def test_full_disk_keeps_the_earlier_checkpoint(tiny_disk: Path):

@@ -11,7 +11,10 @@ import contextlib
 import errno
 import json
 import os
+import platform
+import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +24,12 @@ from pullfocus.errors import SolveError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["load", "load_meta", "replacing", "save", "write_json"]
+__all__ = ["load", "load_meta", "replacing", "save", "sweep", "write_json"]
 
 FORMAT = 1
 _KEY = "pullfocus"
+_TEMPORARY, _OLD_S = ".tmp-", 86400.0
+_HOST = re.sub(r"[^A-Za-z0-9.]", "", platform.node())
 
 
 @contextlib.contextmanager
@@ -37,7 +42,9 @@ def replacing(path: Path) -> Iterator[Path]:
         SolveError: the disk is full or the folder cannot be written; `path` is untouched.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f"{_TEMPORARY}{_HOST}-{os.getpid()}-", suffix=path.suffix
+        )
         os.close(handle)
         temporary = Path(name)
         try:
@@ -52,6 +59,30 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise SolveError(f"could not write {path}: {_why(error)}") from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder, and nothing of those that live.
+
+    Locks are no help there: on a shared disk another machine may be writing beside us.
+    """
+    for left in folder.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            if _is_left_behind(left):
+                left.unlink()
+
+
+def _is_left_behind(path: Path) -> bool:
+    host, _, rest = path.name.removeprefix(_TEMPORARY).rpartition("-")[0].rpartition("-")
+    if host != _HOST or not rest.isdigit() or os.name == "nt":
+        return time.time() - path.stat().st_mtime > _OLD_S
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it lives, as somebody else
+        return False
+    return int(rest) == os.getpid()
 
 
 def write_json(path: Path, value: object) -> None:

@@ -25,6 +25,7 @@ from pullfocus.cli_edit import edit
 from pullfocus.cli_evaluate import evaluate
 from pullfocus.cli_farm import farm
 from pullfocus.cli_flow import flow
+from pullfocus.cli_jobs import with_jobs
 from pullfocus.cli_refocus import refocus
 from pullfocus.cli_solve import demo, solve
 from pullfocus.errors import PullfocusError
@@ -67,10 +68,10 @@ def _root(
 
 
 app.command()(solve)
-app.command()(bake)
-app.command()(refocus)
-app.command()(edit)
-app.command()(flow)
+app.command()(with_jobs(bake))
+app.command()(with_jobs(refocus))
+app.command()(with_jobs(edit))
+app.command()(with_jobs(flow))
 app.command()(evaluate)
 app.command()(ablate)
 app.command()(coc)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, g
 import typer
 
 from pullfocus.cli_bake import bake
+from pullfocus.cli_jobs import with_jobs
 from pullfocus.cli_options import Preset, ProgressOption, Report, named_mattes, reporting
 from pullfocus.cli_refocus import named_atlases, new_lens, refocus, wanted_focus
 from pullfocus.cli_solve import Quality, ShotPath, solve, solve_settings
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["farm"]
 
-_VERBS: dict[str, Callable[..., None]] = {"solve": solve, "bake": bake, "refocus": refocus}
+_VERBS: dict[str, Callable[..., None]] = {
+    "solve": solve,
+    "bake": with_jobs(bake),
+    "refocus": with_jobs(refocus),
+}
 # The job itself says these, by parameters of its own; a requeued solve must never start over.
 _OF_THE_JOB = frozenset(
-    "folder plate out matte frames atlas progress restart skip_existing".split()
+    "context folder plate out matte frames atlas progress restart skip_existing".split()
 )
 
 

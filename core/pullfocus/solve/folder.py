@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullfocus import __version__
-from pullfocus.checkpoint import write_json
+from pullfocus.checkpoint import sweep, write_json
 from pullfocus.errors import MatteError, PlateError, PullfocusError, SolveError
 from pullfocus.solve.inputs import OPTIONS, PATHS, ShotInputs
 
@@ -187,8 +187,7 @@ def locked(folder: Path) -> Iterator[None]:
             ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-        for stale in folder.glob(".tmp*"):  # left by a kill in the middle of a write
-            stale.unlink(missing_ok=True)
+        sweep(folder)
         yield
     finally:
         os.close(handle)
