@@ -42,12 +42,11 @@ class _Table(ctypes.Structure):
 
     _fields_ = (
         ("weights", ctypes.c_void_p),
-        ("offset", ctypes.c_void_p),
+        ("changes", ctypes.c_void_p),
+        ("centre", ctypes.c_void_p),
         ("extent", ctypes.c_void_p),
         ("flat", ctypes.c_void_p),
         ("inner", ctypes.c_void_p),
-        ("chord_offset", ctypes.c_void_p),
-        ("chords", ctypes.c_void_p),
         ("nodes", ctypes.c_int32),
         ("knee", ctypes.c_int32),
         ("fine_step", ctypes.c_float),
@@ -78,7 +77,7 @@ def _described(table: WeightTable) -> _Table:
     return _Table(
         *(
             getattr(table, name).ctypes.data
-            for name in ("weights", "offset", "extent", "flat", "inner", "chord_offset", "chords")
+            for name in ("weights", "changes", "centre", "extent", "flat", "inner")
         ),
         len(table.extent),
         table.knee,

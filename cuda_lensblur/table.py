@@ -22,8 +22,9 @@ __all__ = ["WeightTable", "weight_table"]
 FINE_STEP_PX = 1 / 32
 COARSE_STEP_PX = 1 / 8
 FINE_UP_TO_PX = 32
-_PAD = 15  # zeros left of a row; one more to its right (see kernels/scatter_cpu.h)
-_LEAST_FLAT_PX = 40.0  # smaller flat interiors are quicker tap by tap
+_PAD = 16  # zeros on both sides of a row (see kernels/scatter_cpu.h)
+_FIRST = 64  # zeros before the first row
+_LEAST_FLAT_PX = 32  # smaller flat interiors are quicker tap by tap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +32,11 @@ class WeightTable:
     """See ``WeightTable`` in kernels/scatter_cpu.h for the layout."""
 
     weights: np.ndarray  # float32, flat
-    offset: np.ndarray  # int64 [nodes]
+    changes: np.ndarray  # float32, flat
+    centre: np.ndarray  # int64 [nodes]
     extent: np.ndarray  # int32 [nodes]
     flat: np.ndarray  # float32 [nodes, 2]
-    inner: np.ndarray  # float32 [nodes]
-    chord_offset: np.ndarray  # int64 [nodes]
-    chords: np.ndarray  # int32, flat
+    inner: np.ndarray  # int32 [nodes]
     mirrored: bool
     knee: int
     fine_step: float
@@ -87,12 +87,10 @@ def _grown(weights: np.ndarray, extent: int, mirrored: bool) -> np.ndarray:
     return np.pad(weights, ((0 if mirrored else grow, grow), (grow, grow)))
 
 
-def _chords(inner: float, extent: int) -> np.ndarray:
-    """Return by row how far to either side of its centre a disc of radius `inner` goes; or -1."""
-    dy = np.arange(extent + 1)
-    return np.where(dy <= inner, np.floor(np.sqrt(np.maximum(inner**2 - dy**2, 0))), -1).astype(
-        np.int32
-    )
+def _is_inside(inner: int, extent: int) -> np.ndarray:
+    """Return what a flat interior of whole px covers, (extent + 1, 2 extent + 1) bool."""
+    x, y = np.arange(-extent, extent + 1), np.arange(extent + 1)
+    return x**2 + y[:, None] ** 2 <= inner**2
 
 
 def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
@@ -106,46 +104,41 @@ def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
     radii = _nodes(max_radius_px, fine_step)
     sizes = _sizes(kernel, radii)
     extents = [max(1, math.ceil(kernel.reach(rho))) for rho in sizes[1:]]
-    blocks, offsets, position = [], [], 0
-    flats, inners, chord_offsets, chords, chord_position = [], [], [], [], 0
+    weights, changes, centres = [np.zeros(_FIRST, np.float32)], [np.zeros(_FIRST, np.float32)], []
+    position = _FIRST
+    flats, inners = [], []
     current = _node_weights(kernel, radii[0], sizes[0], extents[0])
     for i, extent in enumerate(extents):
         following = _node_weights(kernel, radii[i + 1], sizes[i + 1], extent)
         current = _grown(current, extent, kernel.mirrored)
-        inner = -1.0 if kernel.flat_depth is None else sizes[i] - kernel.flat_depth
-        flat, change = 0.0, following - current
-        if inner >= _LEAST_FLAT_PX:
-            chord = _chords(inner, extent)
-            inside = np.abs(np.arange(-extent, extent + 1)) <= chord[:, None]
+        inner = -1 if kernel.flat_depth is None else math.floor(sizes[i] - kernel.flat_depth)
+        inner = inner if inner >= _LEAST_FLAT_PX else -1
+        flat, flat_change, change = 0.0, 0.0, following - current
+        if inner >= 0:
+            inside = _is_inside(inner, extent)
             # a row counts twice but the middle one: means that keep the energy
             times = np.where(np.arange(extent + 1) > 0, 2, 1)[:, None] * inside
             flat = float((current * times).sum() / times.sum())
             flat_change = float((change * times).sum() / times.sum())
             current, change = np.where(inside, 0, current), np.where(inside, 0, change)
-            flats.append((flat, flat_change))
-            inners.append(inner)
-            chord_offsets.append(chord_position)
-            chords.append(chord)
-            chord_position += len(chord)
-        else:
-            flats.append((0.0, 0.0))
-            inners.append(-1.0)
-            chord_offsets.append(-1)
-        rows = np.zeros((len(current), 2, 2 * extent + 2 * _PAD + 2), np.float32)
-        rows[:, 0, _PAD : _PAD + 2 * extent + 1] = current
-        rows[:, 1, _PAD : _PAD + 2 * extent + 1] = change
-        blocks.append(rows.ravel())
-        offsets.append(position)
-        position += rows.size
+        flats.append((flat, flat_change))
+        inners.append(inner)
+        rows = [
+            np.pad(plane, ((0, 0), (_PAD, _PAD))).astype(np.float32) for plane in (current, change)
+        ]
+        weights.append(rows[0].ravel())
+        changes.append(rows[1].ravel())
+        first_row = 0 if kernel.mirrored else extent
+        centres.append(position + first_row * rows[0].shape[1] + _PAD + extent)
+        position += rows[0].size
         current = following
     return WeightTable(
-        np.concatenate(blocks),
-        np.array(offsets, np.int64),
+        np.concatenate(weights),
+        np.concatenate(changes),
+        np.array(centres, np.int64),
         np.array(extents, np.int32),
         np.array(flats, np.float32),
-        np.array(inners, np.float32),
-        np.array(chord_offsets, np.int64),
-        np.concatenate(chords) if chords else np.zeros(1, np.int32),
+        np.array(inners, np.int32),
         kernel.mirrored,
         round(FINE_UP_TO_PX / fine_step),
         fine_step,

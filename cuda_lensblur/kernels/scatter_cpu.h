@@ -6,20 +6,19 @@
 
 // Kernel weights of all radii, sampled every `fine_step` px up to node `knee`, from there every
 // `coarse_step`. Node i serves the radii from its own to that of node i+1.
-// Of a mirrored kernel only rows dy = 0..extent are kept, else dy = -extent..extent. A row holds
-// the weights at dx = -extent-15 .. extent+16, zero outside the kernel, followed by the same row of
-// differences to node i+1. Weights of one node sum to 1 over the whole kernel.
-// Large discs are flat inside: there `flat` holds the weight, rows hold zero, and `chords` says by
-// |dy| how far to either side of the centre (-1: not at all). `inner` is the radius of that
-// interior; -1 and a chord_offset of -1 where there is none.
+// Of a mirrored kernel, which is round, only rows dy = 0..extent are kept, else dy =
+// -extent..extent. A row holds 16 zeros, the weights at dx = -extent..extent, and 16 zeros; the
+// table begins with 64 zeros. `changes` holds the differences to node i+1 in the same places.
+// Weights of one node sum to 1 over the whole kernel.
+// Large discs are flat within `inner` px of the centre (-1: not at all): there `flat` holds the
+// weight, and rows hold zero.
 struct WeightTable {
-  const float* weights;         // all rows of all nodes
-  const int64_t* offset;        // [nodes] first row of a node in `weights`
-  const int32_t* extent;        // [nodes] largest |dx|, |dy| with a weight
-  const float* flat;            // [nodes][2] weight in the flat interior, difference to node i+1
-  const float* inner;           // [nodes] px
-  const int64_t* chord_offset;  // [nodes] where a node's extent + 1 chords start
-  const int32_t* chords;
+  const float* weights;   // all rows of all nodes
+  const float* changes;
+  const int64_t* centre;  // [nodes] where a node's weight at dx = dy = 0 is
+  const int32_t* extent;  // [nodes] largest |dx|, |dy| with a weight
+  const float* flat;      // [nodes][2] weight in the flat interior, difference to node i+1
+  const int32_t* inner;   // [nodes] px
   int32_t nodes;
   int32_t knee;
   float fine_step;    // px between nodes below the knee
