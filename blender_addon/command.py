@@ -16,7 +16,6 @@ QUALITIES = ("draft", "standard", "high")
 DEVICES = ("cpu", "cuda")
 
 _LAYER_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_NUMBERED = re.compile(r"(.*?)(\d+)(\.[^.\d][^.]*)")
 
 
 @dataclass(frozen=True)
@@ -158,35 +157,6 @@ def doctor_summary(lines: Iterable[str]) -> str:
     )
     wrong = [f"{name}: {rest[2:]}" for name, rest in found.items() if rest.startswith("! ")]
     return "; ".join([f"pullfocus {found['pullfocus']}", device, *wrong])
-
-
-def footage_pattern(path: str) -> str:
-    """Return the sequence that a frame belongs to, `plate.####.png` for `plate.0001.png`.
-
-    Anything else (a pattern, a folder, a movie, a frame without siblings) is returned as it is.
-    """
-    file = Path(path)
-    match = _NUMBERED.fullmatch(file.name)
-    if match is None or not file.is_file():
-        return path
-    head, digits, tail = match.groups()
-    like = re.compile(re.escape(head) + r"(\d+)" + re.escape(tail))
-    numbers = [m[1] for m in map(like.fullmatch, (p.name for p in file.parent.iterdir())) if m]
-    if len(numbers) < 2:
-        return path
-    return str(file.with_name(f"{head}{'#' * len(digits)}{tail}"))
-
-
-def sequence_numbers(pattern: str) -> list[int]:
-    """Return the frame numbers that a pattern with #### finds, rising; none for anything else."""
-    file = Path(pattern)
-    parts = re.split(r"#+", file.name)
-    if len(parts) != 2 or not file.parent.is_dir():
-        return []
-    like = re.compile(re.escape(parts[0]) + r"(\d+)" + re.escape(parts[1]))
-    return sorted(
-        int(m[1]) for m in map(like.fullmatch, (p.name for p in file.parent.iterdir())) if m
-    )
 
 
 def shot_name(plate: str) -> str:

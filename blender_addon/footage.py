@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from . import compat
-from .command import default_folders, footage_pattern, sequence_numbers
+from .command import default_folders
 from .errors import AddonError
 from .relative_paths import absolute
+from .sequences import footage_pattern, sequence_file, sequence_numbers
 
 
 def plate_path(scene: Any) -> str:
@@ -103,8 +103,7 @@ def _render_size(scene: Any) -> tuple[int, int]:
 
 def _plate_size(scene: Any, plate: str, first: int) -> tuple[int, int]:
     """Return width and height of the plate; those of the scene where Blender cannot tell."""
-    head, run, tail = re.fullmatch(r"([^#]*)(#*)(.*)", plate).groups()
-    path = Path(head + str(first).zfill(len(run)) + tail if run else plate)
+    path = sequence_file(plate, first) or Path(plate)
     if not path.is_file():
         return _render_size(scene)
     image = bpy.data.images.load(str(path))
@@ -170,9 +169,10 @@ def _write(scene: Any, fill: Any, folder: Path, numbers: list[int], size: tuple[
         manager.progress_begin(0, len(numbers))
         for step, number in enumerate(numbers):
             manager.progress_update(step)
-            own.frame_set(scene.frame_start + step)
+            shown = scene.frame_start + number - numbers[0]  # past frames that were left out
+            own.frame_set(shown)
             if compat.needs_camera(tree):
-                scene.frame_set(scene.frame_start + step)
+                scene.frame_set(shown)
             render.filepath = str(folder / f"matte.{number:04d}.png")
             bpy.ops.render.render(write_still=True, scene=own.name)
     finally:

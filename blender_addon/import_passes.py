@@ -21,6 +21,7 @@ from .shot_group import Pictures, Timing, build_group
 
 PAINTED_SUFFIX = "_painted"
 _START = "pullfocus_start"
+_LAST_FRAME = 1048574
 _FIRST = "pullfocus_first"
 _LAYERS = "pullfocus_layers"
 
@@ -65,8 +66,10 @@ def import_passes(
         instead_of: group of those, where the caller knows it.
 
     Raises:
-        AddonError: no frames, or frames that lack a pass; nothing is changed then.
+        AddonError: no frames, frames that lack a pass, or numbers that Blender does not reach;
+            nothing is changed then.
     """
+    _check_numbers(passes)
     first, old = passes.frames[0], _group_of(passes.json, scene)
     kin = None
     if old is None:
@@ -110,6 +113,16 @@ def import_passes(
                 " Follow Plate 1 shows focus as it was shot",
             )
     return Imported(group, node, tuple(notes), kin)
+
+
+def _check_numbers(passes: Passes) -> None:
+    """Blender counts from 0 to a limit, in scenes and in names of files."""
+    lost = [frame for frame in passes.frames if not 0 <= frame <= _LAST_FRAME]
+    if lost:
+        raise AddonError(
+            f"expected frame numbers of 0 to {_LAST_FRAME}, which Blender counts to, got {lost[0]}"
+            f" in {passes.json}: renumber the plate, and solve it again"
+        )
 
 
 def passes_of(group: Any) -> Passes:
@@ -261,6 +274,12 @@ def _notes(scene: Any, passes: Passes, pictures: Pictures) -> list[str]:
         own = painted_path(layer.atlas)
         if own.exists() and _shows(image, layer.atlas):
             notes.append(f"{own.name} is of another size than the atlas now has: left out")
+    gaps = passes.gaps()
+    if gaps:
+        notes.append(
+            f"The plate left out {len(gaps)} frames, {gaps[0]} first: nothing is shown there, and"
+            " motion is px to the next frame of the clip, not of the passes"
+        )
     missing = passes.missing()
     if missing:
         notes.append(

@@ -88,6 +88,11 @@ class Passes:
         number = re.sub(r"#+", lambda run: str(frame).zfill(len(run[0])), self.pattern, count=1)
         return self.folder / number
 
+    def gaps(self) -> list[int]:
+        """Numbers from first to last that are no frames: the plate left them out."""
+        held = set(self.frames)
+        return [n for n in range(self.frames[0], self.frames[-1] + 1) if n not in held]
+
     def missing(self) -> list[int]:
         """Frame numbers without a file, such as those a partial bake left out."""
         there = {path.name for path in self.folder.iterdir()}

@@ -12,7 +12,7 @@ import nuke
 
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.nodes import Gizmo, gizmo_text
-from pullfocus_nuke.passes import Passes, read_passes
+from pullfocus_nuke.passes import Passes, knob_text, read_passes
 from pullfocus_nuke.placing import new_node, nothing_selected
 from pullfocus_nuke.refocus_gizmo import refocus_gizmo
 from pullfocus_nuke.telling import tell
@@ -74,7 +74,8 @@ def _read_node(passes: Passes) -> Any:
         read[knob].setValue(value)
     # Scene-linear already, and uv, radii and motion must not pass through any curve.
     read["raw"].setValue(True)
-    read["on_error"].setValue("error")
+    # Between frames that the plate left out nothing was lost: the nearest one is shown.
+    read["on_error"].setValue("nearest frame" if passes.gaps() else "error")
     if passes.pixel_aspect != 1:
         name = f"pullfocus_{passes.width}x{passes.height}_{passes.pixel_aspect:g}"
         nuke.addFormat(f"{passes.width} {passes.height} {passes.pixel_aspect:g} {name}")
@@ -106,7 +107,7 @@ def apply_passes(group: Any, passes: Passes) -> None:
         group["focus_point"].setValue([passes.width / 2.0, passes.height / 2.0])
     for layer in passes.layers:
         group[layer.name + "_middle"].setValue(layer.depth)
-        group[layer.name + "_atlas"].setValue(layer.atlas)
+        group[layer.name + "_atlas"].setValue(knob_text(layer.atlas))
         group[layer.name + "_atlas_width"].setValue(layer.atlas_width)
         group[layer.name + "_atlas_height"].setValue(layer.atlas_height)
     focus = group["plate_focus"]
@@ -163,8 +164,19 @@ def remarks(passes: Passes) -> list[str]:
     missing = passes.missing()
     if missing:
         out.append(
-            f"{len(missing)} of {passes.last - passes.first + 1} frames have no file:"
+            f"{len(missing)} of {len(passes.frames)} frames have no file:"
             f" {_ranges(missing)}. Bake them too."
+        )
+    gaps = passes.gaps()
+    if gaps:
+        out.append(
+            f"The plate left out {_ranges(gaps)}: the nearest frame is shown there, and forward and"
+            " backward are px to the next frame of the clip, not of the passes."
+        )
+    if "#" in passes.folder:
+        out.append(
+            f"Nuke takes # for the frame number: move the passes out of {passes.folder}, or they"
+            " will not be found."
         )
     lost = [layer.atlas for layer in passes.layers if not Path(layer.atlas).is_file()]
     if lost:

@@ -12,7 +12,7 @@ from pullfocus_nuke.atlas_gizmo import atlas_gizmo
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.focus import chosen_pullfocus
 from pullfocus_nuke.importing import make_node
-from pullfocus_nuke.passes import Layer, read_passes
+from pullfocus_nuke.passes import Layer, knob_text, read_passes
 from pullfocus_nuke.placing import new_node
 from pullfocus_nuke.telling import tell
 from pullfocus_nuke.writing import write_exr
@@ -37,7 +37,7 @@ def paint_atlas() -> Any:
         return None
     names = [one.name for one in passes.layers]
     read = new_node("Read")
-    read["file"].setValue(layer.atlas)
+    read["file"].setValue(knob_text(layer.atlas))
     read["raw"].setValue(True)
     read["label"].setValue("atlas of " + layer.name)
     group = make_node(atlas_gizmo(names))
@@ -45,7 +45,7 @@ def paint_atlas() -> Any:
     group.setInput(1, leader.input(0))
     group["layer"].setValue(layer.name)
     group["passes_json"].setValue(passes.json_path)
-    group["guide"].setValue(layer.atlas[: -len(".exr")] + "_guide.png")
+    group["guide"].setValue(knob_text(layer.atlas[: -len(".exr")] + "_guide.png"))
     group["plate_width"].setValue(passes.width)
     group["plate_height"].setValue(passes.height)
     for one in passes.layers:
@@ -88,5 +88,5 @@ def write_atlas(group: Any) -> None:
     for node in nuke.allNodes("Group"):
         same = node.knob("passes_json") and node.knob(layer + "_paint_file")
         if same and node["passes_json"].value() == group["passes_json"].value():
-            node[layer + "_paint_file"].setValue(path)
+            node[layer + "_paint_file"].setValue(knob_text(path))
             node[layer + "_edit"].setValue("painted file")

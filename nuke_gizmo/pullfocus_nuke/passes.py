@@ -11,10 +11,12 @@ from typing import Any
 
 from pullfocus_nuke.errors import GizmoError
 
-__all__ = ["Layer", "Passes", "read_passes"]
+__all__ = ["Layer", "Passes", "knob_text", "read_passes"]
 
 _MAJOR = 1
 _LAYER = re.compile(r"[a-z][a-z0-9_]*$")
+_RUN = re.compile(r"#+")
+_TCL = re.compile(r"([\\\[\]$])")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Layer:
 
     name: str
     atlas: str
-    """Full path, with forward slashes as Nuke wants them."""
+    """Full path with forward slashes; `knob_text` makes a knob's value of it."""
     atlas_width: int
     atlas_height: int
     depth: float
@@ -37,8 +39,10 @@ class Passes:
     json_path: str
     layers: tuple[Layer, ...]
     """Front to back."""
-    pattern: str
-    """Full path of the frames with %04d, as Nuke wants it."""
+    folder: str
+    """Full path, with forward slashes."""
+    file_pattern: str
+    """File name of a frame, with a run of # for the number."""
     frames: tuple[int, ...]
     width: int
     height: int
@@ -61,11 +65,30 @@ class Passes:
         """Last frame number."""
         return self.frames[-1]
 
+    @property
+    def pattern(self) -> str:
+        """What a Read's file knob holds: the frames with %04d for the number."""
+        name = _RUN.sub(lambda run: f"%0{len(run.group())}d", knob_text(self.file_pattern), count=1)
+        return knob_text(self.folder) + "/" + name
+
+    def file_name(self, frame: int) -> str:
+        """Return the file name of a frame number."""
+        return _RUN.sub(lambda run: str(frame).zfill(len(run.group())), self.file_pattern, count=1)
+
     def missing(self) -> tuple[int, ...]:
-        """Return frame numbers from first to last that have no file; looks at the folder."""
-        folder, name = self.pattern.rsplit("/", 1)
-        there = {path.name for path in Path(folder).glob("*.exr")}
-        return tuple(f for f in range(self.first, self.last + 1) if name % f not in there)
+        """Return the frames that have no file; looks at the folder."""
+        there = {path.name for path in Path(self.folder).iterdir()}
+        return tuple(f for f in self.frames if self.file_name(f) not in there)
+
+    def gaps(self) -> tuple[int, ...]:
+        """Return the numbers from first to last that are no frames: the plate left them out."""
+        held = set(self.frames)
+        return tuple(f for f in range(self.first, self.last + 1) if f not in held)
+
+
+def knob_text(path: str) -> str:
+    """Return a path as a file knob must hold it: Nuke runs brackets as Tcl and % as printf does."""
+    return _TCL.sub(r"\\\1", path).replace("%", "%%")
 
 
 def read_passes(path: str) -> Passes:
@@ -114,17 +137,15 @@ def _passes(document: Any, path: str) -> Passes:
     )
     if not layers or not document["frames"]:
         raise GizmoError(f"expected layers and frames, got none in {path}")
-    pattern = re.sub(
-        r"#+",
-        lambda run: f"%0{len(run.group())}d",
-        Path(document["file_pattern"]).name.replace("%", "%%"),
-        count=1,
-    )
+    pattern = str(document["file_pattern"])
+    if Path(pattern).name != pattern or len(_RUN.findall(pattern)) != 1:
+        raise GizmoError(f"expected a file name with one run of #, got {pattern!r} in {path}")
     top, bottom = str(document["rate"]).split("/")
     return Passes(
         json_path=path,
         layers=layers,
-        pattern=folder + "/" + pattern,
+        folder=folder,
+        file_pattern=pattern,
         frames=tuple(sorted(int(frame) for frame in document["frames"])),
         width=int(document["width"]),
         height=int(document["height"]),

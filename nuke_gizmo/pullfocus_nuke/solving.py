@@ -37,6 +37,7 @@ __all__ = [
 
 QUALITIES = ("standard", "draft", "high")
 _ROTO = ("Roto", "RotoPaint")
+_OURS = ".pullfocus"  # in folders whose frames may be written again
 _LAYER = re.compile(r"[a-z][a-z0-9_]*$")
 _WORKING_SPACES = {
     "acescg": "ACEScg",
@@ -273,7 +274,8 @@ def write_footage(job: Job) -> list[str]:
         What was not written although it could be old, a line each.
 
     Raises:
-        GizmoError: Nuke could not render them, or it was stopped; what was there stays.
+        GizmoError: Nuke could not render them, it was stopped, or files are there that somebody
+            else made; what was there stays.
     """
     notes = []
     for name, node, channels in [("plate", job.plate, "rgb")] + [
@@ -288,12 +290,19 @@ def write_footage(job: Job) -> list[str]:
             continue
         beside = f"{job.folder}/{name}/new.####.exr"
         fresh = _files(beside, job.first, job.last)
+        ours = Path(path).parent / _OURS
+        if not ours.exists() and any(map(os.path.lexists, [*files, *fresh])):
+            raise GizmoError(
+                f"{Path(path).parent} holds frames that were not written from here, and would be"
+                " written over: choose another folder"
+            )
         try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            ours.touch()
         except OSError as error:
             raise GizmoError(f"cannot write to {job.folder}: {error.strerror}") from error
         try:
-            write_exr(node, beside.replace("####", "%04d"), channels, job.first, job.last)
+            write_exr(node, beside, channels, job.first, job.last)
         except RuntimeError as error:
             for file in filter(Path.is_file, fresh):
                 file.unlink()
@@ -302,14 +311,15 @@ def write_footage(job: Job) -> list[str]:
             raise GizmoError(f"{node.name()} was not written to {path}")
         for new, file in zip(fresh, files):
             if same_pixels(new, file):
-                new.unlink()  # pullfocus knows its footage by the files' time
+                new.unlink()  # pullfocus knows its footage by what the files hold, dates and all
             else:
                 new.replace(file)
     return notes
 
 
 def _files(pattern: str, first: int, last: int) -> list[Path]:
-    return [Path(pattern.replace("####", f"{n:04d}")) for n in range(first, last + 1)]
+    path = Path(pattern)
+    return [path.with_name(path.name.replace("####", f"{n:04d}")) for n in range(first, last + 1)]
 
 
 def set_program() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Iterator
 
 import nuke
 
+from pullfocus_nuke.passes import knob_text
 from pullfocus_nuke.placing import new_node
 
 __all__ = ["full_size", "write_exr"]
@@ -30,7 +31,8 @@ def write_exr(node: Any, path: str, channels: str, first: int, last: int) -> Non
 
     Args:
         node: whose picture.
-        path: file, with %04d for the number where there are several.
+        path: file, as the disk has it, with #### in its name for the number where there are
+            several.
         channels: such as rgb.
         first: frame.
         last: frame.
@@ -40,7 +42,9 @@ def write_exr(node: Any, path: str, channels: str, first: int, last: int) -> Non
     """
     write = new_node("Write", node)
     try:
-        write["file"].setValue(path)
+        folder, slash, name = path.rpartition("/")
+        name = knob_text(name).replace("####", "%04d")
+        write["file"].setValue(knob_text(folder) + slash + name)
         write["file_type"].setValue("exr")
         write["channels"].setValue(channels)
         write["raw"].setValue(True)

@@ -17,8 +17,6 @@ from blender_addon.command import (
     edit_command,
     farm_command,
     find_launcher,
-    footage_pattern,
-    sequence_numbers,
     shot_name,
     solve_command,
     submit_command,
@@ -114,18 +112,6 @@ def test_doctor_summary_of_the_real_doctor() -> None:
         doctor_summary(["Python 3.11"])
     wrong = doctor_summary(["pullfocus  0.1", "CUDA  yes: H100", "numpy  ! not installed"])
     assert wrong == "pullfocus 0.1; CUDA H100; numpy: not installed"
-
-
-def test_a_frame_stands_for_its_sequence(tmp_path: Path) -> None:
-    for name in ("p.0998.png", "p.1001.png", "q.0001.png", "one.png", "v2.0001.exr", "v2.0002.exr"):
-        (tmp_path / name).touch()
-    assert footage_pattern(str(tmp_path / "p.1001.png")) == str(tmp_path / "p.####.png")
-    assert footage_pattern(str(tmp_path / "v2.0001.exr")) == str(tmp_path / "v2.####.exr")
-    for same in ("q.0001.png", "one.png", "p.####.png", "."):
-        assert footage_pattern(str(tmp_path / same)) == str(tmp_path / same)
-    assert sequence_numbers(str(tmp_path / "p.####.png")) == [998, 1001]
-    assert sequence_numbers(str(tmp_path / "one.png")) == []
-    assert sequence_numbers("/nowhere/p.####.png") == []
 
 
 def test_folders_lie_beside_the_blend_or_the_plate() -> None:

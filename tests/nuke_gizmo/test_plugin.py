@@ -2,6 +2,7 @@
 """init, menu, import, focus, painting and export, driven through a stand-in for Nuke."""
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -200,7 +201,9 @@ def test_remarks_name_gaps_lost_atlases_and_other_spaces(nuke, tmp_path: Path) -
     nuke.root()["workingSpaceLUT"].held = "ACEScg"
     importing.import_passes(str(folder))
     said = nuke.messages[0]
-    assert "2 of 4 frames have no file: 1002-1003." in said
+    assert "The plate left out 1002-1003: the nearest frame is shown there" in said
+    read = next(node for node in nuke.allNodes("Read") if node["file"].value())
+    assert read["on_error"].value() == "nearest frame"
     assert "atlas_fg.exr" in said
     assert "lin_rec709_srgb, this script works in ACEScg" in said
     nuke.root()["workingSpaceLUT"].held = "linear rec709 (sRGB)"
@@ -502,3 +505,31 @@ def test_cg_lands_at_the_radius_of_its_distance(nuke, compiler) -> None:
     lens["output"].setValue("circle of confusion")
     out = Interpreter(1, {"cg": cg}).run(lens)
     np.testing.assert_allclose(out["rgba.red"][half > 0], 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "[client] ad", "50%d", "a [b] 100%done", "with $HOME", "sp ace & co", "a\\b"]
+)
+def test_paths_survive_what_a_file_knob_does_to_them(nuke, tmp_path: Path, name: str) -> None:
+    """Tcl runs brackets, variables and backslashes; then the frame number is put in by printf."""
+    tcl = pytest.importorskip("tkinter").Tcl()
+
+    def as_nuke_reads(text: str, frame: int) -> str:
+        said = tcl.call("subst", text)
+        return re.sub(
+            r"%%|%(0?[0-9]*)d", lambda m: "%" if m[0] == "%%" else f"{frame:{m[1]}d}", said
+        )
+
+    folder = described(tmp_path / name)
+    group = importing.import_passes(str(folder))
+    read = group.input(0)["file"].value()
+    assert as_nuke_reads(read, 1002) == f"{folder}/shot_v01.1002.exr"
+    assert as_nuke_reads(group["bg_atlas"].value(), 1) == f"{folder}/atlas_bg.exr"
+
+
+def test_a_hash_in_a_folder_is_told(nuke, tmp_path: Path) -> None:
+    folder = described(tmp_path / "Job #3")
+    assert any(
+        "takes # for the frame number" in line
+        for line in importing.remarks(read_passes(str(folder)))
+    )

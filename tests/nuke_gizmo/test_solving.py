@@ -381,6 +381,7 @@ def test_footage_that_nuke_cannot_render_starts_nothing(shot, tmp_path: Path) ->
     assert "was not written to" in shot.messages[-1]
     assert solving.solve() is None  # the dialog was closed
     assert len(shot.messages) == 2
+    (tmp_path / "pullfocus" / "Plate" / "plate" / ".pullfocus").unlink()
     (tmp_path / "pullfocus" / "Plate" / "plate").rmdir()
     (tmp_path / "pullfocus" / "Plate").rmdir()
     (tmp_path / "pullfocus" / "Plate").touch()
@@ -441,3 +442,14 @@ def test_processes_end_with_their_watcher(tmp_path: Path) -> None:
     running._stop(child, patience_s=0.5)
     assert child.returncode == -signal.SIGKILL
     assert time.monotonic() - began < 10
+
+
+def test_frames_that_were_not_written_from_nuke_stay(shot, tmp_path: Path) -> None:
+    """The folder that was chosen may hold the very plate."""
+    own = tmp_path / "pullfocus" / "Plate" / "plate" / "plate.0001.exr"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"plate")
+    shot.answers = [{"Frames": "1-2"}]
+    assert solving.solve() is None
+    assert "were not written from here" in shot.messages[-1]
+    assert own.read_bytes() == b"plate"
