@@ -180,8 +180,8 @@ def test_fingerprint_follows_files_and_settings(tmp_path, files):
         open_shot(text, frames="1-2"),
         open_shot(text, colorspace="ACEScg"),
         open_shot(text, working_space="ACEScg"),
-        open_shot(text, mattes=[("fg", text)]),
-        open_shot(text, mattes=[("key", text)]),
+        open_shot(text, mattes=[("fg", f"{text}:normalise")]),
+        open_shot(text, mattes=[("key", f"{text}:normalise")]),
     ]
     files.still(tmp_path / "p.0002.png", np.ones((16, 24, 3)))
     others.append(open_shot(text))

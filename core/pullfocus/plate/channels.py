@@ -4,7 +4,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Part", "Taken", "all_channels", "find_channel", "find_picture", "picture_names"]
+__all__ = [
+    "Part",
+    "Taken",
+    "all_channels",
+    "find_channel",
+    "find_picture",
+    "held_channel",
+    "picture_names",
+]
 
 _RED_GREEN_BLUE = (("r", "g", "b"), ("red", "green", "blue"))
 _GREY = ("y", "l", "luminance", "gray", "grey")
@@ -85,6 +93,19 @@ def find_channel(parts: Sequence[Part], wanted: str) -> Taken | None:
                 if not part.deep and (same(channel) or same(f"{part.name}.{channel}")):
                     return Taken(part=index, colour=(at,))
     return None
+
+
+def held_channel(parts: Sequence[Part], wanted: str) -> list[str]:
+    """Channels that are meant by the name of a layer or part: its alpha, or its only one."""
+    for layer in _layers(parts):
+        if wanted.lower() in (name.lower() for name in layer.names):
+            part = parts[layer.part]
+            at = layer.alpha() if layer.alpha() is not None else None
+            only = list(layer.ends.values()) if len(layer.ends) == 1 else []
+            chosen = [at] if at is not None else only
+            prefix = f"{part.name}." if part.name and not layer.prefix else ""
+            return [prefix + part.channels[index] for index in chosen]
+    return []
 
 
 def find_picture(parts: Sequence[Part], wanted: str | None) -> Taken | None:

@@ -11,7 +11,7 @@ import numpy as np
 from pullfocus.errors import MatteError
 from pullfocus.plate.colour import ColourPlan, plan_colour, to_working_space
 from pullfocus.plate.headers import MovieHeaders, StillHeaders, true_rate
-from pullfocus.plate.matte import check_not_empty, open_coc, open_matte
+from pullfocus.plate.matte import open_coc, open_matte
 from pullfocus.plate.reel import Reel, open_reel
 from pullfocus.plate.sequence import PLATE, range_text
 from pullfocus.shot import LAST_LAYER, FrameSource, Shot
@@ -109,7 +109,6 @@ def open_shot(
     footage = [reel.on_disk]
     for name, text in mattes:
         matte, lines = open_matte(name, text, plate=reel)
-        check_not_empty(matte, len(reel.frames), name=name)
         layers.append((name, matte))
         footage.append(matte.on_disk)
         notes += lines

@@ -27,7 +27,16 @@ from pullfocus.shot import Window
 if TYPE_CHECKING:
     import OpenImageIO as oiio
 
-__all__ = ["Header", "Picture", "Window", "place", "read_channels", "read_header", "read_picture"]
+__all__ = [
+    "Header",
+    "Picture",
+    "Window",
+    "place",
+    "read_attributes",
+    "read_channels",
+    "read_header",
+    "read_picture",
+]
 
 _STRAIGHT_FORMATS = ("png", "targa", "webp")
 """Formats whose alpha is unassociated by their own standard."""
@@ -131,17 +140,41 @@ def read_picture(
     image.close()
     if header.floating:
         _check_finite(taken, where, role)
-    own = header.display
-    if window is not None and display is not None:
-        window = window.moved(own.x - display.x, own.y - display.y)
-    taken = place(taken, header.data, window or own)
+    taken = _placed(taken, header, window, display)
     taken = np.ascontiguousarray(upright(taken, header.orientation))
     alpha = taken[..., count] if header.alpha is not None else None
     return header, Picture(colour=taken[..., :count], alpha=alpha, straight=header.straight)
 
 
-def read_channels(path: Path, names: Sequence[str], *, frame: int, role: Role) -> np.ndarray:
-    """Read channels of one part by their names, bit for bit: float32 (H, W, n), display window.
+def read_attributes(
+    path: Path, *, frame: int, role: Role
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The attributes of all parts of a still by name, and its channels as ``all_channels``.
+
+    Raises:
+        PullfocusError: (the role's kind) the file cannot be opened or is no picture.
+    """
+    image, specs = _open_parts(path, frame, role)
+    image.close()
+    found: dict[str, Any] = {}
+    for spec in specs:
+        for attribute in spec.extra_attribs:
+            found.setdefault(attribute.name, attribute.value)
+    return found, tuple(all_channels([_part(spec) for spec in specs]))
+
+
+def read_channels(
+    path: Path,
+    names: Sequence[str],
+    *,
+    frame: int,
+    role: Role,
+    window: Window | None = None,
+    display: Window | None = None,
+) -> np.ndarray:
+    """Read channels of one part by their names, bit for bit: float32 (H, W, n).
+
+    ``window`` and ``display`` are as in ``read_picture``.
 
     Raises:
         PullfocusError: (the role's kind) the file is truncated or damaged, or lacks one.
@@ -149,14 +182,29 @@ def read_channels(path: Path, names: Sequence[str], *, frame: int, role: Role) -
     image, header = _open(path, frame, replace(role, channel=names[0], channel_must=True))
     where = f"{role.what}: frame {frame} ({path})"
     part = header.parts[header.taken.part]
-    missing = [name for name in names if name not in part.channels]
+    bare = [name.removeprefix(f"{part.name}.") for name in names]
+    held = [
+        name if name in part.channels else short for name, short in zip(names, bare, strict=True)
+    ]
+    missing = [name for name in held if name not in part.channels]
     if missing:
+        image.close()
         raise role.error(f"{where}: expected channels {', '.join(missing)} beside {names[0]}")
     _check_size(header, where, role)
-    wanted = [part.channels.index(name) for name in names]
+    wanted = [part.channels.index(name) for name in held]
     pixels = _read_channels(image, header, wanted, where, role)
     image.close()
-    return place(pixels, header.data, header.display)
+    return _placed(pixels, header, window, display)
+
+
+def _placed(
+    pixels: np.ndarray, header: Header, window: Window | None, display: Window | None
+) -> np.ndarray:
+    """Bring the pixels of a file to a window that is told in coordinates of ``display``."""
+    own = header.display
+    if window is not None and display is not None:
+        window = window.moved(own.x - display.x, own.y - display.y)
+    return place(pixels, header.data, window or own)
 
 
 def _read_channels(
@@ -233,7 +281,9 @@ def _check_finite(pixels: np.ndarray, where: str, role: Role) -> None:
         )
 
 
-def _open(path: Path, frame: int, role: Role) -> tuple["oiio.ImageInput", Header]:
+def _open_parts(
+    path: Path, frame: int, role: Role
+) -> tuple["oiio.ImageInput", list["oiio.ImageSpec"]]:
     import OpenImageIO as oiio
 
     where = f"{role.what}: frame {frame} ({path})"
@@ -251,6 +301,12 @@ def _open(path: Path, frame: int, role: Role) -> tuple["oiio.ImageInput", Header
     while len(specs) < _MOST_PARTS and image.seek_subimage(len(specs), 0):
         specs.append(oiio.ImageSpec(image.spec()))
     image.geterror()
+    return image, specs
+
+
+def _open(path: Path, frame: int, role: Role) -> tuple["oiio.ImageInput", Header]:
+    where = f"{role.what}: frame {frame} ({path})"
+    image, specs = _open_parts(path, frame, role)
     parts = tuple(_part(spec) for spec in specs)
     taken = _take(parts, where, role)
     spec = specs[taken.part]

@@ -52,7 +52,7 @@ class MovieReel:
         deinterlace: bool | None = None,
     ) -> None:
         self.name, self.label = name, path.name
-        self._path, self._role, self._deinterlace = path, role, deinterlace
+        self._path, self._role, self.deinterlace = path, role, deinterlace
         self.on_disk = OnDisk(what=role.what, files=(path,), folder=folder)
         self._container: Any = None
         self._stream: Any = None
@@ -115,6 +115,7 @@ class MovieReel:
             raise self._fail(f"is {frame.width}x{frame.height}, more than can be worked on")
         self.has_alpha = any(part.is_alpha for part in frame.format.components)
         self.encoding: Encoding = "encoded"
+        self.largest_code = (1 << max(part.bits for part in frame.format.components)) - 1
         self.tagged = tagged_frame(frame)
         matrix = colour_matrix(frame)
         if not frame.format.is_rgb and matrix not in MATRICES:
@@ -147,9 +148,9 @@ class MovieReel:
         if turned != UPRIGHT:
             notes.append(f"{what}: {describe(turned)}, as the file asks")
         interlaced = frame.interlaced_frame or int(stream.codec_context.field_order) > 1
-        if interlaced and self._deinterlace:
+        if interlaced and self.deinterlace:
             notes.append(f"{what}: interlaced; each frame is made whole from its first field")
-        elif interlaced and self._deinterlace is False:
+        elif interlaced and self.deinterlace is False:
             notes.append(f"{what}: marked as interlaced; taken as whole frames")
         elif interlaced:
             raise self._fail(
@@ -181,12 +182,12 @@ class MovieReel:
 
     def _keep(self, position: int) -> Picture:
         frame = self._decode(position)
-        if self._deinterlace:
+        if self.deinterlace:
             last = len(self._index.pts) - 1
             before = self._decode(max(position - 1, 0))
             frame = self._decode(position)
             frame = deinterlaced(before, frame, self._decode(min(position + 1, last)))
-        elif self._deinterlace is None and frame.interlaced_frame:
+        elif self.deinterlace is None and frame.interlaced_frame:
             raise self._fail(
                 f"frame {position + 1} is interlaced: expected whole frames; --deinterlace makes "
                 "them, --progressive takes frames as they are"
@@ -215,7 +216,7 @@ class MovieReel:
                 f"truncated or damaged"
             )
         self._raw[position] = frame
-        while len(self._raw) > (3 if self._deinterlace else 1):
+        while len(self._raw) > (3 if self.deinterlace else 1):
             self._raw.popitem(last=False)
         return frame
 
@@ -260,7 +261,7 @@ class MovieReel:
 
     def stamp(self) -> str:
         """Path, size and time of the file, and the frames chosen."""
-        return f"{file_stamp(self._path)} {range_text(self.frames)} {self._deinterlace}"
+        return f"{file_stamp(self._path)} {range_text(self.frames)} {self.deinterlace}"
 
 
 def _decoded(container: Any, stream: Any) -> Iterator["av.VideoFrame"]:

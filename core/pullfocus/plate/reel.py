@@ -86,6 +86,16 @@ class Reel(Protocol):
         ...
 
     @property
+    def largest_code(self) -> int:
+        """Code value of white, for whole numbers: 255, 65535; 1 for floating point."""
+        ...
+
+    @property
+    def deinterlace(self) -> bool | None:
+        """What the user said of interlaced movies."""
+        ...
+
+    @property
     def is_movie(self) -> bool:
         """Whether frame numbers are counted rather than written on the files."""
         ...
@@ -171,16 +181,17 @@ class StillReel:
         beside: Reel | None = None,
     ) -> None:
         self.name, self.label, self.frames = found.name, found.label, found.frames
-        self._paths, self._role = found.paths, role
+        self.paths, self._role = found.paths, role
+        self.deinterlace: bool | None = None
         self.on_disk = OnDisk(what=role.what, files=found.paths, folder=found.folder)
         headers = [
             read_header(path, frame=frame, role=role)
-            for path, frame in zip(self._paths, self.frames, strict=True)
+            for path, frame in zip(self.paths, self.frames, strict=True)
         ]
         first = headers[0]
         self._size = first.size
         self.encoding: Encoding = first.encoding
-        for path, frame, header in zip(self._paths, self.frames, headers, strict=True):
+        for path, frame, header in zip(self.paths, self.frames, headers, strict=True):
             self._check(header, frame, path)
         self.display = Window(first.display.x, first.display.y, *first.size)
         self.data = self.display
@@ -200,7 +211,8 @@ class StillReel:
             )
         self.pixel_aspect = first.pixel_aspect
         self.rate = first.rate
-        self.tagged = first.tagged
+        self.tagged, self.header = first.tagged, first
+        self.largest_code = 1 if first.encoding == "linear" else (1 << first.bits) - 1
         self.has_alpha = any(header.alpha is not None for header in headers)
         self.notes = (*found.notes, *self._header_notes(headers))
 
@@ -253,7 +265,7 @@ class StillReel:
 
     def read(self, index: int) -> Picture:
         """Read frame ``frames[index]``; see ``Reel``."""
-        path, frame = self._paths[index], self.frames[index]
+        path, frame = self.paths[index], self.frames[index]
         window = None if self.data == self.display else self.data
         header, picture = read_picture(
             path, frame=frame, role=self._role, window=window, display=self.display
@@ -263,7 +275,7 @@ class StillReel:
 
     def stamp(self) -> str:
         """Paths, sizes and times of the files."""
-        return "\n".join(map(file_stamp, self._paths))
+        return "\n".join(map(file_stamp, self.paths))
 
 
 def _around(windows: Sequence[Window]) -> Window:

@@ -160,6 +160,9 @@ def choose_frames(
     else:
         frames = tuple(wanted)
         reason = f"the plate has frames {range_text(frames)}; found {present}"
+        shift = frames[0] - available[0]
+        if [frame - shift for frame in frames] == list(available) and role.what != "coc":
+            reason += f"; PATH:shift={shift} moves them there"
     missing = sorted(set(frames) - set(available))
     if missing:
         noun = "frame" if len(missing) == 1 else "frames"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullfocus.errors import PlateError
+from pullfocus.plate.selector import split_selector
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
@@ -73,10 +74,12 @@ class ShotInputs:
         def where(path: str | None) -> dict[str, str] | None:
             if path is None:
                 return None
+            bare, selector = split_selector(path)
+            rest = f":{selector}" if selector else ""
             # as text: it keeps patterns such as ####, and links
-            absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+            absolute = os.path.abspath(os.path.expanduser(bare))  # noqa: PTH100, PTH111
             relative = os.path.relpath(absolute, folder.absolute())
-            return {"given": path, "absolute": absolute, "relative": relative}
+            return {"given": path, "absolute": absolute + rest, "relative": relative + rest}
 
         return {
             **{key: where(getattr(self, key)) for key in PATHS},
@@ -93,7 +96,9 @@ class ShotInputs:
                 return None
             if base is None:
                 return where["absolute"]
-            return os.path.normpath(base.absolute() / where["relative"])
+            bare, selector = split_selector(where["relative"])
+            rest = f":{selector}" if selector else ""
+            return os.path.normpath(base.absolute() / bare) + rest
 
         return cls(
             plate=path(record["plate"]) or "",
