@@ -174,3 +174,19 @@ def test_a_marked_region_is_measured_apart(bake_fake, tmp_path):
     assert report.summary("background_psnr").mean > 30
     assert report.regions_below["region"] == (1,)
     assert "marked region" in report.table()
+
+
+def test_a_ghost_is_what_is_left_of_a_subject_that_left(bake_fake, tmp_path):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for frame in (1, 2):
+        for path in MARKET.glob(f"*.{frame:04d}.*"):
+            (clip / path.name).symlink_to(path)
+    (clip / "alpha.0002.png").unlink()
+    cv2.imwrite(str(clip / "alpha.0002.png"), np.zeros((144, 256), np.uint8))
+    report = evaluate(
+        bake_fake(faulty(lambda fake: {"matte": fake.matte * 0 + 0.25}), frames=(1, 2)), clip
+    )
+    assert ["ghost" in scores for scores in report.scores] == [False, True]
+    assert report.summary("ghost").worst == pytest.approx(0.25, abs=1e-3)
+    assert "subject_psnr" not in report.scores[1]

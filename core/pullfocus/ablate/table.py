@@ -48,6 +48,7 @@ COLUMNS = (
     Column("coc_background_radius", "COC bg px", 2),
     Column("matte_iou", "matte IoU", 3),
     Column("holes", "holes %", 2),
+    Column("ghost", "ghost", 3),
 )
 _ALL = "all"
 

@@ -66,6 +66,7 @@ FIGURES = (
     Figure("matte_mae", "matte error (mean abs.)", "", -1),
     Figure("matte_iou", "matte IoU at .5", "", 1),
     Figure("holes", "matte wrong beyond doubt", "%", -1),
+    Figure("ghost", "matte where nobody is (largest)", "", -1),
     Figure("clean_behind_psnr", "clean plate PSNR, behind subject", "dB", 1),
     Figure("clean_psnr", "clean plate PSNR, whole frame", "dB", 1),
 )
@@ -142,6 +143,8 @@ def score_frame(
         matte = matte_error(result.matte, truth.alpha)
         scores["matte_mae"], scores["matte_iou"] = matte.mae, matte.iou
         scores["holes"] = holes_percent(result.matte, truth.alpha)
+        if not truth.alpha.any():
+            scores["ghost"] = float(result.matte.max())
     # With one layer there is nothing behind it to compare.
     if result.matte is not None and truth.clean is not None:
         if inside is not None:
