@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
 BPY_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 
-.PHONY: setup demo test test-slow lint blender extension gizmos bench clean
+.PHONY: setup demo test test-slow lint blender extension gizmos wheels bench clean
 
 setup: $(STAMP)
 
@@ -49,6 +49,10 @@ extension: blender
 	mkdir -p dist
 	$(BPY_VENV)/bin/python $(BPY_VENV)/lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py \
 		build --source-dir blender_addon --output-dir dist
+
+# dist/*.whl for Linux, macOS and Windows, kernels compiled, all from this machine
+wheels: setup
+	$(BIN)/python wheels/build.py
 
 bench: setup
 	$(BIN)/python benchmarks/lens_blur.py

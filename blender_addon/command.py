@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import site
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from .errors import AddonError
 QUALITIES = ("draft", "standard", "high")
 DEVICES = ("cpu", "cuda")
 
+_TOLD = Path(__file__).with_name("launcher.txt")
 _LAYER_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
@@ -40,13 +43,17 @@ class SolveOrder:
 
 
 def find_launcher(
-    chosen: str, which: Callable[[str], str | None] = shutil.which
+    chosen: str,
+    which: Callable[[str], str | None] = shutil.which,
+    *,
+    told: Path = _TOLD,
 ) -> tuple[str, ...]:
     """Return how to start pullfocus: a command, or a Python that has it.
 
     Args:
         chosen: path of either, from the preferences; empty: look on PATH.
         which: finds a command on PATH.
+        told: file in which `pullfocus hosts` says where it is, when it wrote this extension.
 
     Raises:
         AddonError: none found.
@@ -55,13 +62,33 @@ def find_launcher(
         path = Path(chosen)
         if not path.is_file():
             raise AddonError(f"expected pullfocus or its Python, got no file at {chosen}")
-        return (chosen, "-m", "pullfocus.cli") if path.stem.startswith("python") else (chosen,)
-    found = which("pullfocus")
+        return _started(chosen)
+    found = _said_by(told) or which("pullfocus") or _of_user()
     if found is None:
         raise AddonError(
             "expected pullfocus on PATH, got none: set its Python in the preferences of PullFocus"
         )
-    return (found,)
+    return _started(found)
+
+
+def _started(found: str) -> tuple[str, ...]:
+    return (found, "-m", "pullfocus.cli") if Path(found).stem.startswith("python") else (found,)
+
+
+def _said_by(told: Path) -> str | None:
+    """Return what `pullfocus hosts` wrote down, if it is still there."""
+    try:
+        found = told.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return found if found and Path(found).is_file() else None
+
+
+def _of_user() -> str | None:
+    """Return the command where `pip install --user` puts it, whatever Python that was."""
+    base = Path(site.getuserbase())
+    folders = [base / "bin", base / "Scripts", *base.parent.glob("Python*/Scripts")]
+    return shutil.which("pullfocus", path=os.pathsep.join(map(str, folders)))
 
 
 def solve_command(launcher: tuple[str, ...], order: SolveOrder) -> list[str]:

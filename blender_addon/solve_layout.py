@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def draw_solve(layout: Any, context: Any) -> None:
     )
     _draw_mattes(column, context)
     column.prop(settings, "quality")
+    if job is not None and job.slow:
+        draw_lines(layout, job.slow, icon="ERROR")
     if busy and job is not None:
         _draw_progress(layout, job)
         layout.operator("pullfocus.cancel", icon="CANCEL")
@@ -66,6 +69,16 @@ def draw_solve(layout: Any, context: Any) -> None:
             layout.label(text=f"{job.title} stopped; what was done is kept", icon="INFO")
     if PREVIEW in bpy.data.images:
         layout.operator("pullfocus.show_preview", icon="IMAGE_DATA")
+
+
+_LABEL = 44  # characters that a sidebar shows without cutting them
+
+
+def draw_lines(layout: Any, text: str, icon: str) -> None:
+    """Show a long sentence below one icon."""
+    column = layout.column(align=True)
+    for number, line in enumerate(textwrap.wrap(text, _LABEL)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 def draw_options(layout: Any, context: Any) -> None:

@@ -121,6 +121,8 @@ class Job:
     previews: int = 0
     """How often that picture was refreshed."""
     notes: list[str] = field(default_factory=list)
+    slow: str = ""
+    """What makes pullfocus slow on this machine, and how to mend it; empty: nothing."""
     results: list[dict[str, Any]] = field(default_factory=list)
     """The last word of every command that is done."""
     lines: list[str] = field(default_factory=list)
@@ -199,6 +201,8 @@ class Job:
             self.previews += 1
         elif kind == "note":
             self.notes.append(str(event.get("text", "")))
+            if self.notes[-1].startswith("slow: "):
+                self.slow = self.notes[-1]
         elif kind == "done":
             self.results.append(event)
         elif kind == "error":

@@ -2,7 +2,9 @@
 """Builds native kernels with ninja, once per machine and source text.
 
 Sources are compiled once per instruction set, with ``ISA`` and ``LANES`` defined; which one runs
-is chosen at run time, so a library built on one machine serves another.
+is chosen at run time, so a library built on one machine serves another. Wheels bring theirs along,
+beside the sources (``wheels/build.py``), and nothing is compiled; a source checkout compiles on
+first use.
 
 The cache key hashes sources, flags and compiler version. A build runs in a private folder and its
 library is renamed into place when done: a killed build leaves nothing that a later one waits for,
@@ -27,6 +29,9 @@ from pathlib import Path
 from cuda_lensblur.errors import BuildError
 
 __all__ = [
+    "FLAGS",
+    "KERNELS",
+    "LENSBLUR",
     "PARALLEL",
     "build_library",
     "cache_folder",
@@ -36,22 +41,32 @@ __all__ = [
     "load_library",
     "native_isa",
     "run_ninja",
+    "shipped_library",
+    "variants",
 ]
 
-_KERNELS = Path(__file__).parent / "kernels"
-PARALLEL = (_KERNELS / "parallel.cpp",)
+KERNELS = Path(__file__).parent / "kernels"
+PARALLEL = (KERNELS / "parallel.cpp",)
 """What every library that uses parallel.h is built with."""
-_FLAGS = "-std=c++17 -O3 -fPIC -pthread -fno-math-errno -ffp-contract=fast -Wall"
-_X86 = platform.machine().lower() in {"x86_64", "amd64"}
-_VARIANTS = {"generic": "-DISA=generic -DLANES=4"} | (
-    {
-        "avx2": "-DISA=avx2 -DLANES=8 -mavx2 -mfma",
-        "avx512": "-DISA=avx512 -DLANES=16 -mavx512f -mavx512vl -mavx512dq -mfma",
-    }
-    if _X86
-    else {}
-)
+FLAGS = "-std=c++17 -O3 -fPIC -pthread -fno-math-errno -ffp-contract=fast -Wall"
+"""What every source is compiled with, and ``-I`` of `KERNELS`."""
 _DAY_S = 86400
+
+
+LENSBLUR = (KERNELS / "scatter_cpu.cpp",), (KERNELS / "bindings.cpp", *PARALLEL)
+"""Sources of the lens blur: compiled once per instruction set, and once."""
+
+
+def variants(machine: str) -> dict[str, str]:
+    """Return the flags of every instruction set that sources are compiled for on a machine.
+
+    The plain one comes first: of what several of them bring, linkers keep the first.
+    """
+    sets = {"generic": "-DISA=generic -DLANES=4"}
+    if machine.lower() in {"x86_64", "amd64"}:
+        sets["avx2"] = "-DISA=avx2 -DLANES=8 -mavx2 -mfma"
+        sets["avx512"] = "-DISA=avx512 -DLANES=16 -mavx512f -mavx512vl -mavx512dq -mfma"
+    return sets
 
 
 def find_compiler() -> str | None:
@@ -76,7 +91,7 @@ def cache_key(compiler: str, sources: Sequence[Path]) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, check=False
     ).stdout
-    parts = [version, _FLAGS, repr(_VARIANTS), platform.machine(), sys.platform]
+    parts = [version, FLAGS, repr(variants(platform.machine())), sys.platform]
     for source in sources:
         parts += [source.name, source.read_text()]
         parts += [header.read_text() for header in sorted(source.parent.glob("*.h"))]
@@ -86,7 +101,7 @@ def cache_key(compiler: str, sources: Sequence[Path]) -> str:
 def _ninja_file(compiler: str, per_isa: Sequence[Path], once: Sequence[Path]) -> str:
     lines = [
         f"cxx = {shlex.quote(compiler).replace('$', '$$')}",
-        f"flags = {_FLAGS} -I{shlex.quote(str(_KERNELS)).replace('$', '$$')}",
+        f"flags = {FLAGS} -I{shlex.quote(str(KERNELS)).replace('$', '$$')}",
         "rule compile",
         "  command = $cxx $flags $isa -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",
@@ -95,7 +110,7 @@ def _ninja_file(compiler: str, per_isa: Sequence[Path], once: Sequence[Path]) ->
     ]
     objects = []
     for source in per_isa:
-        for name, isa in _VARIANTS.items():
+        for name, isa in variants(platform.machine()).items():
             objects.append(f"{source.stem}-{name}.o")
             lines += [f"build {objects[-1]}: compile {escape(source)}", f"  isa = {isa}"]
     for source in once:
@@ -149,9 +164,16 @@ def run_ninja(target: Path, ninja_file: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def shipped_library(name: str, beside: Path) -> Path | None:
+    """Return the library that a wheel brings beside its sources, if this is one."""
+    suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+    path = beside / f"{name}{suffix}"
+    return path if path.exists() else None
+
+
 @functools.cache
 def build_library(name: str, per_isa: tuple[Path, ...], once: tuple[Path, ...] = ()) -> ctypes.CDLL:
-    """Build a native library if this machine has none of these sources yet, and load it.
+    """Load a native library: the one that came along, else one that is built on first use.
 
     Args:
         name: how its file in the cache begins.
@@ -161,6 +183,12 @@ def build_library(name: str, per_isa: tuple[Path, ...], once: tuple[Path, ...] =
     Raises:
         BuildError: no compiler, no ninja, a cache that cannot be written, or a failed build.
     """
+    shipped = shipped_library(name, per_isa[0].parent)
+    if shipped is not None:
+        try:
+            return ctypes.CDLL(str(shipped))
+        except OSError as error:
+            raise BuildError(f"the native kernels that came along do not load: {error}") from error
     compiler = find_compiler()
     if compiler is None:
         raise BuildError("no C++ compiler was found ($CXX, c++, g++, clang++)")
@@ -175,8 +203,7 @@ def build_library(name: str, per_isa: tuple[Path, ...], once: tuple[Path, ...] =
 
 def load_library() -> ctypes.CDLL:
     """Return the CPU lens-blur kernel, built on first use; raises `BuildError`."""
-    once = (_KERNELS / "bindings.cpp", *PARALLEL)
-    return build_library("lensblur", (_KERNELS / "scatter_cpu.cpp",), once)
+    return build_library("lensblur", *LENSBLUR)
 
 
 @functools.cache

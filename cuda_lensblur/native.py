@@ -13,7 +13,14 @@ from cuda_lensblur.errors import BuildError
 from cuda_lensblur.kernel import Kernel
 from cuda_lensblur.table import COARSE_STEP_PX, WeightTable, weight_table
 
-__all__ = ["kernel_info", "native_backward", "native_forward", "native_library", "thread_count"]
+__all__ = [
+    "kernel_info",
+    "missing_kernel",
+    "native_backward",
+    "native_forward",
+    "native_library",
+    "thread_count",
+]
 
 _log = logging.getLogger("cuda_lensblur")
 _BEST_ISA = -1
@@ -21,13 +28,26 @@ _TABLES = 4  # kernels whose tables are kept
 
 
 @functools.cache
+def _opened() -> tuple[ctypes.CDLL | None, str]:
+    try:
+        return load_library(), ""
+    except BuildError as error:
+        return None, str(error)
+
+
+def missing_kernel() -> str | None:
+    """Return why there is no native kernel, or None where there is one."""
+    library, why = _opened()
+    return why if library is None else None
+
+
+@functools.cache
 def native_library() -> ctypes.CDLL | None:
     """Return the native kernel, or None after saying once why the reference runs instead."""
-    try:
-        return load_library()
-    except BuildError as error:
-        _log.warning("lens blur runs on the plain-torch reference (slow): %s", error)
-        return None
+    library, why = _opened()
+    if library is None:
+        _log.warning("lens blur runs on the plain-torch reference (slow): %s", why)
+    return library
 
 
 def kernel_info() -> str:

@@ -25,6 +25,7 @@ from pullfocus.cli_edit import edit
 from pullfocus.cli_evaluate import evaluate
 from pullfocus.cli_farm import farm
 from pullfocus.cli_flow import flow
+from pullfocus.cli_hosts import hosts
 from pullfocus.cli_jobs import with_jobs
 from pullfocus.cli_refocus import refocus
 from pullfocus.cli_solve import demo, solve
@@ -79,6 +80,7 @@ app.command(name="train-coc")(train_coc)
 app.command(name="evaluate-coc")(evaluate_coc)
 app.command()(farm)
 app.command()(demo)
+app.command()(hosts)
 
 
 @app.command()

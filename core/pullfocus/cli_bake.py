@@ -16,6 +16,7 @@ from pullfocus.cli_options import (
     frames_text,
     named_mattes,
     reporting,
+    say_if_slow,
 )
 from pullfocus.errors import PullfocusError
 
@@ -55,6 +56,7 @@ def bake(
     from pullfocus.bake.bake import bake as bake_passes
 
     with reporting(progress) as say:
+        say_if_slow(say)
         report = bake_passes(
             folder,
             out,

@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
+from pullfocus.cli_options import (
+    FramesOption,
+    ProgressOption,
+    Report,
+    frames_text,
+    reporting,
+    say_if_slow,
+)
 from pullfocus.errors import PullfocusError
 
 __all__ = ["edit"]
@@ -56,6 +63,7 @@ def edit(
     if (paint is None) != (frame is None):
         raise PullfocusError("expected --paint and --frame together")
     with reporting(progress) as say:
+        say_if_slow(say)
         report = edit_solve(
             folder,
             out,

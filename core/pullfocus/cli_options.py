@@ -179,6 +179,15 @@ def reporting(mode: Report) -> Iterator[Progress]:
         progress.close()
 
 
+def say_if_slow(say: Progress) -> None:
+    """Tell people, and hosts in their panels, what makes this machine slow, if anything does."""
+    from pullfocus.doctor import slow_line
+
+    line = slow_line()
+    if line is not None:
+        say.note(line)
+
+
 def metric_names(text: str | None) -> list[str] | None:
     """Return the metrics that were asked for; None for what is there."""
     if text is None:

@@ -16,6 +16,7 @@ from pullfocus.cli_options import (
     SkipExistingOption,
     frames_text,
     reporting,
+    say_if_slow,
 )
 from pullfocus.errors import PullfocusError
 
@@ -114,6 +115,7 @@ def refocus(
     sharp = tuple(name.strip() for one in keep_sharp or () for name in one.split(","))
     paintings = _paintings(atlas or [])
     with reporting(progress) as say:
+        say_if_slow(say)
         if not keys and not sharp and lens == NewLens():
             say.note("no --focus, --keep-sharp or lens was asked for: the plate's own blur stays")
         report = refocus_solve(

@@ -30,6 +30,7 @@ from pullfocus.cli_options import (
     check_device,
     named_mattes,
     reporting,
+    say_if_slow,
 )
 from pullfocus.errors import PullfocusError
 from pullfocus.progress import Progress
@@ -159,6 +160,7 @@ def solve(
     shot = inputs.open()
     check_device(device)
     with reporting(progress) as say:
+        say_if_slow(say)
         outcome = solve_together(
             shot,
             out,
@@ -185,6 +187,7 @@ def demo(
     from pullfocus.demo import run_demo
 
     with reporting(progress) as say:
+        say_if_slow(say)
         outcome = run_demo(out, _settings(quality), progress=say)
         if outcome is not None:
             _end_solve(outcome, say)

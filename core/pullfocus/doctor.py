@@ -12,7 +12,7 @@ from pathlib import Path
 from pullfocus import __version__
 from pullfocus.errors import PullfocusError
 
-__all__ = ["table"]
+__all__ = ["slow_line", "table"]
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "OpenImageIO", "opencolorio", "av")
 
@@ -32,6 +32,30 @@ def table() -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {finding}" for name, finding in rows)
+
+
+def slow_line() -> str | None:
+    """Return what makes this machine slow and how to mend it, one line; None where nothing does."""
+    from cuda_lensblur.native import missing_kernel
+
+    why = missing_kernel()
+    if why is None:
+        return None
+    return (
+        f"slow: the lens blur runs in plain torch ({why}), a draft takes minutes instead of"
+        f" seconds; mend it: {_mending()}"
+    )
+
+
+def _mending() -> str:
+    system = platform.system()
+    wheel = "install pullfocus from the wheel for this platform (make wheels builds it)"
+    compiler = {
+        "Darwin": "xcode-select --install",
+        "Linux": "install g++ or clang++",
+        "Windows": "install LLVM's clang++",
+    }.get(system, "install a C++ compiler")
+    return f"{wheel}, or a C++ compiler ({compiler})"
 
 
 def _version(package: str) -> str:
@@ -58,7 +82,8 @@ def _memory() -> str:
 def _lens_blur() -> str:
     from cuda_lensblur import kernel_info
 
-    return kernel_info()
+    slow = slow_line()
+    return kernel_info() if slow is None else f"! {slow}"
 
 
 def _cuda() -> str:

@@ -24,18 +24,21 @@ __all__ = [
 ]
 
 _SETTINGS = Path.home() / ".nuke" / "pullfocus.json"
+_TOLD = Path(__file__).with_name("launcher.txt")
 # Nuke points these at its own Python and libraries; another Python would trip over them.
 _NUKES_OWN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD")
 _NUKES_OWN_MAC = ("DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES")
 
 
-def program(settings: Path = _SETTINGS) -> str:
+def program(settings: Path = _SETTINGS, told: Path = _TOLD) -> str:
     """Return the pullfocus executable: $PULLFOCUS, what was remembered, or what is on PATH.
+
+    Before PATH comes what `pullfocus hosts` wrote down when it laid this plug-in out.
 
     Raises:
         GizmoError: it is nowhere.
     """
-    named = os.environ.get("PULLFOCUS") or _remembered(settings)
+    named = os.environ.get("PULLFOCUS") or _remembered(settings) or _said_by(told)
     found = shutil.which(named or "pullfocus")
     if found is None:
         what = named or "pullfocus on PATH"
@@ -44,6 +47,14 @@ def program(settings: Path = _SETTINGS) -> str:
             " PullFocus > Set program..., or the variable PULLFOCUS"
         )
     return found
+
+
+def _said_by(told: Path) -> str | None:
+    try:
+        found = told.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return found if shutil.which(found) else None  # gone since: look on PATH
 
 
 def _remembered(settings: Path) -> str | None:

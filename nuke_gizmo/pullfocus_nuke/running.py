@@ -84,7 +84,7 @@ def _follow(
     lines: queue.Queue[bytes | None], task: Any, child: subprocess.Popen[bytes]
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Pass events on until the child's output ends; returns its last word and its error."""
-    done, failure = None, None
+    done, failure, slow = None, None, ""
     while True:
         if task.isCancelled():
             _stop(child)
@@ -103,9 +103,11 @@ def _follow(
         kind = event.get("event")
         if kind in ("stage", "progress"):
             task.setProgress(int(100 * min(max(event.get("fraction") or 0.0, 0.0), 1.0)))
-            task.setMessage(_words(event))
+            task.setMessage(_words(event) + (f" ({slow})" if slow else ""))
         elif kind == "note":
-            task.setMessage(str(event.get("text")))
+            text = str(event.get("text"))
+            task.setMessage(text)
+            slow = text if text.startswith("slow: ") else slow  # stays in sight
         elif kind == "done":
             done = event
         elif kind == "error":

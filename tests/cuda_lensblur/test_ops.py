@@ -169,7 +169,7 @@ def test_without_a_compiler_the_reference_runs_and_says_so(
 
     image, radius = (t.float() for t in scene(8, 12, 13, 3.0))
     compiled = scatter_blur(image, radius)
-    for cache in (native.native_library, build.build_library):
+    for cache in (native.native_library, native._opened, build.build_library):
         cache.cache_clear()
     monkeypatch.setattr(build, "find_compiler", lambda: None)
     try:
@@ -178,6 +178,6 @@ def test_without_a_compiler_the_reference_runs_and_says_so(
         said = [r for r in caplog.records if "plain-torch reference" in r.message]
         assert len(said) == 1
     finally:
-        for cache in (native.native_library, build.build_library):
+        for cache in (native.native_library, native._opened, build.build_library):
             cache.cache_clear()
     torch.testing.assert_close(plain, compiled, rtol=0, atol=2e-3)  # see above

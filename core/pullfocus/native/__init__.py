@@ -12,9 +12,9 @@ from cuda_lensblur.build import PARALLEL, build_library, native_isa
 from cuda_lensblur.errors import BuildError
 from cuda_lensblur.native import thread_count
 
-__all__ = ["floats", "native_function"]
+__all__ = ["SOURCES", "floats", "native_function"]
 
-_SOURCES = tuple(Path(__file__).parent / name for name in ("sample.cpp", "ssim.cpp"))
+SOURCES = tuple(Path(__file__).parent / name for name in ("sample.cpp", "ssim.cpp"))
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def native_function(name: str) -> Callable[..., None] | None:
     It runs on as many threads as torch does; what remains is to be given the other arguments.
     """
     try:
-        function = getattr(build_library("solver", _SOURCES, PARALLEL), f"{name}_{native_isa()}")
+        function = getattr(build_library("solver", SOURCES, PARALLEL), f"{name}_{native_isa()}")
     except BuildError:
         return None  # the lens blur has said so already
     function.restype = None
