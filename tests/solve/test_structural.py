@@ -2,6 +2,7 @@
 import pytest
 import pytorch_msssim
 import torch
+from pullfocus.solve import structural
 from pullfocus.solve.structural import _NativeSsim, _ssim_torch, ms_ssim
 
 
@@ -40,3 +41,31 @@ def test_short_frames_use_fewer_scales(size: tuple[int, int]) -> None:
     x, y = pair(*size)
     assert ms_ssim(x, x).item() == pytest.approx(1, abs=1e-5)
     assert 0 < ms_ssim(x, y).item() < 1
+
+
+def test_without_a_kernel_the_library_serves_and_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = pair(180, 203)
+    x.requires_grad_()
+    ours = ms_ssim(x, y)
+    asked = []
+    library = pytorch_msssim.ms_ssim
+    monkeypatch.setattr(structural, "_has_kernel", lambda x: False)
+    monkeypatch.setattr(
+        pytorch_msssim, "ms_ssim", lambda *a, **k: asked.append(1) or library(*a, **k)
+    )
+    theirs = ms_ssim(x, y)
+    assert asked
+    assert theirs.item() == pytest.approx(ours.item(), abs=1e-5)
+    (a,), (b,) = torch.autograd.grad(ours, x), torch.autograd.grad(theirs, x)
+    assert (a - b).norm() < 1e-3 * b.norm()
+
+
+def test_a_channel_that_disagrees_has_a_gradient_without_a_kernel_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The library's own is not a number there."""
+    x, y = pair(180, 203)
+    x = (1 - y).requires_grad_()
+    monkeypatch.setattr(structural, "_has_kernel", lambda x: False)
+    (grad,) = torch.autograd.grad(ms_ssim(x, y), x)
+    assert grad.isfinite().all()

@@ -5,9 +5,17 @@ Pictures are float (H, W, C), display-encoded (sRGB curve), 0..1; sums are taken
 figure over no pixel at all is NaN.
 """
 
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "CocError",
@@ -90,6 +98,10 @@ def ssim(result: np.ndarray, truth: np.ndarray) -> float:
 
     Only where the window fits whole. It shrinks for pictures with a side below 11 px.
     """
+    if min(truth.shape[:2]) >= _WINDOW:
+        from pytorch_msssim import ssim as by_library
+
+        return _by_library(by_library, result, truth)
     similarity, _ = _ssim_terms(result, truth)
     return float(similarity.mean())
 
@@ -102,6 +114,12 @@ def ms_ssim(result: np.ndarray, truth: np.ndarray) -> float:
     scales = 1
     while scales < len(_MS_SSIM_WEIGHTS) and min(truth.shape[:2]) > (_WINDOW - 1) * 2**scales:
         scales += 1
+    if scales == len(_MS_SSIM_WEIGHTS):
+        from pytorch_msssim import ms_ssim as by_library
+
+        total = sum(_MS_SSIM_WEIGHTS)  # 1.0001, and left so by the library
+        shares = [w / total for w in _MS_SSIM_WEIGHTS]
+        return _by_library(functools.partial(by_library, weights=shares), result, truth)
     weights = np.array(_MS_SSIM_WEIGHTS[:scales]) / sum(_MS_SSIM_WEIGHTS[:scales])
     product = np.ones(truth.shape[2])
     for scale, weight in enumerate(weights):
@@ -110,6 +128,20 @@ def ms_ssim(result: np.ndarray, truth: np.ndarray) -> float:
         product *= np.maximum(similarity if last else structure, 0) ** weight
         result, truth = _halve(result), _halve(truth)
     return float(product.mean())
+
+
+def _by_library(
+    measure: Callable[..., torch.Tensor], result: np.ndarray, truth: np.ndarray
+) -> float:
+    """Ask pytorch-msssim for two pictures (H, W, C), in float64."""
+    import torch
+
+    _same_shape(result, truth)
+    a, b = (
+        torch.from_numpy(np.asarray(picture, np.float64)).permute(2, 0, 1)[None]
+        for picture in (result, truth)
+    )
+    return float(measure(a, b, data_range=1.0))
 
 
 def _ssim_terms(result: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """MS-SSIM of two frames, differentiable in the first: the structural half of the loss.
 
-The same value as ``pytorch_msssim.ms_ssim``, several times faster on a CPU: one pass over the rows
-gives all moments and derivatives. Short frames use fewer scales (five need a side > 160 px).
+The value of ``pytorch_msssim.ms_ssim``, which runs on GPUs and where there is no native kernel. The
+kernel is several times faster on a CPU: one pass over the rows gives all moments and derivatives.
+Short frames use fewer scales (five need a side > 160 px), which the library does not know.
 """
 
 import ctypes
@@ -77,11 +78,27 @@ def _ssim_torch(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.T
     return ssim.mean((1, 2)), cs.mean((1, 2))
 
 
-def _ssim(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _has_kernel(x: torch.Tensor) -> bool:
     on_cpu = x.device.type == "cpu" and x.dtype == torch.float32
-    if on_cpu and native_function("ssim_forward") is not None:
-        return _NativeSsim.apply(x, y)
-    return _ssim_torch(x, y)
+    return on_cpu and native_function("ssim_forward") is not None
+
+
+def _ssim(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return _NativeSsim.apply(x, y) if _has_kernel(x) else _ssim_torch(x, y)
+
+
+def _by_library(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor | None:
+    """Return the library's value, channel by channel, or None where its gradient is none.
+
+    It cuts a channel whose structure disagrees to 0, where a power has no slope.
+    """
+    import pytorch_msssim
+
+    weights = [w / sum(_WEIGHTS) for w in _WEIGHTS]  # theirs sum to 1.0001
+    values = pytorch_msssim.ms_ssim(
+        x[:, None], y[:, None], data_range=1.0, size_average=False, weights=weights
+    )
+    return values.mean() if bool((values > 0).all()) else None
 
 
 def ms_ssim(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -93,6 +110,10 @@ def ms_ssim(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """
     side = min(x.shape[-2:])
     scales = max(1, sum(side > (_TAPS - 1) * 2**i for i in range(len(_WEIGHTS))))
+    if scales == len(_WEIGHTS) and not _has_kernel(x):
+        value = _by_library(x, y)
+        if value is not None:
+            return value
     total = sum(_WEIGHTS[:scales])
     value = x.new_ones(x.shape[0])
     for i in range(scales):
