@@ -5,16 +5,18 @@ Every layer spreads by its own circle of confusion, with its matte, before the c
 blurred silhouette lies what the atlas knows of the background.
 """
 
-from dataclasses import dataclass, replace
+import functools
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 import torch
 
 from cuda_lensblur import Aperture, scatter_blur
-from pullfocus.model.formation import LayerFrame, composite
+from pullfocus.model.formation import LayerFrame
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.model.strips import in_strips
 from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["NewLens", "Refocused", "focus_tint", "refocused_frame"]
@@ -54,6 +56,15 @@ class Refocused:
     """(h, w) signed radius of what is seen, px, near negative."""
     matte: np.ndarray
     """(h, w) the first layer's matte as the lens shows it, 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A layer before the lens."""
+
+    box: Box
+    stack: torch.Tensor  # (4, h, w) premultiplied, with its matte
+    coc: np.ndarray  # (h, w) signed radius through the new lens, px
 
 
 def _radius(signed: np.ndarray, lens: NewLens) -> np.ndarray:
@@ -105,23 +116,61 @@ def refocused_frame(
         atlases: ``bake.atlases.finished_atlases``, when they are at hand.
     """
     frame = model.frame_box()
-    layers, signed = [], []
+    layers = []
     for index, name in enumerate(model.layer_names):
         sharp = name in keep_sharp
         reach = 1 if sharp else _reach(model, virtual, index, t, focus, lens)
         box = _box(model, index, t, frame, reach)
-        layer = model.layer_frame(index, t, box, None if atlases is None else atlases[index])
+        atlas = None if atlases is None else atlases[index]
+        stack = torch.empty(4, box.height, box.width, device=model.device)
         coc = np.zeros((box.height, box.width), np.float32)
-        if not sharp and coc.size:
-            if focus is None:
-                coc = signed_coc(model, index, t, layer, virtual)
-            else:
-                coc = virtual.depth_at(index, layer.texel.cpu().numpy()) - np.float32(focus)
-            coc = _radius(coc, lens)
-        radius = torch.from_numpy(np.abs(coc)).to(layer.colour.device)
-        layers.append(replace(layer, radius_px=radius))
-        signed.append(coc)
-    return _shown(layers, signed, frame, lens)
+        held = _Layer(box, stack, coc)
+        fill = functools.partial(
+            _fill, held, model=model, index=index, t=t, atlas=atlas, lens=lens, sharp=sharp
+        )
+        in_strips(box, functools.partial(fill, virtual=virtual, focus=focus))
+        layers.append(held)
+    return _shown(layers, frame, lens)
+
+
+def _fill(
+    held: _Layer,
+    strip: Box,
+    *,
+    model: ShotModel,
+    index: int,
+    t: int,
+    atlas: torch.Tensor | None,
+    virtual: VirtualLens,
+    focus: float | None,
+    lens: NewLens,
+    sharp: bool,
+) -> None:
+    """Evaluate some rows of a layer."""
+    layer = model.layer_frame(index, t, strip, atlas)
+    rows, _ = strip.inside(held.box)
+    if not sharp:
+        held.coc[rows] = _radius(_coc(model, virtual, index, t, layer, focus), lens)
+    lifted = layer.colour
+    if lens.highlight_gain != 1:
+        radius = torch.from_numpy(np.abs(held.coc[rows])).to(model.device)
+        lifted = _lifted(lifted, lens.highlight_gain, radius)
+    torch.mul(lifted, layer.alpha, out=held.stack[:3, rows])
+    held.stack[3, rows] = layer.alpha[0]
+
+
+def _coc(
+    model: ShotModel,
+    virtual: VirtualLens,
+    index: int,
+    t: int,
+    layer: LayerFrame,
+    focus: float | None,
+) -> np.ndarray:
+    """A layer's signed circle of confusion on its box, before the new lens."""
+    if focus is None:
+        return signed_coc(model, index, t, layer, virtual)
+    return virtual.depth_at(index, layer.texel.cpu().numpy()) - np.float32(focus)
 
 
 def _box(model: ShotModel, index: int, t: int, frame: Box, reach: int) -> Box:
@@ -130,34 +179,45 @@ def _box(model: ShotModel, index: int, t: int, frame: Box, reach: int) -> Box:
     return box if matte is None else matte.bounds(t, 0).grown(reach).intersection(box)
 
 
-def _shown(
-    layers: list[LayerFrame], signed: list[np.ndarray], frame: Box, lens: NewLens
-) -> Refocused:
+def _shown(layers: list[_Layer], frame: Box, lens: NewLens) -> Refocused:
     stacks = []
     for layer in layers:
-        lifted = _lifted(layer.colour, lens.highlight_gain, layer.radius_px)
-        stack = torch.cat([lifted * layer.alpha, layer.alpha])
-        if stack.numel() and float(layer.radius_px.max()) > 0:
+        stack = layer.stack
+        if layer.coc.any():
             kernel = "soap_bubble" if lens.bokeh is None else lens.bokeh
-            stack = scatter_blur(stack, layer.radius_px, kernel=kernel)
+            radius = torch.from_numpy(np.abs(layer.coc)).to(stack.device)
+            stack = scatter_blur(stack, radius, kernel=kernel)
         stacks.append(stack)
-    last = stacks[-1]
-    stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
-    colour = composite(layers, stacks, frame)
-    rows, columns = frame.inside(layers[-1].box)
-    coc = signed[-1][rows, columns].copy()
-    matte = np.zeros(coc.shape, np.float32)
-    for layer, stack, own in reversed(
-        list(zip(layers[:-1], stacks[:-1], signed[:-1], strict=True))
-    ):
-        seen = layer.box.intersection(frame)
-        if seen.width and seen.height:
-            inside, onto = seen.inside(layer.box), seen.inside(frame)
-            alpha = stack[3, inside[0], inside[1]].cpu().numpy()
-            coc[onto] = np.where(alpha > 0.5, own[inside], coc[onto])
-            if layer is layers[0]:
-                matte[onto] = alpha.clip(0, 1)
-    return Refocused(colour.permute(1, 2, 0).cpu().numpy(), coc, matte)
+    shape = (frame.height, frame.width)
+    out = Refocused(
+        np.empty((*shape, 3), np.float32), np.empty(shape, np.float32), np.zeros(shape, np.float32)
+    )
+    in_strips(frame, functools.partial(_compose, out, layers, stacks, frame))
+    return out
+
+
+def _compose(
+    out: Refocused, layers: list[_Layer], stacks: list[torch.Tensor], frame: Box, strip: Box
+) -> None:
+    """Put the layers over each other in some rows; the last one is divided by its own weight."""
+    here = strip.inside(frame)
+    rows, columns = strip.inside(layers[-1].box)
+    last = stacks[-1][:, rows, columns]
+    colour = last[:3] / last[3:].clamp(min=1e-4)
+    out.coc[here] = layers[-1].coc[rows, columns]
+    for layer, stack in reversed(list(zip(layers[:-1], stacks[:-1], strict=True))):
+        seen = layer.box.intersection(strip)
+        if not (seen.width and seen.height):
+            continue
+        inside, onto, there = seen.inside(layer.box), seen.inside(strip), seen.inside(frame)
+        own = stack[:, inside[0], inside[1]]
+        below = colour[:, onto[0], onto[1]]
+        colour[:, onto[0], onto[1]] = own[:3] + (1 - own[3:]) * below
+        alpha = own[3].cpu().numpy()
+        out.coc[there] = np.where(alpha > 0.5, layer.coc[inside], out.coc[there])
+        if layer is layers[0]:
+            out.matte[there] = alpha.clip(0, 1)
+    out.colour[here] = colour.permute(1, 2, 0).cpu().numpy()
 
 
 def focus_tint(shown: Refocused) -> np.ndarray:
