@@ -277,7 +277,8 @@ def test_json_is_all_that_stdout_carries(capfd, standins, footage, tmp_path):
 
 
 def test_a_solve_whose_footage_moved_is_found_again(standins, footage, tmp_path):
-    from pullfocus.solve.folder import relocate, reopen_shot
+    from pullfocus.solve.folder import reopen_shot
+    from pullfocus.solve.inputs import Elsewhere
 
     here = tmp_path / "a"
     for name in ("plate", "matte"):
@@ -293,11 +294,10 @@ def test_a_solve_whose_footage_moved_is_found_again(standins, footage, tmp_path)
             path.rename(there / "new" / path.name)
     with pytest.raises(cli.PullfocusError, match="--plate"):
         reopen_shot(there / "x.solve")
-    relocate(
-        there / "x.solve",
-        plate=str(there / "new" / "plate.####.png"),
-        mattes=[("fg", str(there / "new" / "matte.####.png"))],
+    now = Elsewhere(
+        str(there / "new" / "plate.####.png"), (("fg", str(there / "new" / "matte.####.png")),)
     )
+    assert reopen_shot(there / "x.solve", now).layer_names == ("fg", "bg")
     assert reopen_shot(there / "x.solve").layer_names == ("fg", "bg")
 
 

@@ -10,11 +10,13 @@ import typer
 
 from pullfocus.cli_options import (
     FramesOption,
+    MatteNowOption,
+    PlateNowOption,
     ProgressOption,
     Report,
     SkipExistingOption,
+    elsewhere,
     frames_text,
-    named_mattes,
     reporting,
     say_if_slow,
 )
@@ -34,25 +36,18 @@ def bake(
         ),
     ] = True,
     frames: FramesOption = None,
-    plate: Annotated[
-        str | None, typer.Option(metavar="PLATE", help="Where the plate is now, if it moved.")
-    ] = None,
-    matte: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="Where a matte is now, if it moved."),
-    ] = None,
+    plate: PlateNowOption = None,
+    matte: MatteNowOption = None,
     skip_existing: SkipExistingOption = False,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Write the passes of a solve: multi-layer EXR frames, atlases and passes.json."""
-    from pullfocus.solve.folder import locked, read_settings, relocate
+    from pullfocus.solve.folder import read_settings
 
     read_settings(folder)  # says so clearly if it is no solve folder
     if not (folder / "checkpoint.safetensors").exists():
         raise PullfocusError(f"expected a solve in {folder}, got one without a checkpoint yet")
-    if plate is not None or matte:
-        with locked(folder):
-            relocate(folder, plate=plate, mattes=named_mattes(matte))
+    where = elsewhere(plate, matte)
     from pullfocus.bake.bake import bake as bake_passes
 
     with reporting(progress) as say:
@@ -63,6 +58,7 @@ def bake(
             keep_plate=keep_plate,
             frames=frames,
             skip_existing=skip_existing,
+            where=where,
             progress=say,
         )
         if not report.signed:

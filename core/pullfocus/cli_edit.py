@@ -10,8 +10,11 @@ import typer
 
 from pullfocus.cli_options import (
     FramesOption,
+    MatteNowOption,
+    PlateNowOption,
     ProgressOption,
     Report,
+    elsewhere,
     frames_text,
     reporting,
     say_if_slow,
@@ -51,6 +54,8 @@ def edit(
         typer.Option("--keep-plate/--no-keep-plate", help="As in bake; for the sharp passes."),
     ] = True,
     frames: FramesOption = None,
+    plate: PlateNowOption = None,
+    matte: MatteNowOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Paint an atlas once: every frame follows. What is not painted stays to the bit."""
@@ -71,6 +76,7 @@ def edit(
             in_plate=in_plate,
             keep_plate=keep_plate,
             frames=frames,
+            where=elsewhere(plate, matte),
             progress=say,
         )
         say.done(

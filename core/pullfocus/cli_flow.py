@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from pullfocus.cli_options import FramesOption, ProgressOption, Report, frames_text, reporting
+from pullfocus.cli_options import (
+    FramesOption,
+    MatteNowOption,
+    PlateNowOption,
+    ProgressOption,
+    Report,
+    elsewhere,
+    frames_text,
+    reporting,
+)
 from pullfocus.errors import PullfocusError
 
 __all__ = ["flow"]
@@ -32,6 +41,8 @@ def flow(
         ),
     ] = False,
     frames: FramesOption = None,
+    plate: PlateNowOption = None,
+    matte: MatteNowOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Write optical flow over any interval: forward.u/v, backward.u/v in px, +v up.
@@ -53,7 +64,7 @@ def flow(
 
     began = time.monotonic()
     with reporting(progress) as say:
-        shot, model = load_solve(folder, say)
+        shot, model = load_solve(folder, say, elsewhere(plate, matte))
         chosen = chosen_frames(shot, frames)
         if interval >= len(shot.frames):
             raise PullfocusError(

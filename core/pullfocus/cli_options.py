@@ -8,21 +8,26 @@ import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
+if TYPE_CHECKING:
+    from pullfocus.solve.inputs import Elsewhere
+
 __all__ = [
     "DeinterlaceOption",
     "Device",
     "DeviceOption",
     "FramesOption",
+    "MatteNowOption",
     "MetricsOption",
     "OverscanOption",
     "PlateLayerOption",
+    "PlateNowOption",
     "Preset",
     "PresetOption",
     "ProgressOption",
@@ -33,6 +38,7 @@ __all__ = [
     "WeightSet",
     "WeightsOption",
     "check_device",
+    "elsewhere",
     "frames_text",
     "metric_names",
     "named_mattes",
@@ -155,6 +161,27 @@ DeinterlaceOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+PlateNowOption = Annotated[
+    str | None,
+    typer.Option(metavar="PLATE", help="Where the plate is now, if it moved; known by its files."),
+]
+MatteNowOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=PATH", help="Where a matte is now, if it moved."),
+]
+
+
+def elsewhere(plate: str | None, mattes: list[str] | None) -> Elsewhere:
+    """Read what --plate and --matte of a solved shot say.
+
+    Raises:
+        MatteError: one is not of the form NAME=PATH.
+    """
+    from pullfocus.solve.inputs import Elsewhere
+
+    return Elsewhere(plate, named_mattes(mattes))
 
 
 @contextlib.contextmanager

@@ -11,9 +11,12 @@ import typer
 
 from pullfocus.cli_options import (
     FramesOption,
+    MatteNowOption,
+    PlateNowOption,
     ProgressOption,
     Report,
     SkipExistingOption,
+    elsewhere,
     frames_text,
     reporting,
     say_if_slow,
@@ -88,6 +91,8 @@ def refocus(
         ),
     ] = None,
     frames: FramesOption = None,
+    plate: PlateNowOption = None,
+    matte: MatteNowOption = None,
     skip_existing: SkipExistingOption = False,
     progress: ProgressOption = Report.auto,
 ) -> None:
@@ -129,6 +134,7 @@ def refocus(
             paint={f"painted atlas of {one.layer}": one.path for one in paintings},
             frames=frames,
             skip_existing=skip_existing,
+            where=elsewhere(plate, matte),
             progress=say,
         )
         written = frames_text(report.frames, report.skipped)

@@ -39,7 +39,7 @@ class FrameSource(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """Hash of paths, sizes, times and the settings that shape what read() returns."""
+        """Hash of what the files hold and the settings that shape what read() returns."""
         ...
 
 

@@ -59,14 +59,24 @@ def test_data_windows_are_noted_by_frame(tmp_path, files):
     assert reel.read(2).colour.shape == (6, 8, 3)
 
 
-def test_stamp_changes_with_the_files(tmp_path, files):
+def test_stamp_changes_with_what_files_hold_and_with_nothing_else(tmp_path, files):
     import os
+    import shutil
 
-    paths = files.sequence(tmp_path / "a.####.png", range(1, 3))
-    first = open_reel(str(tmp_path)).stamp()
-    assert open_reel(str(tmp_path)).stamp() == first
+    (tmp_path / "a").mkdir()
+    paths = files.sequence(tmp_path / "a" / "a.####.png", range(1, 3))
+    first = open_reel(str(tmp_path / "a")).stamp()
     os.utime(paths[0], (1, 1))
-    assert open_reel(str(tmp_path)).stamp() != first
+    assert open_reel(str(tmp_path / "a")).stamp() == first
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert open_reel(str(tmp_path / "b")).stamp() == first
+    # other contents of the same size, under the times of the old ones
+    before = paths[0].stat()
+    held = bytearray(paths[0].read_bytes())
+    held[-1] ^= 1  # behind the end of the picture: a byte is enough
+    paths[0].write_bytes(held)
+    os.utime(paths[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert open_reel(str(tmp_path / "a")).stamp() != first
 
 
 def test_overscan_is_kept_where_it_is_asked_for(tmp_path, files, rng):

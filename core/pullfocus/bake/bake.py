@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a solve as passes: one multi-layer EXR a frame, the atlases, and passes.json."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cuda_lensblur.build import cache_folder
 from pullfocus import __version__, checkpoint
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.existing import ORIGIN, already_made, origin
@@ -26,15 +28,17 @@ from pullfocus.bake.passes import (
     exr_metadata,
 )
 from pullfocus.bake.passes_json import check_passes, write_passes_json
-from pullfocus.errors import PassesError
+from pullfocus.errors import PassesError, SolveError
 from pullfocus.model.shot_model import ShotModel, build_model
-from pullfocus.observe.observe import observe
+from pullfocus.observe.observe import ObserveSettings, observe
+from pullfocus.observe.observed import Observed
 from pullfocus.output import DIGEST, pixel_digest, prepared
 from pullfocus.plate.exr import HALF_MAX, Metadata, Plane, write_exr
 from pullfocus.plate.headers import chromaticities
 from pullfocus.plate.sequence import parse_frames, range_text
 from pullfocus.shot import Shot
 from pullfocus.solve.folder import read_settings, reopen_shot
+from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.solve.settings import settings_from_record
 from pullfocus.solve.solver import load_model
 from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
@@ -62,7 +66,9 @@ class BakeReport:
 
 
 def load_solve(
-    solve_dir: Path, progress: Progress = lambda stage, done: None
+    solve_dir: Path,
+    progress: Progress = lambda stage, done: None,
+    where: Elsewhere = NOWHERE_ELSE,
 ) -> tuple[Shot, ShotModel]:
     """Open a solve folder: the shot and its solved model, atlases at full resolution.
 
@@ -70,13 +76,24 @@ def load_solve(
         PullfocusError: no solve, a damaged checkpoint, or footage that moved.
     """
     settings = settings_from_record(read_settings(solve_dir)["settings"])
-    shot = reopen_shot(solve_dir)
-    observed = observe(shot, solve_dir / "observe", settings.observe, report=progress)
+    shot = reopen_shot(solve_dir, where)
+    observed = _measured(shot, solve_dir / "observe", settings.observe, progress)
     tensors, _ = checkpoint.load(solve_dir / "checkpoint.safetensors")
     model = build_model(observed, settings.model)
     load_model(model, tensors)
     model.hold_atlases_at(0)
     return shot, model
+
+
+def _measured(
+    shot: Shot, cache: Path, settings: ObserveSettings | None, progress: Progress
+) -> Observed:
+    """Read the solve's measurement; where it is gone and cannot be written, measure at home."""
+    if cache.exists() and not os.access(cache, os.W_OK):
+        with contextlib.suppress(SolveError):
+            return observe(shot, cache, settings, report=progress)
+        cache = cache_folder() / "observe"
+    return observe(shot, cache, settings, report=progress)
 
 
 def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
@@ -144,6 +161,7 @@ def bake(
     repaint: Repaint | None = None,
     skip_existing: bool = False,
     paint: Mapping[str, Path] | None = None,
+    where: Elsewhere = NOWHERE_ELSE,
     progress: Progress = lambda stage, done: None,
 ) -> BakeReport:
     """Write the passes of a solve.
@@ -158,6 +176,7 @@ def bake(
             colour space; where they are the same, what is written is the same to the bit.
         skip_existing: leave files that this solve made with the same options.
         paint: what `repaint` reads, so that nothing is written over it.
+        where: where the footage lies now, if it moved.
         progress: called with a stage name and the fraction done.
 
     Raises:
@@ -165,7 +184,7 @@ def bake(
             made, or a folder that cannot be written.
     """
     began = time.monotonic()
-    shot, model = load_solve(solve_dir, progress)
+    shot, model = load_solve(solve_dir, progress, where)
     chosen = chosen_frames(shot, frames)
     # a model without a lens does not know what is in focus
     keep_plate = keep_plate and model.settings.reblur != "none"

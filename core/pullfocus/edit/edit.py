@@ -18,6 +18,7 @@ from pullfocus.errors import PullfocusError
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
+from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 
 __all__ = ["EditReport", "Painting", "edit", "repainted"]
 
@@ -92,6 +93,7 @@ def edit(
     in_plate: bool = False,
     keep_plate: bool = True,
     frames: str | None = None,
+    where: Elsewhere = NOWHERE_ELSE,
     progress: Progress = lambda stage, done: None,
 ) -> EditReport:
     """Write a solve with paint on one of its atlases.
@@ -104,6 +106,7 @@ def edit(
             passes of a bake. Either way what is not painted stays to the bit.
         keep_plate: as in a bake.
         frames: a frame range; all by default.
+        where: where the footage lies now, if it moved.
         progress: called with a stage name and the fraction done.
 
     Raises:
@@ -119,10 +122,11 @@ def edit(
             frames=frames,
             repaint=lambda model, space: repainted(model, space, [painting]),
             paint=paint,
+            where=where,
             progress=progress,
         )
         return EditReport(report.passes_json, report.frames, time.monotonic() - began)
-    shot, model = load_solve(solve_dir, progress)
+    shot, model = load_solve(solve_dir, progress, where)
     chosen = chosen_frames(shot, frames)
     output = prepared_frames(out, shot, chosen, "painted", pixel_bytes=8, paint=paint)
     edited = repainted(model, shot.colorspace, [painting])

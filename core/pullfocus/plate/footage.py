@@ -52,7 +52,7 @@ class PlateSource:
         return f"plate: {reel.label}, frames {frames}, {reel.width}x{reel.height}, {self._plan}"
 
     def fingerprint(self) -> str:
-        """Hash of the files and the colour conversion."""
+        """Hash of what the files hold and the colour conversion."""
         return hashlib.sha256(f"{self._reel.stamp()}\n{self._plan}".encode()).hexdigest()
 
 

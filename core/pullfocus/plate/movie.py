@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullfocus.plate.colour import Encoding
+from pullfocus.plate.contents import contents_stamp
 from pullfocus.plate.deinterlace import deinterlaced
 from pullfocus.plate.image import Picture
 from pullfocus.plate.movie_index import index_movie, picture_stream
@@ -19,7 +20,6 @@ from pullfocus.plate.movie_picture import (
     tagged_frame,
 )
 from pullfocus.plate.orientation import UPRIGHT, describe, swaps_sides
-from pullfocus.plate.reel import file_stamp
 from pullfocus.plate.sequence import PLATE, Role, choose_frames, range_text
 from pullfocus.shot import OnDisk, Window
 
@@ -260,8 +260,8 @@ class MovieReel:
         return self._next
 
     def stamp(self) -> str:
-        """Path, size and time of the file, and the frames chosen."""
-        return f"{file_stamp(self._path)} {range_text(self.frames)} {self.deinterlace}"
+        """What the file holds, and the frames chosen."""
+        return f"{contents_stamp([self._path])} {range_text(self.frames)} {self.deinterlace}"
 
 
 def _decoded(container: Any, stream: Any) -> Iterator["av.VideoFrame"]:

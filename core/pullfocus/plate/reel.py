@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Protocol
 
 from pullfocus.plate.colour import Encoding
+from pullfocus.plate.contents import contents_stamp
 from pullfocus.plate.image import Header, Picture, Window, read_header, read_picture
 from pullfocus.plate.orientation import describe
 from pullfocus.plate.sequence import PLATE, Found, Role, find_footage, range_text
 from pullfocus.plate.tagged import Tagged
 from pullfocus.shot import OnDisk
 
-__all__ = ["Reel", "StillReel", "file_stamp", "open_reel"]
+__all__ = ["Reel", "StillReel", "open_reel"]
 
 _KINDS: dict[Encoding, str] = {
     "encoded": "8/16-bit code values",
@@ -115,7 +116,7 @@ class Reel(Protocol):
         ...
 
     def stamp(self) -> str:
-        """Paths, sizes and times of the files, for fingerprints."""
+        """What the files hold, wherever they lie, for fingerprints."""
         ...
 
 
@@ -156,15 +157,6 @@ def open_reel(
             deinterlace=deinterlace,
         )
     return StillReel(found, role=role, overscan=overscan, beside=beside)
-
-
-def file_stamp(path: Path) -> str:
-    """Path, size and time of one file; changes when the file does."""
-    try:
-        state = path.stat()
-    except OSError:
-        return f"{path.resolve()} gone"
-    return f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
 
 
 class StillReel:
@@ -274,8 +266,9 @@ class StillReel:
         return picture
 
     def stamp(self) -> str:
-        """Paths, sizes and times of the files."""
-        return "\n".join(map(file_stamp, self.paths))
+        """What the files hold, and which of it is read."""
+        role = self._role
+        return f"{contents_stamp(self.paths)}\n{role.layer} {role.channel} {self.data}"
 
 
 def _around(windows: Sequence[Window]) -> Window:

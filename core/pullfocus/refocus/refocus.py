@@ -20,6 +20,7 @@ from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 from pullfocus.refocus.focus import PLATE, FocusKey, Place, focus_track
 from pullfocus.refocus.render import NewLens, Refocused, focus_tint, refocused_frame
+from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
 
 __all__ = ["RefocusReport", "Refocuser", "refocus"]
@@ -141,6 +142,7 @@ def refocus(
     paint: Mapping[str, Path] | None = None,
     frames: str | None = None,
     skip_existing: bool = False,
+    where: Elsewhere = NOWHERE_ELSE,
     progress: Progress = lambda stage, done: None,
 ) -> RefocusReport:
     """Write a solve with focus pulled again, one EXR a frame: R G B A, coc.X, alpha.A.
@@ -156,6 +158,7 @@ def refocus(
         paint: what `repaint` reads, so that nothing is written over it.
         frames: a frame range; all by default.
         skip_existing: leave frames that this solve made with the same options.
+        where: where the footage lies now, if it moved.
         progress: called with a stage name and the fraction done.
 
     Raises:
@@ -163,7 +166,7 @@ def refocus(
             does not tell, or a folder that cannot be written.
     """
     began = time.monotonic()
-    shot, model = load_solve(solve_dir, progress)
+    shot, model = load_solve(solve_dir, progress, where)
     unknown = sorted(set(keep_sharp) - set(model.layer_names))
     if unknown:
         raise PullfocusError(

@@ -19,21 +19,24 @@ from typing import TYPE_CHECKING, Any
 from pullfocus import __version__
 from pullfocus.checkpoint import sweep, write_json
 from pullfocus.errors import MatteError, PlateError, PullfocusError, SolveError
-from pullfocus.solve.inputs import OPTIONS, PATHS, ShotInputs
+from pullfocus.plate.contents import recall
+from pullfocus.solve.inputs import NOWHERE_ELSE, OPTIONS, PATHS, Elsewhere, ShotInputs
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
 
 __all__ = [
+    "CONTENTS",
     "check_same_solve",
     "locked",
     "read_settings",
-    "relocate",
     "reopen_shot",
     "settings_record",
 ]
 
 FORMAT = 1
+CONTENTS = "contents.json"
+"""Digests of the footage, so that files which nobody touched are not read again."""
 
 
 def settings_record(
@@ -59,6 +62,7 @@ def settings_record(
             "colorspace": shot.colorspace,
             "layers": list(shot.layer_names),
             "fingerprint": shot.fingerprint(),
+            "contents": _contents(shot),
         },
         "settings": dataclasses.asdict(settings),
         "minutes": minutes,
@@ -105,60 +109,75 @@ def check_same_solve(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any
     )
 
 
-def reopen_shot(folder: Path) -> Shot:
-    """Open the shot that a solve folder was made from.
+def reopen_shot(folder: Path, where: Elsewhere = NOWHERE_ELSE) -> Shot:
+    """Open the shot that a solve folder was made from, known by what its files hold.
 
-    Paths are tried where they were, then where they lie relative to the folder.
+    Paths are tried where they were, where they lie relative to the folder, and wherever the
+    footage was found before.
 
-    Raises:
-        PullfocusError: the footage moved, or it is no longer the same frames at the same size.
-    """
-    record = read_settings(folder)
-    inputs = record["inputs"]
-    if inputs is None:
-        raise SolveError(f"{folder} does not say which footage it was made from")
-    absolute = ShotInputs.from_record(inputs)
-    try:
-        shot = absolute.open()
-    except (PlateError, MatteError) as error:
-        beside = ShotInputs.from_record(inputs, base=folder)
-        try:
-            shot = beside.open()
-        except PullfocusError:
-            raise type(error)(
-                f"{error}; if the footage moved, say where it is now with --plate and --matte"
-            ) from error
-    _check_same_footage(folder, record, shot)
-    return shot
-
-
-def relocate(
-    folder: Path, *, plate: str | None = None, mattes: Sequence[tuple[str, str]] = ()
-) -> None:
-    """Write down that the footage of a solve lies elsewhere now.
+    Args:
+        folder: the solve folder.
+        where: where footage lies now. What is found there is written down, if the folder lets one.
 
     Raises:
-        PullfocusError: what lies there does not open, or differs in frames or size.
+        PullfocusError: the footage moved, or what lies there now is not what was solved.
     """
     record = read_settings(folder)
     if record["inputs"] is None:
         raise SolveError(f"{folder} does not say which footage it was made from")
-    old = ShotInputs.from_record(record["inputs"])
-    moved = dict(mattes)
-    unknown = sorted(set(moved) - {name for name, _ in old.mattes})
+    recall(folder / CONTENTS)
+    places = [record["inputs"], *record.get("places", [])]
+    _check_layers(folder, record, where)
+    first: PullfocusError | None = None
+    for inputs in _candidates(folder, places, where):
+        try:
+            shot = inputs.open()
+            _check_same_footage(folder, record, shot)
+        except (PlateError, MatteError) as error:
+            first = first or error
+            continue
+        if where:
+            _write_down(folder, record, inputs)
+        return shot
+    assert first is not None  # there is at least one place
+    raise type(first)(
+        f"{first}; if the footage moved, say where it is now with --plate and --matte"
+    ) from first
+
+
+def _candidates(
+    folder: Path, places: Sequence[Mapping[str, Any]], where: Elsewhere
+) -> list[ShotInputs]:
+    found = []
+    for place in places:
+        for base in (None, folder):
+            inputs = ShotInputs.from_record(place, base=base).moved(where)
+            if inputs not in found:
+                found.append(inputs)
+    return found
+
+
+def _check_layers(folder: Path, record: Mapping[str, Any], where: Elsewhere) -> None:
+    known = [name for name, _ in record["inputs"]["mattes"]]
+    unknown = sorted({name for name, _ in where.mattes} - set(known))
     if unknown:
-        known = ", ".join(name for name, _ in old.mattes) or "none"
-        raise SolveError(f"expected a matte of {folder} ({known}), got {', '.join(unknown)}")
-    new = dataclasses.replace(
-        old,
-        plate=plate or old.plate,
-        mattes=tuple((name, moved.get(name, path)) for name, path in old.mattes),
-    )
-    shot = new.open()
-    _check_same_footage(folder, record, shot)
-    record["inputs"] = new.record(folder)
-    record["shot"]["fingerprint"] = shot.fingerprint()
-    write_json(folder / "settings.json", record)
+        raise SolveError(
+            f"expected a matte of {folder} ({', '.join(known) or 'none'}), got {', '.join(unknown)}"
+        )
+
+
+def _write_down(folder: Path, record: dict[str, Any], inputs: ShotInputs) -> None:
+    """Add a place, best effort: the folder may be read-only, or another process at work on it.
+
+    Places are added, never replaced: the footage still lies where other machines know it.
+    """
+    place = inputs.record(folder)
+    if place == record["inputs"] or place in record.get("places", []):
+        return
+    with contextlib.suppress(PullfocusError), locked(folder):
+        record = read_settings(folder)
+        record["places"] = [*record.get("places", []), place]
+        write_json(folder / "settings.json", record)
 
 
 @contextlib.contextmanager
@@ -195,6 +214,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     before, after = _comparable(old), _comparable(new)
+    if old["shot"]["fingerprint"] == new["shot"]["fingerprint"]:
+        for name in (*PATHS, "mattes"):  # the same footage, wherever it lies
+            before[name] = after[name] = None
     for name in sorted(before.keys() | after.keys(), key=lambda n: (n.startswith("contents"), n)):
         if before.get(name) != after.get(name):
             yield name, before.get(name), after.get(name)
@@ -232,6 +254,13 @@ def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
     return merged(json.loads(json.dumps(dataclasses.asdict(SolveSettings()))), settings)
 
 
+def _contents(shot: Shot) -> dict[str, str]:
+    """What each piece of footage holds."""
+    held = {"plate": shot.plate.fingerprint()}
+    held |= {f"matte {name}": source.fingerprint() for name, source in shot.mattes}
+    return held if shot.coc is None else {**held, "coc": shot.coc.fingerprint()}
+
+
 def _check_same_footage(folder: Path, record: Mapping[str, Any], shot: Shot) -> None:
     was = record["shot"]
     before = (was["width"], was["height"], len(was["frames"]))
@@ -242,6 +271,15 @@ def _check_same_footage(folder: Path, record: Mapping[str, Any], shot: Shot) -> 
                 *before, folder, *now, shot.plate.describe()
             )
         )
+    now_held = _contents(shot)
+    for what, digest in was.get("contents", {}).items():
+        if now_held.get(what) != digest:
+            source = shot.plate if what == "plate" else dict(shot.mattes).get(what[6:], shot.coc)
+            told = source.describe() if source is not None else what
+            raise PlateError(
+                f"expected the {what} that was solved in {folder}, got other pictures in {told}; "
+                "solve them, or put those back"
+            )
 
 
 def _show(value: Any) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pullfocus.plate.selector import split_selector
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
 
-__all__ = ["OPTIONS", "PATHS", "ShotInputs"]
+__all__ = ["NOWHERE_ELSE", "OPTIONS", "PATHS", "Elsewhere", "ShotInputs"]
 
 PATHS = ("plate", "coc")
 OPTIONS = (
@@ -28,6 +29,22 @@ OPTIONS = (
     "overscan",
     "deinterlace",
 )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where the footage of a solve lies now, if it moved; what is not said lies where it was."""
+
+    plate: str | None = None
+    mattes: tuple[tuple[str, str], ...] = ()
+    """(layer name, path)."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is said."""
+        return self.plate is not None or bool(self.mattes)
+
+
+NOWHERE_ELSE = Elsewhere()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +84,12 @@ class ShotInputs:
             overscan=self.overscan,
             deinterlace=self.deinterlace,
         )
+
+    def moved(self, where: Elsewhere) -> ShotInputs:
+        """The same footage, where it lies now."""
+        now = dict(where.mattes)
+        mattes = tuple((name, now.get(name, path)) for name, path in self.mattes)
+        return dataclasses.replace(self, plate=where.plate or self.plate, mattes=mattes)
 
     def record(self, folder: Path) -> dict[str, Any]:
         """JSON-able; paths as given, absolute, and relative to `folder`."""

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from pullfocus import __version__, checkpoint
 from pullfocus.errors import SolveError
 from pullfocus.output import check_folder_free, check_not_footage
+from pullfocus.plate.contents import known_digests, recall
 from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
 from pullfocus.solve.budget import Budget
 from pullfocus.solve.convergence import Convergence
 from pullfocus.solve.folder import (
+    CONTENTS,
     check_same_solve,
     locked,
     read_settings,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
 
 _PREVIEW_SHARE = 0.03  # of the run time
-_OWN = ("checkpoint.safetensors", "log.jsonl", "preview.png")
+_OWN = ("checkpoint.safetensors", CONTENTS, "log.jsonl", "preview.png")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +101,7 @@ def run_solve(
     """
     progress = progress or Progress()
     _check_folder(out, shot)
+    recall(out / CONTENTS)
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -129,6 +132,8 @@ def run_solve(
             return run.outcome_from(meta or {}, stop_signal=stopped.signum)
         # Until now nothing of an earlier solve was touched.
         checkpoint.write_json(out / "settings.json", record)
+        files = [path for one in shot.footage for path in one.files]
+        checkpoint.write_json(out / CONTENTS, known_digests(files))
         return run.loop(solver, observed, meta, settings.steps)
 
 
