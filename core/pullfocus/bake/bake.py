@@ -75,8 +75,8 @@ def load_solve(
     Raises:
         PullfocusError: no solve, a damaged checkpoint, or footage that moved.
     """
-    settings = settings_from_record(read_settings(solve_dir)["settings"])
     shot = reopen_shot(solve_dir, where)
+    settings = settings_from_record(read_settings(solve_dir)["settings"])
     observed = _measured(shot, solve_dir / "observe", settings.observe, progress)
     tensors, _ = checkpoint.load(solve_dir / "checkpoint.safetensors")
     model = build_model(observed, settings.model)
