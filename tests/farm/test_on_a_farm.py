@@ -102,7 +102,9 @@ def test_cancelled_on_another_mount_requeued_and_done(job: tuple[Path, Path]) ->
     assert not saved["finished"]
     assert not made.parent.exists()  # nothing was written where the submitter's disk would be
 
-    # the requeued task goes on; its steps are changed as a submitter's dialog may
+    # the requeued task goes on, on a machine that mounts all of it elsewhere again; its steps are
+    # changed as a submitter's dialog may
+    mount = mount.rename(mount.with_name("other_mount"))
     words = [*at(mount, made), "--job-param", f"Steps={saved['step'] + 6}"]
     code, said = told("run", *words)
     assert code == 0, said

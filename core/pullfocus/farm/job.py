@@ -112,9 +112,11 @@ def farm_job(
     needs = _needs(shot, solve_settings, gpu=device == "cuda")
     steps = [_solve(by_verb["solve"], footage, needs["solve"], settings)]
     solved = steps[-1].name
-    steps.append(_bake(by_verb["bake"], solved, needs["frames"], settings))
+    steps.append(_bake(by_verb["bake"], footage, solved, needs["frames"], settings))
     if folders.refocused is not None:
-        steps.append(_refocus(by_verb["refocus"], solved, atlases, needs["frames"], settings))
+        steps.append(
+            _refocus(by_verb["refocus"], footage, solved, atlases, needs["frames"], settings)
+        )
     painted = tuple(_painted(layer, path) for layer, path in atlases)
     groups = {"solve": "Solve", "bake": "Bake", "refocus": "Refocus"}
     own = tuple(
@@ -168,12 +170,18 @@ def _solve(
     )
 
 
-def _bake(options: Sequence[JobOption], solved: str, needs: Needs, settings: FarmSettings) -> Step:
+def _bake(
+    options: Sequence[JobOption],
+    footage: _Footage,
+    solved: str,
+    needs: Needs,
+    settings: FarmSettings,
+) -> Step:
     return _frames_step(
         "Bake",
         "Passes for the compositor: one multi-layer EXR a frame, and the atlases.",
         ("bake", "{{Param.SolveFolder}}", "--out={{Param.PassesFolder}}"),
-        tuple(option.argument for option in options),
+        (*footage.now, *(option.argument for option in options)),
         solved,
         needs,
         settings,
@@ -182,6 +190,7 @@ def _bake(options: Sequence[JobOption], solved: str, needs: Needs, settings: Far
 
 def _refocus(
     options: Sequence[JobOption],
+    footage: _Footage,
     solved: str,
     atlases: Sequence[tuple[str, str]],
     needs: Needs,
@@ -192,7 +201,7 @@ def _refocus(
         "Refocus",
         "Focus pulled again: the repaired or restyled frames.",
         ("refocus", "{{Param.SolveFolder}}", "--out={{Param.RefocusFolder}}"),
-        (*(option.argument for option in options), *painted),
+        (*footage.now, *(option.argument for option in options), *painted),
         solved,
         needs,
         settings,
@@ -278,8 +287,16 @@ class _Footage:
     @property
     def arguments(self) -> tuple[str, ...]:
         """How Solve is told where mattes and circle of confusion are on its machine."""
-        mattes = tuple(f"--matte={name}={{{{Param.{_matte_name(name)}}}}}" for name in self.mattes)
-        return (*mattes, *(("--coc={{Param.Coc}}",) if self.coc else ()))
+        return (*self._mattes, *(("--coc={{Param.Coc}}",) if self.coc else ()))
+
+    @property
+    def now(self) -> tuple[str, ...]:
+        """How a step after Solve is told where the footage is on its machine."""
+        return ("--plate={{Param.Plate}}", *self._mattes)
+
+    @property
+    def _mattes(self) -> tuple[str, ...]:
+        return tuple(f"--matte={name}={{{{Param.{_matte_name(name)}}}}}" for name in self.mattes)
 
 
 def _matte_name(layer: str) -> str:
