@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullfocus.plate.exr import Attribute, Metadata
+from pullfocus.plate.image import problem_of
 from pullfocus.plate.tagged import PRIMARIES
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class StillHeaders:
 
         image = oiio.ImageInput.open(str(self._paths[index]))
         if image is None:
-            oiio.geterror()
+            problem_of(oiio)
             return {}
         spec = oiio.ImageSpec(image.spec())
         image.close()
@@ -91,10 +92,13 @@ class StillHeaders:
 def _handed_on(spec: "oiio.ImageSpec") -> dict[str, Metadata]:
     out: dict[str, Metadata] = {}
     for held in spec.extra_attribs:
-        name = _DPX_NAMES.get(held.name, held.name)
-        if name == held.name and _OF_THE_FILE.fullmatch(name):
+        try:
+            told_as, kind, value = held.name, str(held.type), held.value
+        except UnicodeDecodeError:  # text in some old encoding
             continue
-        kind, value = str(held.type), held.value
+        name = _DPX_NAMES.get(told_as, told_as)
+        if name == told_as and _OF_THE_FILE.fullmatch(name):
+            continue
         if kind == "string" and not str(value).strip("\0 "):
             continue
         if held.type.size() <= _MAX_BYTES and len(str(value)) <= _MAX_BYTES:
@@ -128,7 +132,7 @@ class MovieHeaders:
 
         told: dict[str, str] = {}
         try:
-            with av.open(str(self._path)) as container:
+            with av.open(str(self._path), metadata_errors="replace") as container:
                 streams: list[Any] = [*container.streams.data, *container.streams.video[:1]]
                 for tags in (container.metadata, *(stream.metadata for stream in streams)):
                     told |= {name.lower(): text for name, text in tags.items()}

@@ -32,6 +32,7 @@ __all__ = [
     "Picture",
     "Window",
     "place",
+    "problem_of",
     "read_attributes",
     "read_channels",
     "read_header",
@@ -159,8 +160,11 @@ def read_attributes(
     found: dict[str, Any] = {}
     for spec in specs:
         for attribute in spec.extra_attribs:
-            found.setdefault(attribute.name, attribute.value)
-    return found, tuple(all_channels([_part(spec) for spec in specs]))
+            try:
+                found.setdefault(attribute.name, attribute.value)
+            except UnicodeDecodeError:  # text in some old encoding
+                pass
+    return found, tuple(all_channels([_part(spec, path, role) for spec in specs]))
 
 
 def read_channels(
@@ -221,13 +225,13 @@ def _read_channels(
             kind = str(kinds[index]) if kinds else "uint32"
             kind = "uint32" if kind in _WHOLE_NUMBERS else "float"
             planes.append(image.read_image(part, 0, index, index + 1, kind))
-        problem = image.geterror()
+        problem = problem_of(image)
         read = [plane.astype(np.float32) for plane in planes if plane is not None]
         pixels = np.concatenate(read, -1) if len(read) == len(wanted) else None
         chosen = list(range(len(wanted)))
     else:
         pixels = image.read_image(part, 0, first, last, "float")
-        problem = image.geterror()
+        problem = problem_of(image)
         chosen = [index - first for index in wanted]
     # Some readers hand over a damaged picture and only mention it: the message decides.
     if pixels is None or problem:
@@ -296,18 +300,18 @@ def _open_parts(
     hints.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageInput.open(str(path), hints)
     if image is None:
-        raise role.error(f"{where} is truncated or no picture: {_first_line(oiio.geterror())}")
+        raise role.error(f"{where} is truncated or no picture: {_first_line(problem_of(oiio))}")
     specs: list[oiio.ImageSpec] = []
     while len(specs) < _MOST_PARTS and image.seek_subimage(len(specs), 0):
         specs.append(oiio.ImageSpec(image.spec()))
-    image.geterror()
+    problem_of(image)
     return image, specs
 
 
 def _open(path: Path, frame: int, role: Role) -> tuple["oiio.ImageInput", Header]:
     where = f"{role.what}: frame {frame} ({path})"
     image, specs = _open_parts(path, frame, role)
-    parts = tuple(_part(spec) for spec in specs)
+    parts = tuple(_part(spec, path, role) for spec in specs)
     taken = _take(parts, where, role)
     spec = specs[taken.part]
     if parts[taken.part].deep:
@@ -315,7 +319,17 @@ def _open(path: Path, frame: int, role: Role) -> tuple["oiio.ImageInput", Header
     return image, _header(path, spec, parts, taken, image.format_name())
 
 
-def _part(spec: "oiio.ImageSpec") -> Part:
+def _part(spec: "oiio.ImageSpec", path: Path, role: Role) -> Part:
+    try:
+        return _named_part(spec)
+    except UnicodeDecodeError as error:
+        raise role.error(
+            f"{role.what}: {path}: expected names of channels and parts in UTF-8, got something "
+            "else"
+        ) from error
+
+
+def _named_part(spec: "oiio.ImageSpec") -> Part:
     names = list(spec.channelnames)
     if spec.alpha_channel >= 0 and "." not in names[spec.alpha_channel]:
         names[spec.alpha_channel] = "A"  # whatever the format calls it
@@ -399,6 +413,14 @@ def _rate(spec: "oiio.ImageSpec") -> Fraction | None:
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return rate if 0 < rate < 10000 else None
+
+
+def problem_of(reader: Any) -> str:
+    """What OpenImageIO has to complain of, which may quote what is no text."""
+    try:
+        return str(reader.geterror())
+    except UnicodeDecodeError:
+        return "it holds what is no text"
 
 
 def _first_line(text: str) -> str:

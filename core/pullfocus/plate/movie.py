@@ -30,7 +30,8 @@ __all__ = ["MovieReel"]
 
 _KEPT = 4
 """Decoded frames kept, so that reading a frame and its neighbour again costs nothing."""
-_MOST_PIXELS = 1 << 28
+_MOST_PIXELS = 1 << 27
+"""16384 x 8192; a decoder holds several frames."""
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders leave out the alpha that WebM carries beside the picture."""
 _UNTOLD, _BT2020 = 2, 9
@@ -94,7 +95,7 @@ class MovieReel:
         try:
             with self._path.open("rb"):
                 pass
-            container = av.open(str(self._path))
+            container = av.open(str(self._path), metadata_errors="replace")
         except av.FFmpegError as error:
             raise self._fail(f"is truncated or no movie: {error.strerror}") from error
         except OSError as error:
@@ -103,6 +104,12 @@ class MovieReel:
         if stream is None:
             container.close()
             raise self._fail("is truncated or holds no picture stream")
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > _MOST_PIXELS:
+            container.close()
+            raise self._fail(f"is {width}x{height}, more than can be worked on")
+        # The size may change on the way, and what a packet claims is allocated at once.
+        stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
         stream.thread_type = "AUTO"
         return container, stream
 
@@ -111,8 +118,6 @@ class MovieReel:
         position = self.frames[0] - 1
         frame = self._decode(position)
         what = f"{self._role.what}: {self.label}"
-        if frame.width * frame.height > _MOST_PIXELS:
-            raise self._fail(f"is {frame.width}x{frame.height}, more than can be worked on")
         self.has_alpha = any(part.is_alpha for part in frame.format.components)
         self.encoding: Encoding = "encoded"
         self.largest_code = (1 << max(part.bits for part in frame.format.components)) - 1

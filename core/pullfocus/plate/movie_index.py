@@ -42,7 +42,11 @@ def picture_stream(container: Any) -> Any | None:
     from av.stream import Disposition
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-    moving = [stream for stream in container.streams.video if not stream.disposition & still]
+    moving = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & still
+    ]
     best = container.streams.best("video")
     if best is not None and any(stream.index == best.index for stream in moving):
         return best
@@ -105,7 +109,9 @@ def _without_edits(path: Path) -> int:
     import av
 
     try:
-        with av.open(str(path), options={"ignore_editlist": "1"}) as container:
+        with av.open(
+            str(path), options={"ignore_editlist": "1"}, metadata_errors="replace"
+        ) as container:
             stream = picture_stream(container)
             return sum(bool(packet.size) for packet in container.demux(stream)) if stream else 0
     except av.FFmpegError:

@@ -118,7 +118,7 @@ def parse_frames(text: str, *, role: Role = PLATE) -> tuple[int, ...]:
         if len(plain.split()) > 1:  # fileseq would read "1 5" as 15
             raise ValueError(plain)
         numbers = sorted(set(fileseq.FrameSet(plain)))
-    except (FileSeqException, ValueError) as error:
+    except (FileSeqException, ValueError, ArithmeticError) as error:
         raise role.error(
             f"{role.what}: expected frames like 1001-1060, 1-20x2, 1-20:2 or 1,5,9, got '{text}'"
         ) from error

@@ -29,7 +29,7 @@ _ADOBE_INTEROP = "R03"
 
 def tagged_still(path: Path, spec: "oiio.ImageSpec", format_name: str) -> Tagged | None:
     """What a still says of its colours; None where it says nothing or sRGB."""
-    name = spec.get_string_attribute("ICCProfile:profile_description")
+    name = _text(spec, "ICCProfile:profile_description")
     if format_name == "png":
         return _png(png_chunks(path), name)
     if format_name == "openexr":
@@ -37,11 +37,19 @@ def tagged_still(path: Path, spec: "oiio.ImageSpec", format_name: str) -> Tagged
     profile = spec.getattribute("ICCProfile")
     if profile is not None:
         return _unless_srgb(from_icc(bytes(bytearray(profile)), name))
-    if spec.get_string_attribute("Exif:InteroperabilityIndex") == _ADOBE_INTEROP:
+    if _text(spec, "Exif:InteroperabilityIndex") == _ADOBE_INTEROP:
         return _adobe("an EXIF header that says Adobe RGB (R03)")
     if spec.get_int_attribute("Exif:ColorSpace") == 2:
         return _adobe("an EXIF header that says Adobe RGB")
     return None
+
+
+def _text(spec: "oiio.ImageSpec", name: str) -> str:
+    """A string attribute; empty where it is in some old encoding."""
+    try:
+        return str(spec.get_string_attribute(name))
+    except UnicodeDecodeError:
+        return ""
 
 
 def png_chunks(path: Path) -> dict[bytes, bytes]:

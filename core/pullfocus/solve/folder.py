@@ -87,6 +87,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise SolveError(f"cannot read {path}: {error}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise SolveError(f"expected settings of format {FORMAT} in {path}, got another")
+    if not isinstance(record.get("settings"), dict) or "inputs" not in record:
+        raise SolveError(f"expected settings and inputs of a solve in {path}, got no such record")
     return record
 
 

@@ -112,8 +112,19 @@ class ShotInputs:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], *, base: Path | None = None) -> ShotInputs:
-        """The inputs of a record, absolute, or as they lie relative to the folder `base`."""
+        """The inputs of a record, absolute, or as they lie relative to the folder `base`.
 
+        Raises:
+            PlateError: it is no such record.
+        """
+        try:
+            return cls._from_record(record, base)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            told = " ".join(str(error).split())
+            raise PlateError(f"expected what a solve was given, got another: {told}") from error
+
+    @classmethod
+    def _from_record(cls, record: Mapping[str, Any], base: Path | None) -> ShotInputs:
         def path(where: Mapping[str, str] | None) -> str | None:
             if where is None:
                 return None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pullfocus.errors import SolveError
 from pullfocus.model.formation import LensSettings
 from pullfocus.model.settings import ModelSettings, NetworkSettings
 from pullfocus.observe.observe import ObserveSettings
@@ -131,7 +132,18 @@ def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
     """Rebuild settings from what ``dataclasses.asdict`` made of them.
 
     What a record of an earlier version does not know has its default.
+
+    Raises:
+        SolveError: it is no such record, or knows what this version does not.
     """
+    try:
+        return _rebuilt(record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        told = " ".join(str(error).split())
+        raise SolveError(f"expected settings of a solve, got others: {told}") from error
+
+
+def _rebuilt(record: Mapping[str, Any]) -> SolveSettings:
     model = dict(record["model"])
     model["lens"] = LensSettings(**model["lens"])
     model["networks"] = NetworkSettings(**model.get("networks", {}))
