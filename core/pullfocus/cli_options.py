@@ -130,6 +130,15 @@ FramesOption = Annotated[
 ]
 
 
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="Threads to compute with. Default: what other programs leave free, looked at while "
+        "running; small frames take one. A number gives the same result to the bit each time.",
+    ),
+]
 SkipExistingOption = Annotated[
     bool,
     typer.Option(

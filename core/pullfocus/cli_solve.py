@@ -25,6 +25,7 @@ from pullfocus.cli_options import (
     Report,
     Texture,
     TextureOption,
+    ThreadsOption,
     WeightSet,
     WeightsOption,
     check_device,
@@ -124,6 +125,7 @@ def solve(
     restart: Annotated[
         bool, typer.Option("--restart", help="Discard the solve in --out and start over.")
     ] = False,
+    threads: ThreadsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Solve a shot: sharp layers, mattes and focus from a plate and its mattes.
@@ -132,6 +134,7 @@ def solve(
     """
     from pullfocus.solve.inputs import ShotInputs
     from pullfocus.solve.together import solve_together
+    from pullfocus.threads import Threads
 
     settings = solve_settings(
         {
@@ -171,6 +174,7 @@ def solve(
             until_converged=settings.ends_early and steps is None and minutes is None,
             restart=restart,
             progress=say,
+            threads=Threads(threads),
         )
         if outcome is not None:
             _end_solve(outcome, say)

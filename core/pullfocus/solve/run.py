@@ -37,6 +37,7 @@ from pullfocus.solve.memory import memory_line, peak_memory_mb
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
     from pullfocus.solve.solver_like import SolverLike
+    from pullfocus.threads import Threads
 
 __all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
 
@@ -75,6 +76,7 @@ def run_solve(
     make_solver: Callable[..., SolverLike] | None = None,
     observe: Callable[..., Any] | None = None,
     checkpoint_s: float = 20.0,
+    threads: Threads | None = None,
 ) -> SolveOutcome:
     """Solve `shot` in the folder `out`, or go on with the solve that is there.
 
@@ -91,6 +93,7 @@ def run_solve(
         make_solver: `make_solver(observed, settings, device=...)`; the real Solver by default.
         observe: `observe(shot, cache_dir, settings, report=...)`; the real one by default.
         checkpoint_s: seconds between checkpoints.
+        threads: how many compute; as torch is set by default.
 
     Returns:
         How it ended; a stop by SIGINT or SIGTERM is an outcome, with everything saved.
@@ -109,7 +112,7 @@ def run_solve(
         raise SolveError(f"cannot write a solve to {out}: {error.strerror}") from error
     with locked(out), StopSignals(progress) as stop:
         watch = Convergence(len(shot.frames)) if until_converged else None
-        run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s)
+        run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s, threads)
         meta = run.find_earlier(restart=restart)
         if meta is not None and run.is_done(meta, settings.steps):
             progress.note(f"{out} is already solved: {meta['step']} steps")
@@ -149,6 +152,7 @@ class _Run:
         progress: Progress,
         stop: StopSignals,
         checkpoint_s: float,
+        threads: Threads | None,
     ) -> None:
         self.out = out
         self.record = record
@@ -158,6 +162,7 @@ class _Run:
         self.progress = progress
         self.stop = stop
         self.checkpoint_s = checkpoint_s
+        self.threads = threads
         self.started = time.monotonic()
         self.spent_before = 0.0  # seconds of earlier runs
         self.spent_on_preview = 0.0
@@ -229,6 +234,8 @@ class _Run:
         finished = solver.finished
         with SolveLog(self.out / "log.jsonl") as log:
             while not finished and self.stop.signum is None:
+                if self.threads is not None:
+                    self.threads.follow(_pixels(solver, observed))
                 report = self.budget.time(solver.step)
                 self._check(report)
                 self._follow(report.psnr_reblur)
@@ -354,6 +361,12 @@ class _Run:
         write_preview(path, solver.model, observed)
         self.spent_on_preview += time.monotonic() - began
         self.progress.preview(str(path))
+
+
+def _pixels(solver: SolverLike, observed: Any) -> int:
+    """Return the size of the frame that the next step computes."""
+    level = getattr(solver.model, "atlas_level", 0)
+    return (observed.width >> level) * (observed.height >> level)
 
 
 def _check_folder(out: Path, shot: Shot) -> None:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many threads to compute with: what others leave free, looked at again and again.
+
+Threads that wait for a core that somebody else has hold up all the others, so beside another job
+fewer finish sooner. Results of torch's sums differ in the last bit with the number of threads:
+a fixed one (``--threads``, or ``OMP_NUM_THREADS=1``) gives the same result to the bit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+__all__ = ["CoreUse", "Threads", "core_use", "set_threads", "usable_cores"]
+
+SMALL_FRAME_PX = 40_000
+"""Frames up to this size (256x144) gain nothing from a second core."""
+_LOOK_EVERY_S = 2.0
+_CLEARLY = 0.7  # of a core has to be free before one thread more takes it
+
+
+@dataclass(frozen=True)
+class CoreUse:
+    """Time that cores of this machine have spent, s, since some moment in the past."""
+
+    at: float
+    """When, s of a steady clock."""
+    others: float
+    """By all other programs but those that gave way to us (nice)."""
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def core_use(stat: Path = Path("/proc/stat")) -> CoreUse | None:
+    """Return what cores have done so far; None where the system does not tell (Linux does)."""
+    try:
+        words = stat.read_text().split("\n", 1)[0].split()
+        user, nice, system, _, _, irq, softirq = (int(word) for word in words[1:8])
+    except (OSError, ValueError):
+        return None
+    yielding = os.nice(0) > 0
+    busy = (user + system + irq + softirq + (nice if yielding else 0)) / os.sysconf("SC_CLK_TCK")
+    own = os.times()
+    return CoreUse(time.monotonic(), busy - own.user - own.system)
+
+
+def set_threads(count: int) -> None:
+    """Compute with so many threads from now on: torch, and the native kernels with it."""
+    if count != torch.get_num_threads():
+        torch.set_num_threads(count)
+
+
+class Threads:
+    """Follows what is free; a fixed number where one was asked for."""
+
+    def __init__(
+        self, asked: int | None = None, *, use: Callable[[], CoreUse | None] = core_use
+    ) -> None:
+        self.fixed = asked is not None
+        self.most = asked if asked is not None else min(torch.get_num_threads(), usable_cores())
+        self.cores = usable_cores()
+        self.free = self.most
+        self._use = use
+        self._last = None if self.fixed else use()
+        set_threads(self.most)
+
+    def follow(self, pixels: int) -> int:
+        """Set the number of threads for the next step.
+
+        Args:
+            pixels: of the frame that it computes.
+
+        Returns:
+            That number.
+        """
+        if not self.fixed and self._last is not None:
+            self._look(self._last)
+        count = 1 if pixels <= SMALL_FRAME_PX and not self.fixed else self.free
+        set_threads(count)
+        return count
+
+    def _look(self, last: CoreUse) -> None:
+        if time.monotonic() - last.at < _LOOK_EVERY_S:
+            return
+        now = self._use()
+        if now is None:
+            return
+        idle = self.cores - (now.others - last.others) / max(now.at - last.at, 1e-3)
+        if idle < self.free - 1 + _CLEARLY / 2:
+            self.free = max(1, round(idle))
+        elif idle >= self.free + _CLEARLY:
+            self.free = min(self.most, int(idle + 1 - _CLEARLY))
+        self._last = now
