@@ -3,6 +3,10 @@
 // interface needs no torch headers: the library builds in seconds and serves every torch version.
 #include "scatter_cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 extern const ScatterKernels scatter_kernels_generic;
 #if defined(__x86_64__)
 extern const ScatterKernels scatter_kernels_avx2;
@@ -10,12 +14,28 @@ extern const ScatterKernels scatter_kernels_avx512;
 #endif
 
 namespace {
+#if defined(__x86_64__)
+// Asked of the CPU itself: the compilers' own questions find nothing where zig has built.
+struct Cpu {
+  bool avx2 = false, avx512 = false;
+  Cpu() {
+    unsigned a, b, c, d, saved, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return;
+    const bool fma = c >> 12 & 1, xsave = c >> 27 & 1;
+    if (!fma || !xsave) return;
+    asm volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));  // registers that the system keeps
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return;
+    avx2 = (saved & 0x6) == 0x6 && (b >> 5 & 1);
+    avx512 = avx2 && (saved & 0xe6) == 0xe6 && (b >> 16 & 1) && (b >> 17 & 1) && (b >> 31 & 1);
+  }
+};
+#endif
+
 const ScatterKernels& best() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
-    return scatter_kernels_avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return scatter_kernels_avx2;
+  static const Cpu cpu;
+  if (cpu.avx512) return scatter_kernels_avx512;
+  if (cpu.avx2) return scatter_kernels_avx2;
 #endif
   return scatter_kernels_generic;
 }
