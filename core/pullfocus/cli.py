@@ -27,6 +27,7 @@ from pullfocus.cli_farm import farm
 from pullfocus.cli_flow import flow
 from pullfocus.cli_hosts import hosts
 from pullfocus.cli_jobs import with_jobs
+from pullfocus.cli_matte import matte
 from pullfocus.cli_refocus import refocus
 from pullfocus.cli_solve import demo, solve
 from pullfocus.errors import PullfocusError
@@ -69,6 +70,7 @@ def _root(
 
 
 app.command()(solve)
+app.command()(matte)
 app.command()(with_jobs(bake))
 app.command()(with_jobs(refocus))
 app.command()(with_jobs(edit))

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pullfocus.cli_matte import (
+    BoxOption,
+    KeyOption,
+    MatteCommandOption,
+    MatteModelOption,
+    ScribbleOption,
+)
 from pullfocus.cli_options import (
     DeinterlaceOption,
     Device,
@@ -70,6 +77,15 @@ def solve(
         typer.Option(metavar="X.solve", help="Solve folder; an unfinished one goes on."),
     ],
     matte: MatteOption = None,
+    key: KeyOption = None,
+    box: BoxOption = None,
+    scribble: ScribbleOption = None,
+    auto: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Guess this layer's subject; said, and shown."),
+    ] = None,
+    matte_command: MatteCommandOption = None,
+    matte_model: MatteModelOption = None,
     preset: PresetOption = Preset.fast,
     quality: Annotated[
         Quality | None,
@@ -132,6 +148,7 @@ def solve(
 
     Ctrl-C saves; the same command goes on. Look at preview.png in the solve folder meanwhile.
     """
+    from pullfocus.roto.found import MatteRequest
     from pullfocus.solve.inputs import ShotInputs
     from pullfocus.solve.together import solve_together
     from pullfocus.threads import Threads
@@ -160,10 +177,18 @@ def solve(
         overscan=overscan,
         deinterlace=deinterlace,
     )
+    request = MatteRequest.parsed(
+        key=key, box=box, scribble=scribble, auto=auto, command=matte_command, model=matte_model
+    )
     shot = inputs.open()
     check_device(device)
     with reporting(progress) as say:
         say_if_slow(say)
+        if request.layers:
+            from pullfocus.roto.for_solve import follow_for_solve
+
+            inputs = follow_for_solve(shot, inputs, out, request, progress=say)
+            shot = inputs.open()
         outcome = solve_together(
             shot,
             out,

@@ -12,7 +12,7 @@ import numpy as np
 
 from pullfocus.observe.flow import consistent, dense_flow
 
-__all__ = ["chain_to_reference", "reference_frame"]
+__all__ = ["chain_to_reference", "fitted_motion", "reference_frame"]
 
 _STRIDE = 4  # px between flow samples
 _FEWEST = 24  # samples below which only a shift is trusted
@@ -29,7 +29,7 @@ def reference_frame(mattes: Sequence[np.ndarray]) -> int:
     return int(good[np.argmin(np.abs(good - (len(mattes) - 1) / 2))])
 
 
-def _fit(flow: np.ndarray, trust: np.ndarray, planar: bool) -> Matrix | None:
+def fitted_motion(flow: np.ndarray, trust: np.ndarray, planar: bool) -> Matrix | None:
     """Fit the motion of the trusted samples, or None when there is nothing to fit."""
     ys, xs = np.nonzero(trust[::_STRIDE, ::_STRIDE])
     ys, xs = ys * _STRIDE, xs * _STRIDE
@@ -78,7 +78,7 @@ def _refine(
     warped = cv2.warpPerspective(frame, to_key, (width, height))
     seen = cv2.warpPerspective(np.ones_like(frame), to_key, (width, height)) > 0
     there, back = dense_flow(key, warped), dense_flow(warped, key)
-    left = _fit(there, consistent(there, back) & seen & (key_matte > 0.5), planar)
+    left = fitted_motion(there, consistent(there, back) & seen & (key_matte > 0.5), planar)
     if left is None or np.abs(left[:2, 2]).max() > 0.1 * width:
         return to_key
     return np.linalg.inv(left) @ to_key
@@ -112,7 +112,7 @@ def chain_to_reference(
             before = t - direction
             there = dense_flow(greys[t], greys[before])
             back = dense_flow(greys[before], greys[t])
-            step = _fit(there, consistent(there, back) & (mattes[t] > 0.5), planar)
+            step = fitted_motion(there, consistent(there, back) & (mattes[t] > 0.5), planar)
             to_reference = out[before] @ (np.eye(3) if step is None else step)
             from_key = np.linalg.inv(out[key])
             if step is not None and key != before:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pullfocus.observe.flow import consistent, dense_flow
 
-__all__ = ["STRIDE", "chain_residuals"]
+__all__ = ["STRIDE", "chain_residuals", "smoothed_field"]
 
 STRIDE = 8
 """Px of the flow frames between the samples returned."""
@@ -23,7 +23,7 @@ _FAINT = 1e-3
 _INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
-def _smooth(field: np.ndarray, trust: np.ndarray) -> np.ndarray:
+def smoothed_field(field: np.ndarray, trust: np.ndarray) -> np.ndarray:
     """Average a field (h, w, 2) over what is trusted; where nothing is near, ever more widely.
 
     Averages are taken on a coarser grid: they are far wider than its cells.
@@ -87,7 +87,7 @@ def chain_residuals(
             region = cv2.warpPerspective(regions[b], to_before, (width, height), flags=_INVERSE)
             there, back = dense_flow(greys[t], neighbour), dense_flow(neighbour, greys[t])
             trust = consistent(there, back) & (region > 0.5) & (regions[t] > 0.5)
-            step = _smooth(there, trust.astype(np.float32))
+            step = smoothed_field(there, trust.astype(np.float32))
             landed = _moved(here + step, to_before)
             carried = cv2.remap(
                 before,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pullfocus.solve.solver_like import SolverLike
     from pullfocus.threads import Threads
 
-__all__ = ["SolveOutcome", "reopen_shot", "run_solve"]
+__all__ = ["SolveOutcome", "check_solve_folder", "reopen_shot", "run_solve"]
 
 _PREVIEW_SHARE = 0.03  # of the run time
 _OWN = ("checkpoint.safetensors", CONTENTS, "log.jsonl", "preview.png")
@@ -103,7 +103,7 @@ def run_solve(
             saved before stays.
     """
     progress = progress or Progress()
-    _check_folder(out, shot)
+    check_solve_folder(out, shot)
     recall(out / CONTENTS)
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
     try:
@@ -369,7 +369,7 @@ def _pixels(solver: SolverLike, observed: Any) -> int:
     return (observed.width >> level) * (observed.height >> level)
 
 
-def _check_folder(out: Path, shot: Shot) -> None:
+def check_solve_folder(out: Path, shot: Shot) -> None:
     """Refuse to write into something that is not a solve folder, or over footage."""
     check_folder_free(out, shot.footage)
     check_not_footage((out / name for name in ("settings.json", *_OWN)), shot.footage)
@@ -380,7 +380,7 @@ def _check_folder(out: Path, shot: Shot) -> None:
     if (out / "settings.json").exists():
         read_settings(out)  # of pullfocus, or it stays: --restart removes what lies there
         return
-    ours = {"observe", ".lock", *_OWN}
+    ours = {"observe", "mattes", ".lock", *_OWN}
     foreign = sorted(p.name for p in out.iterdir() if p.name not in ours and p.name[:4] != ".tmp")
     if foreign:
         raise SolveError(

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From keys to every frame: the key's outline carried by motion, corrected by what a frame shows.
+
+From each key both ways, frame by frame: flow inside the subject carries the last outline on,
+matting finds the edge around it, and the key's own outline is fitted to that by an affine map and
+a smooth bend. Between two keys both ways are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from pullfocus.observe.flow import consistent, dense_flow
+from pullfocus.observe.motion import fitted_motion
+from pullfocus.observe.residual import smoothed_field
+from pullfocus.roto.background import Background, light_of
+from pullfocus.roto.band import Behind, alpha_in_band, edge_radius
+from pullfocus.roto.outline import (
+    bent,
+    contour_points,
+    fit_affine,
+    overlap,
+    signed_distance,
+    warped_distance,
+)
+from pullfocus.roto.reacquire import Appearance, found_again, presence
+from pullfocus.roto.settings import FollowSettings
+
+__all__ = ["Followed", "follow"]
+
+_TRIM_PX = 2  # of the outline's inside, whose flow is the background's
+_SMALLEST = 2e-4  # of the frame's area: less is gone
+_MARGIN_PX = 3  # rough outlines are grown by before the background is taken
+_SMOOTH_FRAMES = 1.5  # sigma of the radius over time
+_LEFT, _LOST = 0.8, 0.3  # confidence that it is away: through the frame's edge, or untold
+_WHOLE = 0.9  # of its area: a subject that has come back
+_BESIDE = 0.25  # weight of either neighbour in time
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """The outline of one frame."""
+
+    distance: np.ndarray
+    """(h, w) float32, signed distance to the edge, px, inside positive."""
+    radius_px: float
+    """Half of the width of the soft edge: the subject's circle of confusion."""
+    confidence: float
+    """0..1: how far the frame's own edges agree with the outline that was followed."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the subject is not in the frame."""
+        return not bool((self.distance > 0).any())
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    distance: np.ndarray
+    matrix: np.ndarray  # px of the key to px of the frame
+    radius_px: float
+    confidence: float
+    shown: np.ndarray | None = None  # signed distance of what matting alone found
+
+
+def follow(
+    frames: Sequence[np.ndarray],
+    keys: Mapping[int, np.ndarray],
+    settings: FollowSettings | None = None,
+    *,
+    report: Callable[[str, float], None] = lambda stage, fraction: None,
+) -> list[Followed]:
+    """Follow a subject from one or more keys through all frames.
+
+    Args:
+        frames: T frames (h, w, 3) uint8, display-encoded RGB, of one size.
+        keys: frame index to matte (h, w) 0..1, exact; an empty one says that the subject is away.
+        settings: how to follow.
+        report: called with a stage and the fraction done.
+
+    Returns:
+        T outlines; those of keys are the keys' own, with confidence 1.
+    """
+    settings = settings or FollowSettings()
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    known = {t: signed_distance(matte) for t, matte in keys.items()}
+    shown = sorted(t for t in known if (known[t] > 0).any())
+    rough = _rough(greys, {t: known[t] for t in shown}, report)
+    done = iter(range(1, len(frames) + 1))
+    grown = [(distance > -_MARGIN_PX).astype(np.float32) for distance in rough]
+    background = Background(
+        frames, greys, grown, lambda: report("background", next(done) / len(frames))
+    )
+    walker = _Walker(frames, greys, background, settings)
+    ways = [(start, step) for start in shown for step in (1, -1)]
+    total = sum(len(_path(start, step, known, len(frames))) for start, step in ways)
+    found: dict[int, list[tuple[int, _Seen]]] = {}
+    count = 0
+    for start, step in ways:
+        for t, seen in walker.walk(start, _path(start, step, known, len(frames)), known[start]):
+            found.setdefault(t, []).append((abs(t - start), seen))
+            count += 1
+            report("following", count / max(1, total))
+    known_shape = (greys[0].shape[0], greys[0].shape[1])
+    joined = [
+        _Seen(known[t], np.eye(3), walker.radius(t, known[t]), 1.0)
+        if t in known
+        else _joined(found.get(t, []), known_shape)
+        for t in range(len(frames))
+    ]
+    return _smoothed(joined, set(known))
+
+
+def _path(start: int, step: int, keys: Mapping[int, np.ndarray], count: int) -> list[int]:
+    """Frames from a key up to the next one, which is excluded."""
+    out = []
+    t = start + step
+    while 0 <= t < count and t not in keys:
+        out.append(t)
+        t += step
+    return out
+
+
+def _rough(
+    greys: Sequence[np.ndarray],
+    keys: Mapping[int, np.ndarray],
+    report: Callable[[str, float], None],
+) -> list[np.ndarray]:
+    """The nearest key's outline, carried by flow alone."""
+    far = np.full(greys[0].shape, -float(np.hypot(*greys[0].shape)), np.float32)
+    out = [keys.get(t, far) for t in range(len(greys))]
+    age = np.array([0 if t in keys else len(greys) + 1 for t in range(len(greys))])
+    count = 0
+    for order in (range(1, len(greys)), range(len(greys) - 2, -1, -1)):
+        last = np.eye(3)
+        for t in order:
+            before = t - order.step
+            if age[before] + 1 < age[t]:
+                start = np.eye(3) if age[before] == 0 else last
+                out[t], last = _carried(out[before], greys[before], greys[t], start)
+                age[t] = age[before] + 1
+            count += 1
+            report("flow", count / max(1, 2 * (len(greys) - 1)))
+    return out
+
+
+def _carried(
+    distance: np.ndarray, before: np.ndarray, now: np.ndarray, last: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Carry an outline from one frame to the next by the flow inside of it; also as affine.
+
+    The subject is expected to go on as in the ``last`` step, (3, 3): flow is taken of what is left.
+    """
+    height, width = distance.shape
+    before = cv2.warpPerspective(before, last, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    distance = warped_distance(distance, last)
+    inside = distance > _TRIM_PX
+    if inside.sum() < 50:
+        inside = distance > 0
+    if not inside.any():
+        return distance, last
+    there, back = dense_flow(before, now), dense_flow(now, before)
+    trust = consistent(there, back) & inside
+    step = fitted_motion(there, trust, planar=False)
+    matrix = np.eye(3) if step is None else step
+    here = np.stack(
+        np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1
+    )
+    rest = smoothed_field(there - (_moved(here, matrix) - here), trust.astype(np.float32))
+    inverse = np.linalg.inv(matrix)
+    place = _moved(here, inverse)
+    for _ in range(3):  # where a pixel came from, by fixed point
+        x, y = place[..., 0], place[..., 1]
+        place = _moved(
+            here - cv2.remap(rest, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            inverse,
+        )
+    x, y = place[..., 0], place[..., 1]
+    moved = cv2.remap(distance, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32), matrix @ last
+
+
+def _moved(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Apply an affine map to points (..., 2)."""
+    linear = matrix[:2, :2].T.astype(np.float32)
+    return np.asarray(points @ linear + matrix[:2, 2].astype(np.float32), np.float32)
+
+
+class _Walker:
+    """Goes from a key through the frames beside it."""
+
+    def __init__(
+        self,
+        frames: Sequence[np.ndarray],
+        greys: Sequence[np.ndarray],
+        background: Background,
+        settings: FollowSettings,
+    ) -> None:
+        self._frames, self._greys = frames, greys
+        self._background, self._settings = background, settings
+
+    def radius(self, t: int, distance: np.ndarray) -> float:
+        """Return the radius of blur at an outline that is known."""
+        if not (distance > 0).any():
+            return 0.0
+        alpha = self._alpha(t, distance, self._behind(t))
+        return edge_radius(alpha, distance, self._settings.band_px)
+
+    def walk(self, start: int, path: Sequence[int], key: np.ndarray):  # type: ignore[no-untyped-def]
+        """Give (t, outline) for every frame of a path."""
+        points, smallest = contour_points(key), _SMALLEST * key.size
+        distance, matrix, before = key, np.eye(3), start
+        appearance = Appearance.of(light_of(self._frames[start]), key)
+        step = np.eye(3)
+        gone, returning, sure = False, False, _LEFT
+        for t in path:
+            light, behind = light_of(self._frames[t]), self._behind(t)
+            if not gone:
+                expected, step = _carried(distance, self._greys[before], self._greys[t], step)
+                seen = self._seen(t, key, points, expected, step @ matrix, behind)
+                there = presence(light, behind, seen.distance, appearance)
+                gone = int((seen.distance > 0).sum()) < smallest or there.lost
+                sure = _LOST if there.lost and not _at_border(distance) else _LEFT
+            again = None
+            if (gone or returning) and self._settings.reacquire:
+                again = found_again(light, self._background.typical(t), appearance)
+            if again is not None and (gone or again.sum() > (seen.distance > 0).sum()):
+                # what comes back is seen in part at first: looked for until it is whole
+                returning = bool(again.sum() < _WHOLE * appearance.area)
+                key, matrix, step = signed_distance(again), np.eye(3), np.eye(3)
+                points = contour_points(key)
+                seen = self._seen(t, key, points, key, matrix, behind)
+                there = presence(light, behind, seen.distance, appearance)
+                gone = there.lost
+            if gone:
+                nowhere = np.full_like(key, -float(np.hypot(*key.shape)))
+                yield t, _Seen(nowhere, matrix, 0.0, sure)
+                continue
+            yield t, replace(seen, confidence=seen.confidence * there.trust)
+            distance = 0.5 * (signed_distance((seen.distance > 0).astype(np.float32)) + seen.shown)
+            matrix, before = seen.matrix, t
+
+    def _seen(
+        self,
+        t: int,
+        key: np.ndarray,
+        points: np.ndarray,
+        expected: np.ndarray,
+        start: np.ndarray,
+        behind: Behind,
+    ) -> _Seen:
+        """Bring the key's outline over what frame ``t`` shows near an expected one."""
+        alpha = self._alpha(t, expected, behind)
+        shown = signed_distance(alpha)
+        matrix = fit_affine(points, shown, start)
+        shape = bent(warped_distance(key, matrix), shown, self._settings.bend_px)
+        radius = edge_radius(alpha, shape, self._settings.band_px)
+        return _Seen(shape, matrix, radius, overlap(alpha > 0.5, shape > 0), shown)
+
+    def _behind(self, t: int) -> Behind:
+        return self._background.behind(t, self._settings)
+
+    def _alpha(self, t: int, expected: np.ndarray, behind: Behind) -> np.ndarray:
+        return alpha_in_band(light_of(self._frames[t]), expected, behind, self._settings)
+
+
+def _at_border(distance: np.ndarray) -> bool:
+    inside = distance > 0
+    return bool(inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any())
+
+
+def _joined(found: Sequence[tuple[int, _Seen]], shape: tuple[int, int]) -> _Seen:
+    """Mean of what came from the keys on both sides, the nearer the more."""
+    if not found:
+        return _Seen(np.full(shape, -float(np.hypot(*shape)), np.float32), np.eye(3), 0.0, 0.0)
+    if len(found) == 1:
+        return found[0][1]
+    weights = np.array([1.0 / age for age, _ in found])
+    weights /= weights.sum()
+    seen = [one for _, one in found]
+    reach = 16.0
+    distance = sum(w * s.distance.clip(-reach, reach) for w, s in zip(weights, seen, strict=True))
+    apart = overlap(seen[0].distance > 0, seen[1].distance > 0)
+    return _Seen(
+        np.asarray(distance, np.float32),
+        seen[int(np.argmax(weights))].matrix,
+        float(sum(w * s.radius_px for w, s in zip(weights, seen, strict=True))),
+        float(sum(w * s.confidence for w, s in zip(weights, seen, strict=True))) * apart,
+    )
+
+
+def _smoothed(seen: Sequence[_Seen], keys: set[int]) -> list[Followed]:
+    """Outlines averaged with their neighbours', carried along; radii smooth in time."""
+    radii = cv2.GaussianBlur(
+        np.array([[s.radius_px for s in seen]], np.float32),
+        (0, 0),
+        _SMOOTH_FRAMES,
+        borderType=cv2.BORDER_REPLICATE,
+    )[0]
+    out = []
+    for t, one in enumerate(seen):
+        distance = one.distance
+        there = (distance > 0).any()
+        if t not in keys and there:
+            total, weight = distance * (1 - 2 * _BESIDE), 1 - 2 * _BESIDE
+            for n in (t - 1, t + 1):
+                if not 0 <= n < len(seen) or not (seen[n].distance > 0).any() or n in keys:
+                    continue
+                matrix = one.matrix @ np.linalg.inv(seen[n].matrix)
+                moved = warped_distance(seen[n].distance, matrix)
+                if overlap(moved > 0, distance > 0) < 0.8:  # of another key, or found again
+                    continue
+                total, weight = total + _BESIDE * moved, weight + _BESIDE
+            distance = total / weight
+        out.append(Followed(np.asarray(distance, np.float32), float(radii[t]), one.confidence))
+    return out

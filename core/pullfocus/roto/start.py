@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A matte on one frame from a box, from strokes, or from nothing but motion.
+
+GrabCut (Rother, Kolmogorov, Blake 2004) with what moves against the background as its first guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pullfocus.roto.background import Background, light_of
+from pullfocus.roto.band import Behind, alpha_in_band
+from pullfocus.roto.outline import disc, signed_distance
+from pullfocus.roto.settings import FollowSettings
+
+__all__ = ["Clue", "matte_from_clue", "motion_evidence", "moving"]
+
+_ROUNDS = 5
+_SMOOTH_PX = 1.5
+_DIFFERS = 0.10  # of square-root light, above what focus and noise make of a still background
+_DRIFTS_PX = 0.5  # a frame against the background
+_SURE = 0.7  # evidence that colour does not overrule,
+_FLOW_SPILL_PX = 6  # but near edges, where flow is smeared
+_NEAR_PX = 8  # of what moves: farther away colour adds nothing
+_AROUND = 0.4  # of a box's size: how far around it colours of the background are taken
+
+
+@dataclass(frozen=True, eq=False)
+class Clue:
+    """What is known of the subject in one frame; all (h, w) bool."""
+
+    inside: np.ndarray
+    """Surely the subject."""
+    outside: np.ndarray
+    """Surely not."""
+    likely: np.ndarray
+    """Where it is looked for: the box, or what lies nearer to strokes inside than outside."""
+
+    @property
+    def planes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All three, in order."""
+        return self.inside, self.outside, self.likely
+
+
+def moving(light: np.ndarray, typical: Behind) -> np.ndarray:
+    """Return how much a frame differs from its typical background, (h, w), square-root light."""
+    one, other = (
+        cv2.GaussianBlur(np.sqrt(plane.clip(0, 1)), (0, 0), _SMOOTH_PX)
+        for plane in (light, typical.light)
+    )
+    return np.where(typical.known, np.abs(one - other).max(-1), 0.0)
+
+
+def matte_from_clue(
+    t: int,
+    frames: Sequence[np.ndarray],
+    background: Background,
+    clue: Clue,
+    settings: FollowSettings,
+) -> np.ndarray:
+    """Find the matte (h, w) float32 0..1 of one frame.
+
+    Args:
+        t: the frame.
+        frames: as for `follow.follow`.
+        background: its motion; mattes may be empty.
+        clue: what is known of the subject.
+        settings: of the matting that ends it.
+    """
+    light = light_of(frames[t])
+    typical = background.typical(t)
+    moves = motion_evidence(light, typical, background.drift(t))
+    mask = _first_guess(moves, clue)
+    part = _surroundings(clue.likely)
+    if _usable(mask[part]):
+        picture, here = np.ascontiguousarray(frames[t][part][..., ::-1]), mask[part].copy()
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(picture, here, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+        mask[part] = here
+    found = _cleaned(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), clue)
+    return alpha_in_band(light, signed_distance(found.astype(np.float32)), typical, settings)
+
+
+def motion_evidence(light: np.ndarray, typical: Behind, drift: np.ndarray) -> np.ndarray:
+    """Return 0..1, (h, w): 1 surely before the background, 0 nothing seen; 1/2 the threshold."""
+    differs = moving(light, typical) / _DIFFERS
+    drifts = cv2.medianBlur(drift.astype(np.float32), 5) / _DRIFTS_PX
+    evidence = np.maximum(differs, drifts)
+    return np.asarray(evidence / (1 + evidence), np.float32)
+
+
+def _surroundings(likely: np.ndarray) -> tuple[slice, slice]:
+    """Return the part of the frame around a region, whose colours are the background's."""
+    ys, xs = np.nonzero(likely)
+    rise, run = (round(_AROUND * (v.max() - v.min() + 1)) for v in (ys, xs))
+    return (
+        slice(max(0, ys.min() - rise), ys.max() + 1 + rise),
+        slice(max(0, xs.min() - run), xs.max() + 1 + run),
+    )
+
+
+def _first_guess(evidence: np.ndarray, clue: Clue) -> np.ndarray:
+    mask = np.full(evidence.shape, cv2.GC_PR_BGD, np.uint8)
+    opened = cv2.morphologyEx(
+        (clue.likely & (evidence > 0.5)).astype(np.uint8), cv2.MORPH_OPEN, disc(1)
+    )
+    moves = (cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc(3)) > 0) & clue.likely
+    if moves.sum() > 0.15 * clue.likely.sum():
+        mask[moves] = cv2.GC_PR_FGD
+        sure = cv2.erode((evidence > _SURE).astype(np.uint8), disc(_FLOW_SPILL_PX)) > 0
+        mask[moves & sure] = cv2.GC_FGD
+        mask[cv2.dilate(moves.astype(np.uint8), disc(_NEAR_PX)) == 0] = cv2.GC_BGD
+    else:
+        mask[clue.likely] = cv2.GC_PR_FGD
+    mask[clue.outside | ~clue.likely] = cv2.GC_BGD
+    mask[clue.inside] = cv2.GC_FGD
+    return mask
+
+
+def _usable(mask: np.ndarray) -> bool:
+    """Colour models want a few px of either side."""
+    front = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).sum()
+    return 20 < front < mask.size - 20
+
+
+def _cleaned(found: np.ndarray, clue: Clue) -> np.ndarray:
+    """Leave specks and pin holes out; keep what was marked."""
+    mask = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, disc(1))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count > 1:
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        kept = [1 + n for n in np.flatnonzero(areas > 0.1 * areas.max())]
+        mask = np.isin(labels, kept).astype(np.uint8)
+    holes, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask)
+    small = 0.02 * max(1, int(mask.sum()))
+    for label in range(1, holes):
+        if stats[label, cv2.CC_STAT_AREA] < small:
+            mask[labels == label] = 1
+    return np.asarray(((mask > 0) | clue.inside) & ~clue.outside)
