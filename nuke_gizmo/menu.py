@@ -7,10 +7,11 @@ import nuke
 
 
 def _add_menus() -> None:
-    from pullfocus_nuke import farming, importing, painting, solving
+    from pullfocus_nuke import farming, following, importing, painting, solving
 
     menu = nuke.menu("Nuke").addMenu("PullFocus")
     menu.addCommand("Solve...", solving.solve)
+    menu.addCommand("Follow matte...", following.follow_matte)
     menu.addCommand("Send to farm...", farming.send_to_farm)
     menu.addCommand("Import passes...", importing.import_passes)
     menu.addCommand("Paint atlas...", painting.paint_atlas)

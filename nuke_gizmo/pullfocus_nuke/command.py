@@ -16,6 +16,7 @@ __all__ = [
     "bake_command",
     "clean_environment",
     "farm_command",
+    "matte_command",
     "program",
     "rate_text",
     "remember_program",
@@ -196,3 +197,31 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     out = {k: v for k, v in environment.items() if k not in _NUKES_OWN + _NUKES_OWN_MAC}
     out["PYTHONUNBUFFERED"] = "1"
     return out
+
+
+def matte_command(
+    executable: str,
+    plate: str,
+    keys: Sequence[tuple[str, int, str]],
+    out: str,
+    *,
+    frames: str = "",
+    colorspace: str = "",
+) -> list[str]:
+    """Return the command that follows mattes.
+
+    Args:
+        executable: of pullfocus.
+        plate: frames with #### for the number.
+        keys: layer name, frame and picture.
+        out: folder for the mattes.
+        frames: such as 1001-1060; all by default.
+        colorspace: of the plate.
+    """
+    words = [executable, "matte", plate, "--out", out]
+    for name, frame, path in keys:
+        words += ["--key", f"{name}:{frame}={path}"]
+    for option, value in (("--frames", frames), ("--colorspace", colorspace)):
+        if value:
+            words += [option, value]
+    return [*words, "--progress", "json"]

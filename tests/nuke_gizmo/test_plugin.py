@@ -65,6 +65,7 @@ def test_init_adds_paths_and_menu_adds_menus(nuke, monkeypatch) -> None:
     commands = nuke.menus["Nuke"].menus["PullFocus"].commands
     assert list(commands) == [
         "Solve...",
+        "Follow matte...",
         "Send to farm...",
         "Import passes...",
         "Paint atlas...",

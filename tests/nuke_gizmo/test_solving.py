@@ -15,7 +15,7 @@ import pytest
 from fake_nuke import FakeTask
 from pullfocus import cli
 from pullfocus.plate.exr import Plane, write_exr
-from pullfocus_nuke import command, farming, solving
+from pullfocus_nuke import command, farming, following, solving
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.exr_pixels import same_pixels
 from pullfocus_nuke.running import Cancelled, run_command
@@ -453,3 +453,47 @@ def test_frames_that_were_not_written_from_nuke_stay(shot, tmp_path: Path) -> No
     assert solving.solve() is None
     assert "were not written from here" in shot.messages[-1]
     assert own.read_bytes() == b"plate"
+
+
+def test_a_matte_is_followed_from_one_frame_of_a_roto(shot, tmp_path: Path, monkeypatch) -> None:
+    body = """
+open(os.path.join(os.path.dirname(__file__), "said"), "w").write("\\n".join(sys.argv[1:]))
+print(json.dumps({"event": "stage", "stage": "following", "fraction": 1.0}))
+done = {"mattes": {"fg": "/x/fg.####.exr"}, "next_key": {"fg": 4}}
+print(json.dumps({"event": "done", "text": "", **done}))
+"""
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, body, "follows"))
+    shot.frame(2)
+    shot.answers = [{"Frames": "1-4"}]
+    following.follow_matte().join(60)
+    folder = tmp_path / "pullfocus" / "Plate"
+    key = folder / "key_fg.0002.exr"
+    assert key.is_file()
+    said = (tmp_path / "said").read_text().splitlines()
+    assert said[:2] == ["matte", f"{folder}/plate/plate.####.exr"]
+    assert said[said.index("--key") + 1] == f"fg:2={key}"
+    assert said[said.index("--frames") + 1] == "1-4"
+    (followed,) = [n for n in shot.allNodes("Read") if n.name() != "Plate"]
+    assert followed["file"].value() == "/x/fg.####.exr"
+    assert (followed["first"].value(), followed["last"].value()) == (1, 4)
+    assert shot.messages == ["fg: one more key would help most at frame 4."]
+    shot.frame(9)
+    shot.answers = [{"Frames": "1-4"}]
+    assert following.follow_matte() is None
+    assert "expected the current frame within 1-4, got 9" in shot.messages[-1]
+
+
+def test_following_that_is_stopped_or_fails_says_so(shot, tmp_path, monkeypatch) -> None:
+    shot.frame(1)
+    slow = script(tmp_path, "time.sleep(60)", "slow")
+    monkeypatch.setenv("PULLFOCUS", slow)
+    monkeypatch.setattr(shot, "ProgressTask", lambda name: Task(stop_after_s=0.5))
+    shot.answers = [{"Frames": "1-2"}]
+    following.follow_matte().join(60)
+    assert shot.messages == ["pullfocus stopped: no matte was followed."]
+    body = 'print(json.dumps({"event": "error", "text": "an empty one"})); sys.exit(2)'
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, body, "failing"))
+    monkeypatch.setattr(shot, "ProgressTask", lambda name: Task())
+    shot.answers = [{"Frames": "1-2"}]
+    following.follow_matte().join(60)
+    assert shot.messages[-1] == "pullfocus: an empty one"
