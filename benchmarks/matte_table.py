@@ -3,7 +3,7 @@
 
     python benchmarks/matte_table.py CLIP [CLIP ...]
 
-CLIP is a folder with plate.####.png and alpha.####.png, true coverage. The box is the subject's own,
+CLIP is a folder with plate.####.png and alpha.####.png, true coverage. The box is the subject's,
 4 px wider; strokes lie where the subject is thickest and in a ring around it. Seconds are of this
 process's processors.
 """
