@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullfocus.errors import MatteError
-from pullfocus.plate.reel import file_stamp
+from pullfocus.plate.contents import contents_stamp
 from pullfocus.roto.keys import Kind, Mark, Marked, parse_mark, read_mark
 from pullfocus.roto.settings import FollowSettings
 from pullfocus.roto.shot_matte import Report, ShotMatte
@@ -109,7 +109,7 @@ class MatteRequest:
         """Hash of all that decides the mattes."""
         parts = [shot.plate.fingerprint(), str(shot.frames), str(FollowSettings())]
         parts += [f"{m.kind} {m.layer} {m.frame} {m.value}" for m in self.marks]
-        parts += [file_stamp(path) for path in self.pictures.values()]
+        parts.append(contents_stamp(self.pictures.values()))
         parts += [f"auto {self.auto} command {self.command} model {self.model}"]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
