@@ -5,6 +5,8 @@ The correction rides in the atlas (a fourth channel of the texture), so evidence
 gathers in one place; a small lattice per frame takes what is left.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import torch
@@ -12,31 +14,45 @@ from torch import nn
 
 from pullfocus.model.grid import Box
 from pullfocus.model.spline import spline_basis
+from pullfocus.model.trimap import trimap
 from pullfocus.observe.observed import Observed
 
 __all__ = ["LayerMatte", "matte_from_logit"]
 
 _SLACK = 0.02  # the sigmoid is stretched by this much, so that 0 and 1 are reached exactly
+_HELD_FRAMES = 128  # of which bounds are kept, two bytes a pixel
 
 
 class _SoftClamp(torch.autograd.Function):
-    """Clamp to 0..1; outside, let through only the gradients that lead back in."""
+    """Clamp between two bounds; outside, let through only the gradients that lead back in."""
 
     @staticmethod
-    def forward(ctx, x):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x)
-        return x.clamp(0, 1)
+    def forward(ctx, x, least, most):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x, least, most)
+        return torch.minimum(torch.maximum(x, least), most)
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        (x,) = ctx.saved_tensors
-        stuck = ((x < 0) & (grad > 0)) | ((x > 1) & (grad < 0))
-        return torch.where(stuck, torch.zeros_like(grad), grad)
+        x, least, most = ctx.saved_tensors
+        stuck = ((x < least) & (grad > 0)) | ((x > most) & (grad < 0))
+        return torch.where(stuck, torch.zeros_like(grad), grad), None, None
 
 
-def matte_from_logit(z: torch.Tensor) -> torch.Tensor:
-    """Return the matte in 0..1 (both ends exact) for logits of any shape."""
-    return _SoftClamp.apply(torch.sigmoid(z) * (1 + 2 * _SLACK) - _SLACK)
+def matte_from_logit(
+    z: torch.Tensor, least: torch.Tensor | None = None, most: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the matte for logits of any shape, between two bounds: 0 and 1, both exact."""
+    least = z.new_zeros(()) if least is None else least
+    most = z.new_ones(()) if most is None else most
+    return _SoftClamp.apply(torch.sigmoid(z) * (1 + 2 * _SLACK) - _SLACK, least, most)
+
+
+def _on_box(image: np.ndarray, box: Box) -> np.ndarray:
+    """Return ``image`` (h, w) on ``box``; it goes on past the frame's edge."""
+    height, width = image.shape
+    rows = np.arange(box.top, box.top + box.height).clip(0, height - 1)
+    columns = np.arange(box.left, box.left + box.width).clip(0, width - 1)
+    return image[np.ix_(rows, columns)]
 
 
 def _logit(matte: np.ndarray) -> torch.Tensor:
@@ -53,19 +69,31 @@ class LayerMatte(nn.Module):
         layer: int,
         *,
         cells: tuple[int, int],
-        growth_px: float,
+        slack_px: float,
     ) -> None:
         super().__init__()
         self.observed = observed
         self.layer = layer
-        self.growth_px = growth_px
+        self.slack_px = slack_px
+        self._trimap = lru_cache(maxsize=_HELD_FRAMES)(self._bounds_of_frame)
         self.cells = cells
         frames = len(observed.frames)
         self.residual = nn.Parameter(torch.zeros(frames, cells[0] + 3, cells[1] + 3))
 
+    def _bounds_of_frame(self, t: int, level: int) -> tuple[np.ndarray, np.ndarray]:
+        matte, slack = self.observed.matte(self.layer, t, level), self.slack_px / 2**level
+        least, most = trimap(matte, slack)
+        given = self.observed.doubted_matte(self.layer, t, level)
+        if given is not None:  # neither is beyond doubt where they differ
+            other_least, other_most = trimap(given, slack)
+            least, most = np.minimum(least, other_least), np.maximum(most, other_most)
+        return least, most
+
     def bounds(self, t: int, level: int) -> Box:
         """Return the box that the matte, grown by what the solve may add, stays within."""
         matte = self.observed.matte(self.layer, t, level)
+        given = self.observed.doubted_matte(self.layer, t, level)
+        matte = matte if given is None else np.maximum(matte, given)
         height, width = matte.shape
         columns = np.flatnonzero(matte.max(0) > 0)
         rows = np.flatnonzero(matte.max(1) > 0)
@@ -74,19 +102,24 @@ class LayerMatte(nn.Module):
         left, right = int(columns[0]), int(columns[-1]) + 1
         top, bottom = int(rows[0]), int(rows[-1]) + 1
         grown = Box(left, top, right - left, bottom - top, level).grown(
-            max(1, round(self.growth_px / 2**level))
+            max(1, round(self.slack_px / 2**level))
         )
         # a subject cut by the frame's edge goes on outside; one that is clear of it does not
         frame = Box(0, 0, width, height, level)
         return grown.intersection(frame.grown(grown.width + grown.height))
 
+    def _bounds(self, t: int, box: Box) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the least and the most that the matte may be on ``box``, (h, w)."""
+        least, most = (
+            torch.from_numpy(_on_box(bound, box)).to(self.residual.device, torch.float32) / 255
+            for bound in self._trimap(t, box.level)
+        )
+        return least, most
+
     def given(self, t: int, box: Box) -> torch.Tensor:
         """Return the given matte as logits on ``box``, (h, w); it goes on past the frame's edge."""
-        matte = self.observed.matte(self.layer, t, box.level)
-        height, width = matte.shape
-        rows = np.arange(box.top, box.top + box.height).clip(0, height - 1)
-        columns = np.arange(box.left, box.left + box.width).clip(0, width - 1)
-        return _logit(matte[np.ix_(rows, columns)]).to(self.residual.device)
+        matte = _on_box(self.observed.matte(self.layer, t, box.level), box)
+        return _logit(matte).to(self.residual.device)
 
     def forward(self, t: int, box: Box, offset: torch.Tensor) -> torch.Tensor:
         """Return the matte on ``box``, (h, w), 0..1.
@@ -101,7 +134,8 @@ class LayerMatte(nn.Module):
         down = spline_basis(box.rows(device), 0, observed.height - 1, self.cells[0])
         across = spline_basis(box.columns(device), 0, observed.width - 1, self.cells[1])
         residual = down @ self.residual[t] @ across.T
-        return matte_from_logit(self.given(t, box) + offset + residual)
+        free = self.given(t, box) + offset + residual
+        return matte_from_logit(free, *self._bounds(t, box))
 
 
 def grow_matte(matte: np.ndarray, px: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from torch import nn
 from pullfocus.model.atlas_network import NetworkTexture
 from pullfocus.model.coc import CocLattice
 from pullfocus.model.decoder import AtlasDecoder, DecoderTexture
+from pullfocus.model.exposure import Exposure
 from pullfocus.model.layout import AtlasLayout, atlas_layout
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.mapping_network import MappingNetwork
@@ -32,6 +33,7 @@ class Layer(nn.Module):
     texture: Atlas
     coc: CocLattice
     matte: Matte | None
+    exposure: Exposure
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Layer(nn.Module):
         texture: Atlas,
         coc: CocLattice,
         matte: Matte | None,
+        exposure: Exposure,
         layout: AtlasLayout,
     ) -> None:
         super().__init__()
@@ -48,6 +51,7 @@ class Layer(nn.Module):
         self.texture = texture
         self.coc = coc
         self.matte = matte
+        self.exposure = exposure
         self.layout = layout
 
 
@@ -78,6 +82,7 @@ def build_layer(
             start_px=settings.coc_start_px * observed.width / 512,
         ),
         None if index == len(observed.layer_names) - 1 else _matte(observed, index, settings),
+        Exposure(len(observed.frames)),
         layout,
     )
 
@@ -159,5 +164,5 @@ def _matte(observed: Observed, index: int, settings: ModelSettings) -> Matte:
         observed,
         index,
         cells=_cells(observed, settings.matte_cell_px),
-        growth_px=settings.matte_growth_px * observed.width / 512,
+        slack_px=settings.matte_slack_px * observed.width / 512,
     )

@@ -51,11 +51,13 @@ class ModelSettings:
     """Spacing of the COC lattice."""
     matte_cell_px: float = 12.0
     """Spacing of each frame's own matte correction."""
-    matte_growth_px: float = 8.0
-    """How far the solve may grow a matte."""
+    matte_slack_px: float = 8.0
+    """How far a given edge may be wrong, inside and outside: nothing else of a matte changes."""
     coc_start_px: float = 8.0
     """Radius before anything is known. Too large shows at once; a small one makes do with a blurred
     atlas, and a layer that is never in focus stays so."""
+    exposure: bool = True
+    """Whether a layer's light may change from frame to frame by a gain and an offset."""
     overscan_px: float = 24.0
     """How far past the frame's edge lattices reach."""
     largest_atlas: int = 8192

@@ -22,6 +22,7 @@ import numpy as np
 
 from pullfocus.errors import MatteError, SolveError
 from pullfocus.observe.flow import grey
+from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
 from pullfocus.observe.motion import chain_to_reference, reference_frame
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.residual import chain_residuals
@@ -30,7 +31,7 @@ from pullfocus.shot import Shot
 
 __all__ = ["ObserveSettings", "observe"]
 
-_FORMAT = 3  # raise when the cache's contents change meaning
+_FORMAT = 4  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
 _DRAFT = "measuring-"
 _OURS = re.compile(rf"[0-9a-f]{{16}}|{_DRAFT}.*")
@@ -95,7 +96,7 @@ def _is_unused(folder: Path) -> bool:
 def _load(shot: Shot, folder: Path) -> Observed:
     with contextlib.suppress(OSError):  # a folder that may only be read
         os.utime(folder)
-    coc = folder / "coc.npy"
+    coc, given = folder / "coc.npy", folder / "mattes_given.npy"
     without = (0, len(shot.frames), shot.height, shot.width)
     return Observed(
         frames=shot.frames,
@@ -110,6 +111,8 @@ def _load(shot: Shot, folder: Path) -> Observed:
         coc=np.load(coc, mmap_mode="r") if coc.exists() else None,
         motion=np.load(folder / "motion.npy"),
         residual=np.load(folder / "residual.npy", mmap_mode="r"),
+        mattes_given=np.load(given, mmap_mode="r") if given.exists() else None,
+        doubted=np.load(folder / "doubted.npy") if given.exists() else None,
     )
 
 
@@ -122,6 +125,8 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
         if shot.coc is not None:
             _store_coc(shot, draft)
         motion, residual = _layer_motion(shot, greys, mattes, settings, report)
+        if _replace_doubted(shot, mattes, motion, draft, report):
+            motion, residual = _layer_motion(shot, greys, mattes, settings, report)
         np.save(draft / "motion.npy", motion)
         np.save(draft / "residual.npy", residual)
         try:
@@ -167,6 +172,26 @@ def _store_mattes(shot: Shot, draft: Path, report: Report) -> np.ndarray:
             )
     mattes.flush()
     return mattes
+
+
+def _replace_doubted(
+    shot: Shot, mattes: np.ndarray, motion: np.ndarray, draft: Path, report: Report
+) -> bool:
+    """Put what neighbours say where a matte contradicts them; what was given is kept beside."""
+    doubted = np.stack(
+        [doubted_frames(own, moved) for own, moved in zip(mattes, motion, strict=False)]
+        or [np.zeros(0, bool)]
+    )
+    if not doubted.any():
+        return False
+    np.save(draft / "mattes_given.npy", mattes)
+    np.save(draft / "doubted.npy", doubted)
+    for layer, t in zip(*np.nonzero(doubted), strict=True):
+        trusted = ~doubted[layer]
+        carried = carried_matte(mattes[layer], motion[layer], int(t), trusted)
+        mattes[layer, t] = (carried * 255 + 0.5).astype(np.uint8)
+        report(f"matte {shot.layer_names[layer]} of frame {shot.frames[t]}", 1.0)
+    return True
 
 
 def _store_coc(shot: Shot, draft: Path) -> None:

@@ -17,6 +17,13 @@ def level_size(width: int, height: int, level: int) -> tuple[int, int]:
     return max(1, width >> level), max(1, height >> level)
 
 
+def _reduced_matte(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    values = np.asarray(matte, np.float32) / 255
+    if values.shape == size[::-1]:
+        return values
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     """A shot as the solver sees it. Arrays are memory maps: frames cost memory when touched."""
@@ -37,6 +44,10 @@ class Observed:
     residual: np.ndarray
     """(L, T, h, w, 2) float32: displacement in plate px before the homography, on a coarse grid
     that spans the frame evenly."""
+    mattes_given: np.ndarray | None = None
+    """(L-1, T, H, W) uint8 as handed in, where `mattes` holds something else in doubted frames."""
+    doubted: np.ndarray | None = None
+    """(L-1, T) bool: mattes that contradict their neighbours, who speak in their place."""
 
     def plate_display(self, t: int, level: int = 0) -> np.ndarray:
         """Return frame ``t`` display-encoded, float32 (h, w, 3); reduced in linear light."""
@@ -49,8 +60,15 @@ class Observed:
         size = level_size(self.width, self.height, level)
         if layer == len(self.layer_names) - 1:
             return np.ones(size[::-1], np.float32)
-        matte = np.asarray(self.mattes[layer, t], np.float32) / 255
-        return matte if level == 0 else cv2.resize(matte, size, interpolation=cv2.INTER_AREA)
+        return _reduced_matte(self.mattes[layer, t], size)
+
+    def doubted_matte(self, layer: int, t: int, level: int = 0) -> np.ndarray | None:
+        """Return what was handed in, as `matte`, for a frame where it is doubted; else None."""
+        if self.doubted is None or self.mattes_given is None or not self.doubted[layer, t]:
+            return None
+        return _reduced_matte(
+            self.mattes_given[layer, t], level_size(self.width, self.height, level)
+        )
 
     @cached_property
     def coc_is_signed(self) -> bool:
