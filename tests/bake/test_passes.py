@@ -41,16 +41,17 @@ def test_table_is_the_documented_one():
         ("bg_coc", "bg_coc.X", "float"),
         ("coc", "coc.X", "float"),
         ("alpha", "alpha.A", "half"),
+        ("confidence", "confidence.X", "half"),
         ("forward", "forward.u forward.v", "float"),
         ("backward", "backward.u backward.v", "float"),
         ("depth", "depth.Z", "float"),
     ]
-    assert len({channel for row in table for channel in row.channels}) == 27
+    assert len({channel for row in table for channel in row.channels}) == 28
 
 
 def test_table_without_optional_passes():
     names = [row.name for row in pass_table(["bg"], coc_signed=False, motion=False)]
-    assert names == ["beauty", "bg", "bg_uv", "bg_coc", "coc", "alpha"]
+    assert names == ["beauty", "bg", "bg_uv", "bg_coc", "coc", "alpha", "confidence"]
 
 
 @pytest.mark.parametrize("signed", [True, False])

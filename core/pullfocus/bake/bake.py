@@ -29,6 +29,7 @@ from pullfocus.bake.passes import (
 )
 from pullfocus.bake.passes_json import check_passes, write_passes_json
 from pullfocus.errors import PassesError, SolveError
+from pullfocus.model.floor import Floor
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observe import ObserveSettings, observe
 from pullfocus.observe.observed import Observed
@@ -169,8 +170,8 @@ def bake(
     Args:
         solve_dir: the solve folder, finished or not.
         out: folder for the passes; files in it are replaced one by one, each whole.
-        keep_plate: keep the plate's own pixels (grain, detail) in the beauty where all that is
-            seen is in focus.
+        keep_plate: keep the plate's own pixels in the beauty where it is in focus, and where the
+            solve does not explain it; else the solve alone.
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
@@ -225,6 +226,7 @@ def bake(
         write_exr(path, [plane], metadata=facts)  # after its guide: with it both are there
     # Before the frames: a bake that is stopped leaves passes that a host can open.
     write_passes_json(out / JSON_NAME, passes)
+    floor = Floor(model, atlases) if model.settings.reblur != "none" else None
     skipped = 0
     with output.telling():
         for done, t in enumerate(chosen, 1):
@@ -243,6 +245,7 @@ def bake(
                 atlases=atlases,
                 repainted=repainted,
                 lens=lens,
+                floor=floor,
             )
             header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
             write_exr(path, planes, metadata=header, windows=windows(shot))

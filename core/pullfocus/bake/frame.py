@@ -10,8 +10,10 @@ import torch
 
 from pullfocus.bake.motion import layer_motion
 from pullfocus.bake.passes import PassDefinition
+from pullfocus.model.floor import Floor
 from pullfocus.model.formation import LayerFrame, sharp
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.plate.exr import Plane
 from pullfocus.virtual_lens import VirtualLens, signed_coc
 
@@ -131,6 +133,13 @@ def _plate_share(layers: list[_Layer]) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
+def _over_plate(plate: np.ndarray, restored: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Lay a restored frame, display-encoded, over a linear plate; to the bit where none is kept."""
+    shown = linear_to_display(plate)
+    mixed = display_to_linear(shown + kept[..., None] * (restored - shown))
+    return np.where(kept[..., None] > 0, mixed, plate)
+
+
 def _motion(model: ShotModel, layers: list[_Layer], t: int, to: int) -> np.ndarray:
     frame, frames = model.frame_box(), model.observed.frames
     if not 0 <= to < len(frames):
@@ -152,6 +161,7 @@ def frame_planes(
     atlases: list[torch.Tensor],
     repainted: Repainted | None = None,
     lens: VirtualLens | None = None,
+    floor: Floor | None = None,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
 
@@ -164,6 +174,8 @@ def frame_planes(
         atlases: ``bake.atlases.finished_atlases``.
         repainted: atlases to show in their place; the beauty changes by what they change.
         lens: gives circles of confusion their sign, and depth; None: radii without.
+        floor: says how far the solve may replace the plate; None: wherever the plate is out of
+            focus, with a confidence of 1.
     """
     raw = model.frame(t, overscan=False, atlases=atlases)
     solved = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
@@ -171,10 +183,16 @@ def frame_planes(
     if repainted is not None:
         raw = model.frame(t, overscan=False, atlases=repainted.atlases)
     layers = [_spread(raw, i, t, model, size, lens) for i, size in enumerate(sizes)]
-    beauty = solved
-    if plate is not None:
-        share = _plate_share(layers)[..., None]
-        beauty = share * plate + (1 - share) * beauty
+    in_focus = _plate_share(layers)
+    beauty, confidence = solved, np.ones_like(in_focus)
+    if floor is not None:
+        found = floor.frame(t)
+        kept = found.kept * (1 - in_focus)
+        confidence = found.confidence(kept, in_focus)
+        if plate is not None:
+            beauty = _over_plate(plate, found.restored, kept)
+    elif plate is not None:
+        beauty = in_focus[..., None] * plate + (1 - in_focus[..., None]) * beauty
     if repainted is not None:
         covered = model.frame(t, overscan=False, atlases=repainted.covers)
         shown, cover = (
@@ -185,6 +203,7 @@ def frame_planes(
         "beauty": np.dstack([beauty, np.ones(beauty.shape[:2], np.float32)]),
         "coc": _front_most(layers, [layer.coc for layer in layers]),
         "alpha": layers[0].alpha,
+        "confidence": confidence,
         "forward": _motion(model, layers, t, t + 1),
         "backward": _motion(model, layers, t, t - 1),
     }

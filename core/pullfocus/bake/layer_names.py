@@ -21,6 +21,7 @@ _RESERVED = frozenset(
         "alpha",
         "depth",
         "coc",
+        "confidence",
         "mask",
         "forward",
         "backward",

@@ -130,6 +130,16 @@ def pass_table(
     table.append(
         PassDefinition("alpha", ("alpha.A",), "half", "first layer's matte, to look at", "0..1")
     )
+    table.append(
+        PassDefinition(
+            "confidence",
+            ("confidence.X",),
+            "half",
+            "how far the beauty can be relied on: 1 in focus as shot or seen sharp elsewhere,"
+            " a half inferred, 0 left as shot out of focus",
+            "0..1",
+        )
+    )
     if motion:
         for name, target in (("forward", "next"), ("backward", "previous")):
             table.append(

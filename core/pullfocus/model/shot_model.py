@@ -99,8 +99,11 @@ class ShotModel(nn.Module):
             alpha = torch.ones_like(looked_up[:1])
         else:
             alpha = layer.matte(t, box, looked_up[3])[None]
+        colour = looked_up[:3]
+        if self.settings.exposure:
+            colour = layer.exposure(t, colour)
         radius = self.radius(index, t, box)
-        return LayerFrame(layer.name, box, looked_up[:3], alpha, texel, radius)
+        return LayerFrame(layer.name, box, colour, alpha, texel, radius)
 
     def frame(
         self,
@@ -140,8 +143,12 @@ class ShotModel(nn.Module):
 
     def reblur(self, t: int, level: int = 0, atlases: Atlases | None = None) -> torch.Tensor:
         """Return the frame as the plate should show it, (3, h, w) scene-linear."""
-        frame, kind = self.frame_box(level), self.settings.reblur
-        layers = self.frame(t, level=level, overscan=kind != "none", atlases=atlases)
+        overscan = self.settings.reblur != "none"
+        return self.blurred(self.frame(t, level=level, overscan=overscan, atlases=atlases))
+
+    def blurred(self, layers: list[LayerFrame]) -> torch.Tensor:
+        """Return layers, evaluated with their overscan, as the plate should show them."""
+        frame, kind = self.frame_box(layers[0].box.level), self.settings.reblur
         if kind == "none":
             return sharp(layers, frame)
         blur = flat_reblur if kind == "flat" else reblur

@@ -7,13 +7,19 @@ optimiser then means about the same in shadows and highlights, and values above 
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, huber_loss, interpolate
 
 from pullfocus.model.sampling import sample_atlas
 
 __all__ = ["Texture"]
 
 _LOGITS_PER_UNIT = 75.0  # so that one step size suits colours (0..1) and matte offsets (logits)
+_STEP = 0.02  # root-encoded: smaller differences between texels are grain
+
+
+def _huber(step: torch.Tensor) -> torch.Tensor:
+    """Return the mean of a difference's absolute value, squared where it is small."""
+    return huber_loss(step, torch.zeros_like(step), delta=_STEP) / _STEP
 
 
 class Texture(nn.Module):
@@ -50,6 +56,11 @@ class Texture(nn.Module):
         low = interpolate(coarse, size, mode="bicubic", align_corners=False)
         with torch.no_grad():
             self.texels[..., :3] += (root - low)[0].permute(1, 2, 0)
+
+    def variation(self) -> torch.Tensor:
+        """Return the mean total variation of the root-encoded colours, small steps squared."""
+        colour = self.texels[..., :3]
+        return _huber(colour.diff(dim=0)) + _huber(colour.diff(dim=1))
 
     def matte_offset(self) -> torch.Tensor:
         """Return the matte channel in units of a step, for the pull to zero."""
