@@ -86,6 +86,15 @@ def solve(
     ] = None,
     matte_command: MatteCommandOption = None,
     matte_model: MatteModelOption = None,
+    matte_slack: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PX",
+            min=0,
+            help="How far the edges of mattes may be wrong, in plate pixels; beyond, inside and "
+            "outside stay as given. Default: 8 at 512 wide, and with the width.",
+        ),
+    ] = None,
     preset: PresetOption = Preset.fast,
     quality: Annotated[
         Quality | None,
@@ -182,6 +191,8 @@ def solve(
     )
     shot = inputs.open()
     check_device(device)
+    if matte_slack is not None:
+        settings = with_matte_slack(settings, matte_slack, shot.width)
     with reporting(progress) as say:
         say_if_slow(say)
         if request.layers:
@@ -232,6 +243,7 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
         "seconds": outcome.seconds,
         "psnr_reblur": outcome.psnr_reblur,
         "peak_memory_mb": outcome.peak_memory_mb,
+        "words": list(outcome.words),
     }
     if outcome.stop_signal is not None:
         name = signal.Signals(outcome.stop_signal).name
@@ -241,14 +253,22 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
             **facts,
         )
         raise typer.Exit(128 + outcome.stop_signal)
+    words = "".join(f"{sentence}\n" for sentence in outcome.words)
     reblur = f"reblur {outcome.psnr_reblur:.1f} dB, " if outcome.step else ""
     say.done(
         f"solved {outcome.folder}: {outcome.step} steps in {outcome.seconds:.0f} s, "
         f"{reblur}peak memory {outcome.peak_memory_mb / 1000:.1f} GB\n"
+        f"{words}"
         f"look at {outcome.folder / 'preview.png'}, "
         f"then: pullfocus bake {outcome.folder} --out DIR",
         **facts,
     )
+
+
+def with_matte_slack(settings: Any, slack_px: float, width: int) -> Any:
+    """Return settings whose mattes may be wrong by ``slack_px`` on a plate of this width."""
+    model = dataclasses.replace(settings.model, matte_slack_px=slack_px * 512 / width)
+    return dataclasses.replace(settings, model=model)
 
 
 def solve_settings(options: Mapping[str, Any]) -> Any:

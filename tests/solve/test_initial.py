@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pullfocus.solve.initial import fill_holes, splat
+from pullfocus.model.settings import ModelSettings
+from pullfocus.model.shot_model import build_model
+from pullfocus.plate.colour import display_to_linear, linear_to_display
+from pullfocus.solve.initial import fill_holes, fuse, measure_exposure, sharp_by_detail, splat
+
+from tests.solve import drawn
 
 
 def test_what_is_trusted_stays_and_holes_are_filled_from_their_neighbours() -> None:
@@ -43,3 +51,18 @@ def test_splats_share_their_value_among_four_texels_and_drop_what_falls_outside(
     expected[0, 0] = 1.0  # half of it lies left of the atlas
     torch.testing.assert_close(atlas, expected)
     assert atlas.sum() == pytest.approx(5.0)
+
+
+def test_flicker_is_measured_and_steady_light_is_left_alone():
+    observed = drawn.shot([(slice(16, 48), slice(30, 66))], [[0.0] * 6, [0.0] * 6])
+    gains = np.array([1.0, 1.06, 0.93, 1.05, 0.96, 1.0])
+    linear = display_to_linear(observed.plate.astype(np.float32))
+    flickering = linear_to_display(linear * gains[:, None, None, None]).astype(np.float16)
+    for plate, changes in ((observed.plate, False), (flickering, True)):
+        model = build_model(replace(observed, plate=plate), ModelSettings())
+        for index in range(2):
+            atlas = fuse(model, index, sharp_by_detail(model.observed))
+            assert measure_exposure(model, index, atlas) is changes
+            found = model.layers[index].exposure.log_gain.detach().numpy()
+            truth = np.log(gains / np.median(gains)) if changes else np.zeros(6)
+            assert np.abs(found - truth[:, None]).max() < 0.01

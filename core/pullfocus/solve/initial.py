@@ -14,15 +14,27 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from pullfocus.model.grid import Box
 from pullfocus.model.matte import grow_matte
+from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.sharpness import detail_energy
 from pullfocus.plate.colour import display_to_linear
 
-__all__ = ["fill_holes", "fuse", "sharp_by_detail", "sharp_by_radius", "splat"]
+__all__ = [
+    "fill_holes",
+    "fuse",
+    "measure_exposure",
+    "sharp_by_detail",
+    "sharp_by_radius",
+    "splat",
+]
 
 _OVERSAMPLE = 2  # points per pixel side, so that splats leave no gaps at 1.25 texels per px
 _FAINT = 1e-6
+_EXPOSURE_LEVEL = 1  # below the atlas's: sums need no detail
+_EXPOSURE_AREA = 0.002  # of the frame; from less nothing is read
+_EXPOSURE_STEADY = 0.01  # half of the frames within so much of the middle: the light is steady
+_EXPOSURE_MOST = 1.5  # two stops
 
 Sharpness = Callable[[int, int, int], np.ndarray]  # layer, frame, level -> (h, w)
 
@@ -115,6 +127,9 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
             continue
         weight = (sharpness(index, t, level) * seen + _FAINT * seen).astype(np.float32)
         linear = display_to_linear(observed.plate_display(t, level))
+        if model.settings.exposure:
+            planes = torch.from_numpy(linear).permute(2, 0, 1)
+            linear = layer.exposure.undone(t, planes).permute(1, 2, 0).contiguous().numpy()
         colour = cv2.resize(linear, size, interpolation=cv2.INTER_CUBIC).reshape(-1, 3)
         weight = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR).ravel()
         keep = weight > 0
@@ -128,3 +143,36 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
     trust = (seen_weight / (typical * 1e-3)).clamp(max=1)[None]
     fused = (total[..., :3] / seen_weight[..., None].clamp(min=1e-20)).permute(2, 0, 1)
     return fill_holes(fused, trust).permute(1, 2, 0).contiguous()
+
+
+@torch.no_grad()
+def measure_exposure(model: ShotModel, index: int, atlas: torch.Tensor) -> bool:
+    """Set every frame's gain of a layer to what brings its fused atlas to the frame's light.
+
+    Blur moves light and keeps it, so that sums over a region tell the gain whatever the focus.
+
+    Args:
+        model: its layer's exposure is set.
+        index: of the layer.
+        atlas: (height, width, 3) scene-linear, as `fuse` returns it.
+
+    Returns:
+        Whether light changes by more than what moves in and out of a region explains.
+    """
+    observed, layer = model.observed, model.layers[index]
+    level = model.atlas_level + _EXPOSURE_LEVEL
+    gains = torch.zeros(len(observed.frames), 3)
+    whole = torch.cat([atlas.cpu(), torch.zeros_like(atlas[..., :1]).cpu()], -1)  # no matte offset
+    for t in range(len(observed.frames)):
+        seen = torch.from_numpy(_seen(model, index, t, level))
+        texel = (layer.mapping(t, model.frame_box(level)).cpu() + 0.5) / 2**model.atlas_level - 0.5
+        shown = sample_atlas(whole, texel)[:3]
+        plate = torch.from_numpy(display_to_linear(observed.plate_display(t, level)))
+        here, there = (seen * plate.permute(2, 0, 1)).sum((1, 2)), (seen * shown).sum((1, 2))
+        if float(seen.mean()) > _EXPOSURE_AREA and bool((here > 0).all() & (there > 0).all()):
+            gains[t] = (here / there).log()
+    gains = gains - gains.median(0).values
+    changes = bool(gains.abs().median() > _EXPOSURE_STEADY)
+    if changes:
+        layer.exposure.log_gain.copy_(gains.clamp(-_EXPOSURE_MOST, _EXPOSURE_MOST))
+    return changes

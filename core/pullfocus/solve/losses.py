@@ -8,6 +8,7 @@ import torch
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.matte import LayerMatte
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.model.texture import Texture
 from pullfocus.solve.prior import CocPrior
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.structural import SMALLEST, ms_ssim
@@ -54,6 +55,10 @@ def regularisers(
                 small = torch.nn.functional.softplus(layer.coc.lattice).mean() / wide
                 terms[f"coc small {name}"] = settings.coc_small_weight * small
             terms[f"coc time {name}"] = settings.coc_time_weight * time
+        if model.settings.exposure:
+            terms[f"exposure {name}"] = settings.exposure_weight * layer.exposure.drift()
+        if isinstance(layer.texture, Texture) and settings.texel_weight:
+            terms[f"texels {name}"] = settings.texel_weight * layer.texture.variation()
         if isinstance(layer.matte, LayerMatte):
             drift = layer.matte.residual.square().mean()
             drift = drift + 0.01 * layer.texture.matte_offset().square().mean()

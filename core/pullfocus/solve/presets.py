@@ -63,6 +63,7 @@ _NETWORKS = ModelSettings(
     texture="decoder",
     reblur="flat",
     atlas="window",
+    exposure=False,
     networks=NetworkSettings(mixed_precision=True),
 )
 _PAPER = SolveSettings(

@@ -60,6 +60,8 @@ class SolveOutcome:
     psnr_reblur: float
     """Mean over the last steps, dB; NaN where no step was made."""
     peak_memory_mb: float
+    words: tuple[str, ...] = ()
+    """What it trusts, what it left as shot, what would help: a sentence each."""
 
 
 def run_solve(
@@ -272,6 +274,7 @@ class _Run:
             seconds=self.seconds,
             psnr_reblur=self.psnr,
             peak_memory_mb=peak_memory_mb(),
+            words=_closing(solver) if finished else (),
         )
 
     def outcome_from(
@@ -386,6 +389,17 @@ def check_solve_folder(out: Path, shot: Shot) -> None:
         raise SolveError(
             f"expected a solve folder or an empty one for --out, got {out} with {foreign[0]} in it"
         )
+
+
+def _closing(solver: SolverLike) -> tuple[str, ...]:
+    """Say what a finished solve is worth, where it has a lens to judge it by."""
+    from pullfocus.model.shot_model import ShotModel
+    from pullfocus.solve.closing import closing_words
+
+    model = solver.model
+    if not isinstance(model, ShotModel) or model.atlas_level or model.settings.reblur == "none":
+        return ()
+    return closing_words(model)
 
 
 def _observe(

@@ -88,6 +88,8 @@ class SolveSettings:
     """COC lattice, before the softplus."""
     frame_matte_rate: float = 0.15
     """Each frame's own matte correction, logits."""
+    exposure_rate: float = 3e-4
+    """Gain of a layer in a frame, natural logarithm; offset, hundredths of white."""
     network_rate: float = 1e-4
     """Weights of networks (section 4.1)."""
     warmup_steps: int = 20
@@ -112,6 +114,10 @@ class SolveSettings:
     coc_small_weight: float = 1e-5
     """Mean radius, px at 512 wide: breaks the tie where nothing tells the radius. Five times as
     much draws a layer that is never in focus to a blurred atlas."""
+    texel_weight: float = 5e-3
+    """Total variation of an atlas's colours, root-encoded: what no frame tells stays plain."""
+    exposure_weight: float = 1e-3
+    """Pull of gains to one and offsets to zero."""
     matte_weight: float = 1e-4
     """Pull of the matte corrections to zero."""
     points: PointSettings = PointSettings()

@@ -19,7 +19,14 @@ from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.raft import flow_method
-from pullfocus.solve.initial import Sharpness, fuse, sharp_by_detail, sharp_by_radius
+from pullfocus.solve.closing import doubted_mattes
+from pullfocus.solve.initial import (
+    Sharpness,
+    fuse,
+    measure_exposure,
+    sharp_by_detail,
+    sharp_by_radius,
+)
 from pullfocus.solve.losses import reconstruction, regularisers
 from pullfocus.solve.motion_field import measure_motion
 from pullfocus.solve.parallel import ALONE, Alone
@@ -63,7 +70,7 @@ class Solver:
         self.group = group
         self.step_index = 0
         self.total_steps = settings.steps
-        self.notes: list[str] = []
+        self.notes = doubted_mattes(observed)
         model = build_model(observed, settings.model, seed=settings.seed)
         self.model: ShotModel = model.to(device)
         if device == "cuda":
@@ -130,7 +137,11 @@ class Solver:
             return
         for index, layer in enumerate(self.model.layers):
             if isinstance(layer.texture, Texture):
-                layer.texture.set_linear(fuse(self.model, index, sharpness).to(self.model.device))
+                atlas = fuse(self.model, index, sharpness)
+                if self.settings.model.exposure and measure_exposure(self.model, index, atlas):
+                    self.notes.append(f"{layer.name}: its light changes from frame to frame")
+                    atlas = fuse(self.model, index, sharpness)
+                layer.texture.set_linear(atlas.to(self.model.device))
 
     def _start_networks(self) -> None:
         """Fit networks to where they start; a solve that goes on from a checkpoint need not."""
