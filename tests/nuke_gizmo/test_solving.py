@@ -264,7 +264,7 @@ def test_solve_from_nuke_brings_the_passes_back(shot, tmp_path: Path) -> None:
     assert len(shot.allNodes("Group")) == 2
     assert not any("pullfocus:" in message for message in shot.messages)
     # another roto is never taken for the old one
-    shot.on_execute = lambda node, first, last: market_frames(shot, node, first, last, 0.5)
+    shot.on_execute = lambda node, first, last: market_frames(shot, node, first, last, 0.8)
     shot.answers = [{"Frames": "1-4", "Quality": "draft"}]
     solving.solve().join(120)
     assert "contents of the footage" in shot.messages[-1]
@@ -324,7 +324,7 @@ def test_files_that_are_taken_as_they_are_are_named_with_their_date(shot, tmp_pa
     assert len(notes) == 2
     assert "fg: using the files of 2010-01-01" in notes[1]
     before = old.read_bytes()
-    shot.on_execute = lambda node, first, last: market_frames(shot, node, first, last, 0.5)
+    shot.on_execute = lambda node, first, last: market_frames(shot, node, first, last, 0.8)
     solving.write_footage(job)
     assert old.read_bytes() != before
     assert list((tmp_path / "x").glob("*/new.*")) == []

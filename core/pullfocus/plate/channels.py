@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = [
     "Part",
@@ -108,7 +109,8 @@ def held_channel(parts: Sequence[Part], wanted: str) -> list[str]:
     return []
 
 
-def find_picture(parts: Sequence[Part], wanted: str | None) -> Taken | None:
+@lru_cache(maxsize=64)  # the frames of a sequence are alike
+def find_picture(parts: tuple[Part, ...], wanted: str | None) -> Taken | None:
     """Find the channels that are the picture.
 
     Args:

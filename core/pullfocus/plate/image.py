@@ -343,7 +343,7 @@ def _named_part(spec: "oiio.ImageSpec") -> Part:
     )
 
 
-def _take(parts: Sequence[Part], where: str, role: Role) -> Taken:
+def _take(parts: tuple[Part, ...], where: str, role: Role) -> Taken:
     """The channels that this role wants."""
     if role.channel is not None:
         found = find_channel(parts, role.channel)
