@@ -57,8 +57,12 @@ def test_an_exact_solve_is_relied_on_and_a_wrong_one_is_not(model):
         wrong.layers[0].texture.texels[..., :3] = wrong.layers[0].texture.texels[..., :3].flip(0)
     bad = Floor(wrong, wrong.linear_atlases()).frame(4)
     assert bad.kept[BOX].mean() < 0.25 * good.kept[BOX].mean()
+    assert bad.left[BOX].mean() > 0.5
+    assert not (bad.left & (bad.needed < 0.5)).any()
     in_focus = np.zeros_like(bad.kept)
-    assert (bad.confidence(bad.kept, in_focus) <= bad.kept + 1e-6).all()
+    doubt = bad.confidence(bad.kept, in_focus)
+    assert (doubt[bad.needed == 1] <= bad.kept[bad.needed == 1] + 1e-6).all()
+    assert (doubt[bad.needed == 0] == 1).all()  # nothing to change: as good as it gets
     assert (bad.confidence(bad.kept, in_focus + 1) == 1).all()
 
 

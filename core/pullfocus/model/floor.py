@@ -22,6 +22,7 @@ _LEVEL = 2  # radii are smooth: they are gathered at a quarter of the size
 _CELL_TEXELS = 8
 _SHARP_PX, _SOFT_PX = 1.0, 3.0  # a place's sharpest view: surely sharp, surely not; at 512 wide
 _INFERRED = 0.5  # confidence in what no frame shows sharp, however well it is explained
+_UNSEEN_CHANGE, _SEEN_CHANGE = 0.005, 0.02  # display-encoded, root mean square
 _UNSEEN = np.float32(1e3)
 
 
@@ -113,6 +114,8 @@ class FlooredFrame:
     """(h, w), share of it that may replace the plate, 0..1."""
     sharpest_px: np.ndarray
     """(h, w), radius at which some frame shows the place best, px at 512 wide."""
+    needed: np.ndarray
+    """(h, w), 0..1: whether the solve changes what can be seen; plain walls look as they are."""
     radius_px: np.ndarray
     """(h, w), circle of confusion of the front-most layer, px of the level."""
     layer: np.ndarray
@@ -121,8 +124,8 @@ class FlooredFrame:
     def confidence(self, kept: np.ndarray, in_focus: np.ndarray) -> np.ndarray:
         """Return how far the beauty can be relied on, (h, w) 0..1.
 
-        1: in focus as shot, or seen sharp in another frame and explained; a half: explained, but
-        inferred, since no frame shows it sharp; 0: out of focus and left as shot.
+        1: in focus as shot, plain, or seen sharp in another frame and explained; a half: explained,
+        but inferred, since no frame shows it sharp; 0: out of focus and left as shot.
 
         Args:
             kept: share of the solve in the beauty.
@@ -130,7 +133,12 @@ class FlooredFrame:
         """
         soft = ((self.sharpest_px - _SHARP_PX) / (_SOFT_PX - _SHARP_PX)).clip(0, 1)
         known = kept * (1 - (1 - _INFERRED) * soft)
-        return np.maximum(known, in_focus).astype(np.float32)
+        return np.maximum(1 - self.needed * (1 - known), in_focus).astype(np.float32)
+
+    @property
+    def left(self) -> np.ndarray:
+        """Where something should have changed, and was left as shot, (h, w) bool."""
+        return (self.needed > 0.5) & (self.kept < 0.5)
 
 
 class Floor:
@@ -159,4 +167,6 @@ class Floor:
             layers, [torch.full_like(one.radius_px, i) for i, one in enumerate(layers)], model
         )
         kept = share_kept(evidence)
-        return FlooredFrame(evidence.restored, kept, sharpest, radius, owner.astype(int))
+        changed = np.sqrt(evidence.change)
+        needed = ((changed - _UNSEEN_CHANGE) / (_SEEN_CHANGE - _UNSEEN_CHANGE)).clip(0, 1)
+        return FlooredFrame(evidence.restored, kept, sharpest, needed, radius, owner.astype(int))

@@ -14,7 +14,7 @@ from pullfocus.plate.sequence import range_text
 
 __all__ = ["closing_words", "doubted_mattes"]
 
-_LOOKS = 12  # frames looked at, at half resolution
+_LOOKS = 8  # frames looked at; not smaller ones, in which a sharp atlas shimmers
 _SOFT_PX = 1.0  # out of focus, at 512 wide
 _NEVER_PX = 1.5  # never in focus: the median place of a layer is seen no sharper, at 512 wide
 _MUCH = 0.05  # of a frame left as shot, or of a layer: worth a word
@@ -50,7 +50,7 @@ class _Look:
 def closing_words(model: ShotModel) -> tuple[str, str, str]:
     """Return three sentences on a solved shot, atlases at full resolution.
 
-    Looks at a dozen frames at half resolution: a fraction of a second at 512 wide.
+    Looks at eight frames: a second at 512 wide.
     """
     observed = model.observed
     count = len(observed.frames)
@@ -63,15 +63,15 @@ def closing_words(model: ShotModel) -> tuple[str, str, str]:
 @torch.no_grad()
 def _look(model: ShotModel, floor: Floor, t: int) -> _Look:
     observed, wide = model.observed, model.observed.width / 512
-    found = floor.frame(t, level=1)
-    soft = found.radius_px > _SOFT_PX * wide / 2
-    left = soft & (found.kept < 0.5)
+    found = floor.frame(t)
+    soft = found.radius_px > _SOFT_PX * wide
+    left = soft & found.left
     owner = found.layer
     near = np.zeros_like(left)
-    reach = 2 * max(1, round(_EDGE_PX * wide / 2)) + 1
+    reach = 2 * max(1, round(_EDGE_PX * wide)) + 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     for layer in range(len(model.layers) - 1):
-        inside = (observed.matte(layer, t, 1) > 0.5).astype(np.uint8)
+        inside = (observed.matte(layer, t) > 0.5).astype(np.uint8)
         near |= cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, brush) > 0
     return _Look(
         observed.frames[t],
