@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .passes import Passes
 
-VIEWS = ("Result", "Focal Plane", "Matte", "Sharp", "Beauty Pass", "Layer", "COC")
+VIEWS = ("Result", "Focal Plane", "Matte", "Sharp", "Beauty Pass", "Layer", "COC", "Confidence")
 """By number; those up to Matte need the blur."""
 
 VIEW_TIPS = (
@@ -21,6 +21,8 @@ VIEW_TIPS = (
     "The baked beauty: sharp, with the plate's own grain where it was in focus; no paint",
     "One layer, sharp, premultiplied, paint included",
     "Circle of confusion of what is seen: near blue, far red, full at 10 px of radius",
+    "Where the Beauty Pass can be relied on: white in focus as shot or seen sharp elsewhere, grey"
+    " inferred, black left as shot; empty where the passes do not tell",
 )
 
 

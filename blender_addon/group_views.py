@@ -16,6 +16,10 @@ _NEAR = (0.3, 0.5, 1.0, 1.0)
 _FOCUS = (0.2, 1.0, 0.3, 1.0)
 _FAR = (1.0, 0.35, 0.3, 1.0)
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
+_WHITE = (1.0, 1.0, 1.0, 1.0)
+
+CONFIDENCE = "confidence"
+"""Pass of that name; earlier versions did not bake it."""
 
 
 @dataclass
@@ -66,6 +70,7 @@ def show_views(build: TreeBuilder, layers: list[ShownLayer], source: Any) -> Non
         "Beauty Pass": source.outputs["Combined"],
         "Layer": layer,
         "COC": _coc_view(build, coc),
+        "Confidence": _confidence_view(build, source),
     }
     view = shown[VIEWS[0]]
     for number, name in enumerate(VIEWS[1:], 1):
@@ -99,3 +104,11 @@ def _coc_view(build: TreeBuilder, coc: Any) -> Any:
     size = build.math("DIVIDE", size, _COC_WHITE_PX, label="white at 10 px", at=(1, 5.0))
     tint = build.mix("MIX", near, _FAR, _NEAR, label="near blue, far red", at=(2, 4.4))
     return build.mix("MULTIPLY", 1.0, tint, size, label="coc", at=(3, 4.4))
+
+
+def _confidence_view(build: TreeBuilder, source: Any) -> Any:
+    """Confidence as brightness; earlier passes have none, and black would be a claim."""
+    if CONFIDENCE not in source.outputs:
+        return _CLEAR
+    value = source.outputs[CONFIDENCE]
+    return build.mix("MULTIPLY", 1.0, _WHITE, value, label="confidence", at=(3, 5.6))

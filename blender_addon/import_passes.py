@@ -14,10 +14,11 @@ from . import compat
 from .colour import blender_space, set_space
 from .errors import AddonError
 from .focus import layer_depth
+from .group_views import CONFIDENCE
 from .passes import Layer, Passes, read_passes
 from .relative_paths import KEY, SOLVE_KEY, absolute, stored_path
 from .same_shot import is_in, remove_group, show_instead, shown_kin
-from .shot_group import Pictures, Timing, build_group
+from .shot_group import PASSES_NODE, Pictures, Timing, build_group
 
 PAINTED_SUFFIX = "_painted"
 _START = "pullfocus_start"
@@ -97,6 +98,8 @@ def import_passes(
         _match(scene, passes, timing)
     tree = compat.make_compositor(scene)
     notes = _notes(scene, passes, pictures)
+    if CONFIDENCE not in group.nodes[PASSES_NODE].outputs:
+        notes.append("These passes hold no confidence: bake them again to see it")
     if kin is not None and in_place:
         notes.append(f"{kin.name} was shown; {group.name} is in its place")
         return Imported(group, show_instead(scene, kin, group), tuple(notes))

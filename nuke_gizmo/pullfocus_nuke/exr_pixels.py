@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether two EXR files hold the same picture, whatever their headers say. Without a library."""
+"""What EXR files hold: the same picture or not, and which channels. Without a library."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["same_pixels"]
+__all__ = ["channel_names", "same_pixels"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _SHAPES = (b"channels", b"compression", b"dataWindow", b"displayWindow", b"pixelAspectRatio")
@@ -21,6 +22,50 @@ def same_pixels(one: Path, other: Path) -> bool:
         return _picture(one.read_bytes()) == _picture(other.read_bytes())
     except (OSError, ValueError, IndexError, struct.error):
         return False
+
+
+def channel_names(path: Path) -> frozenset[str]:
+    """Return the channels of an EXR of one part; reads its header alone.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no EXR of one part.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(8)
+        if start[:4] != _MAGIC or len(start) < 8 or start[5] & 0x10:
+            raise ValueError("not an EXR of one part")
+        while True:
+            name = _word(stream)
+            if not name:
+                raise ValueError("no channels")
+            _word(stream)  # its type
+            size = stream.read(4)
+            if len(size) < 4:
+                raise ValueError("a header that ends early")
+            data = stream.read(struct.unpack("<I", size)[0])
+            if name == b"channels":
+                return frozenset(_listed(data))
+
+
+def _word(stream: BinaryIO) -> bytes:
+    out = b""
+    while True:
+        letter = stream.read(1)
+        if not letter:
+            raise ValueError("a header that ends early")
+        if letter == b"\0":
+            return out
+        out += letter
+
+
+def _listed(data: bytes) -> list[str]:
+    out, at = [], 0
+    while at < len(data) and data[at]:
+        end = data.index(b"\0", at)
+        out.append(data[at:end].decode("utf-8"))
+        at = end + 17  # type, linearity and sampling follow
+    return out
 
 
 def _picture(data: bytes) -> tuple[dict[bytes, bytes], bytes]:

@@ -17,7 +17,10 @@ from pullfocus_nuke.placing import new_node, nothing_selected
 from pullfocus_nuke.refocus_gizmo import refocus_gizmo
 from pullfocus_nuke.telling import tell
 
-__all__ = ["apply_passes", "import_passes", "make_node", "reload", "remarks"]
+__all__ = ["CONFIDENCE", "apply_passes", "import_passes", "make_node", "reload", "remarks"]
+
+CONFIDENCE = "confidence.X"
+"""Earlier versions did not bake it."""
 
 
 def import_passes(path: str | None = None) -> Any | None:
@@ -121,6 +124,8 @@ def apply_passes(group: Any, passes: Passes) -> None:
     group["coc_signed"].setValue(passes.coc_signed)
     if group.knob("focus_known") is not None:  # nodes of earlier versions lack it
         group["focus_known"].setValue(bool(passes.focus))
+    if group.knob("confidence_known") is not None:
+        group["confidence_known"].setValue(passes.holds(CONFIDENCE) is not False)
 
 
 def reload(group: Any) -> None:
@@ -161,6 +166,8 @@ def remarks(passes: Passes) -> list[str]:
         )
     elif not passes.depths_known:
         out.append("These passes do not hold the depth of layers: bake them again to focus on one.")
+    if passes.holds(CONFIDENCE) is False:
+        out.append("These passes hold no confidence: bake them again to see it.")
     missing = passes.missing()
     if missing:
         out.append(

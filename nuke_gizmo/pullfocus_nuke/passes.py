@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pullfocus_nuke.errors import GizmoError
+from pullfocus_nuke.exr_pixels import channel_names
 
 __all__ = ["Layer", "Passes", "knob_text", "read_passes"]
 
@@ -79,6 +80,17 @@ class Passes:
         """Return the frames that have no file; looks at the folder."""
         there = {path.name for path in Path(self.folder).iterdir()}
         return tuple(f for f in self.frames if self.file_name(f) not in there)
+
+    def holds(self, channel: str) -> bool | None:
+        """Return whether the frames hold a channel, by the first there is; None: no telling."""
+        for frame in self.frames:
+            path = Path(self.folder, self.file_name(frame))
+            if path.is_file():
+                try:
+                    return channel in channel_names(path)
+                except (OSError, ValueError):
+                    return None
+        return None
 
     def gaps(self) -> tuple[int, ...]:
         """Return the numbers from first to last that are no frames: the plate left them out."""

@@ -10,7 +10,7 @@ from pullfocus_nuke.callback_code import KNOB_CHANGED, ON_CREATE
 from pullfocus_nuke.carrying import carried, places
 from pullfocus_nuke.graph import Graph, parent
 from pullfocus_nuke.nodes import Gizmo, Raw
-from pullfocus_nuke.refocus_panel import refocus_knobs
+from pullfocus_nuke.refocus_panel import FIRST_LAYER_VIEW, refocus_knobs
 
 __all__ = ["refocus_gizmo"]
 
@@ -132,7 +132,7 @@ def refocus_gizmo(layers: Sequence[str] = ("fg", "bg"), name: str = "PullFocus")
     coc_sharp = _front_coc(graph, layers, sources, cocs, "_sharp", 24)
     black = graph.maths("black", passes, (-2, 2), ["0", "0", "0", "0"])
     limited = _limited(graph, passes, mask, black, comp)
-    picture = _view(graph, layers, passes, limited, sharp, coc, blurred, sources)
+    picture = _view(graph, layers, passes, black, limited, sharp, coc, blurred, sources)
     _output(graph, picture, coc, coc_sharp, cocs)
     return Gizmo(
         name,
@@ -151,7 +151,7 @@ def _channels(layers: Sequence[str]) -> list[str]:
         out.append(" ".join([layer] + [f"{layer}.{c}" for c in ("red", "green", "blue", "alpha")]))
         out.append(f"{layer}_uv {layer}_uv.X {layer}_uv.Y {layer}_uv.Z")
         out.append(f"{layer}_coc {layer}_coc.X")
-    return [*out, "coc coc.X", "depth depth.Z"]
+    return [*out, "coc coc.X", "depth depth.Z", "confidence confidence.X"]
 
 
 def _composite(
@@ -230,6 +230,7 @@ def _view(
     graph: Graph,
     layers: Sequence[str],
     passes: str,
+    black: str,
     limited: str,
     sharp: str,
     coc: str,
@@ -252,7 +253,10 @@ def _view(
         ],
     )
     matte = graph.maths("show_matte", blurred[0], (-1, 25), ["a", "a", "a", "a"])
-    choices = [limited, sharp, passes, radii, overlay, matte]
+    relied = graph.maths("show_confidence", passes, (-2, 26), ["confidence.X"] * 3 + ["1"])
+    known = "parent.confidence_known>0"
+    confidence = graph.switch("confidence_or_none", [black, relied], known, (-2, 27))
+    choices = [limited, sharp, passes, radii, overlay, matte, confidence]
     for out, source in zip(blurred, sources):
         choices += [out, source]
     return graph.switch("view_switch", choices, "parent.output", (0, 28))
@@ -261,9 +265,10 @@ def _view(
 def _output(graph: Graph, picture: str, coc: str, coc_sharp: str, cocs: Sequence[str]) -> None:
     """Add coc.X and depth.Z of what is shown to the picture."""
     each = [one for one in cocs for _ in range(2)]
-    hard = "parent.output==1||parent.output==2"
+    hard = "parent.output==1||parent.output==2||parent.output==6"
     front = graph.switch("coc_front", [coc, coc_sharp], hard, (2, 28))
-    seen = graph.switch("coc_switch", [front, *each], "max(parent.output-5,0)", (2, 29))
+    by_layer = f"max(parent.output-{FIRST_LAYER_VIEW - 1},0)"
+    seen = graph.switch("coc_switch", [front, *each], by_layer, (2, 29))
     size = ZDEFOCUS_SIZE
     exported = graph.maths(
         "export",

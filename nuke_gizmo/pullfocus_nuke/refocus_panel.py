@@ -10,12 +10,30 @@ from pullfocus_nuke.bokeh import bokeh_knobs, engine_knobs
 from pullfocus_nuke.graph import parent
 from pullfocus_nuke.nodes import Knob
 
-__all__ = ["EXPORTS", "FOCUS_MODES", "MASK_MODES", "button", "choice", "refocus_knobs", "views"]
+__all__ = [
+    "EXPORTS",
+    "FIRST_LAYER_VIEW",
+    "FOCUS_MODES",
+    "MASK_MODES",
+    "button",
+    "choice",
+    "refocus_knobs",
+    "views",
+]
 
 FOCUS_MODES = ("as shot", "layer", "point", "value")
 MASK_MODES = ("off", "refocus inside", "hold out")
 EXPORTS = ("coc", "ZDefocus: depth", "ZDefocus: 1/z", "Bokeh: depth", "OpenDefocus: direct")
-_VIEWS = ("refocused", "sharp", "beauty pass", "circle of confusion", "focal plane", "matte")
+_VIEWS = (
+    "refocused",
+    "sharp",
+    "beauty pass",
+    "circle of confusion",
+    "focal plane",
+    "matte",
+    "confidence",
+)
+FIRST_LAYER_VIEW = len(_VIEWS)
 
 
 def button(call: str) -> str:
@@ -56,7 +74,9 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             "view",
             "What leaves the node. Sharp: the layers without blur. Beauty pass:"
             " the same with the plate's own pixels where it is in focus. Circle of confusion:"
-            " signed radius, px. Focal plane: near blue, in focus green, far red.",
+            " signed radius, px. Focal plane: near blue, in focus green, far red. Confidence: where"
+            " the beauty pass can be relied on, 1 in focus as shot or seen sharp elsewhere, .5"
+            " inferred, 0 left as shot; alpha 0 where the passes do not tell.",
             "refocused",
             choices=views(layers),
         ),
@@ -233,6 +253,14 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             "focus known",
             "Whether passes.json holds the plate's focus by frame. Otherwise only 'as shot' is"
             " meaningful.",
+            True,
+            flags=("-STARTLINE",),
+        ),
+        Knob(
+            6,
+            "confidence_known",
+            "confidence",
+            "Whether the passes hold confidence.X; bakes of earlier versions do not.",
             True,
             flags=("-STARTLINE",),
         ),

@@ -134,7 +134,7 @@ def write_layers(folder: Path, names: tuple[str, ...]) -> None:
         lens_curve={"focus": {"7": 0.5}},
     )
     flat = np.zeros((height, width), np.float32)
-    data = {"coc": flat, "alpha": flat, "forward": np.dstack([flat] * 2)}
+    data = {"coc": flat, "alpha": flat, "confidence": flat + 0.5, "forward": np.dstack([flat] * 2)}
     data |= {"beauty": np.dstack([flat] * 4), "backward": data["forward"], "depth": flat}
     for index, name in enumerate(names):
         matte = np.ones_like(flat)
@@ -341,6 +341,10 @@ def test_other_views(results: dict, references: dict) -> None:
     blue = views["COC"][..., 2] > views["COC"][..., 0]
     clear = np.abs(coc) > 0.5
     assert (blue == (coc < 0))[clear].mean() > 0.99
+    confidence = read_exr(Path(results["_passes"]) / f"plate.{FRAME:04d}.exr")["confidence.X"]
+    assert confidence.std() > 0.05
+    for channel in range(3):
+        np.testing.assert_allclose(views["Confidence"][..., channel], confidence, atol=0.002)
     layer = views["Layer"]
     assert layer[..., 3].min() == 0
     assert 0.05 < layer[..., 3].mean() < 0.4

@@ -4,6 +4,7 @@
 import json
 import re
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from graph_interpreter import Interpreter, read_picture
 from pullfocus.bake.passes import LayerEntry, Passes
 from pullfocus.bake.passes_json import write_passes_json
 from pullfocus.plate.colour import linear_to_display
+from pullfocus.plate.exr import Plane, read_exr, write_exr
 from pullfocus.refocus.focus import FocusKey, focus_track
 from pullfocus_nuke import focus, importing, painting
 from pullfocus_nuke.errors import GizmoError
@@ -224,6 +226,36 @@ def test_frames_that_are_listed_but_not_there_are_named(nuke, tmp_path: Path, ma
         (folder / f"shot_v01.{frame}.exr").rename(folder / f"shot_v01.{frame:04d}.exr")
     (note,) = importing.remarks(read_passes(str(folder)))
     assert note.startswith("12 of 19 frames have no file: 2-3, 5-6, 8-9, 11-12, 14-15, ...")
+
+
+def test_passes_without_confidence_are_told_and_show_nothing(nuke, tmp_path: Path, market) -> None:
+    folder = tmp_path / "older"
+    shutil.copytree(market / "passes", folder)
+    node = importing.import_passes(str(folder))
+    assert nuke.messages == []
+    node["output"].setValue("confidence")
+    assert Interpreter(4).run(node)["rgba.alpha"].min() == 1
+    for path in folder.glob("plate.*.exr"):
+        planes = [
+            Plane(name=name, data=data, channels=(name,), half=False)
+            for name, data in read_exr(path).items()
+            if name != "confidence.X"
+        ]
+        write_exr(path, planes, metadata={})
+    node["reload_passes"].execute()
+    assert not Interpreter(4).run(node).rgba().any()
+    (note,) = importing.remarks(read_passes(str(folder)))
+    assert note == "These passes hold no confidence: bake them again to see it."
+
+
+def test_passes_whose_frames_cannot_be_read_are_not_said_to_lack_any(nuke, tmp_path: Path) -> None:
+    folder = described(tmp_path / "passes")
+    passes = read_passes(str(folder))
+    assert passes.holds("confidence.X") is None
+    for text in (b"v/1\x01", b"\x76\x2f\x31\x01\x02\0\0\0channels\0chlist\0"):
+        (folder / "shot_v01.1001.exr").write_bytes(text)
+        assert passes.holds("confidence.X") is None
+    assert importing.remarks(passes) == []
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,11 @@ def test_other_views_show_what_they_say(node, core, market: Path) -> None:
     assert psnr(shown(node).rgb(), focus_tint(theirs)) > 30  # a step where focus begins
     node["output"].setValue("matte")
     assert np.abs(shown(node).rgb()[..., 1] - theirs.matte).mean() < 0.003
+    node["output"].setValue("confidence")
+    for channel in range(3):
+        np.testing.assert_array_equal(shown(node).rgb()[..., channel], passes["confidence.X"])
+    assert passes["confidence.X"].max() > 0
+    assert shown(node)["rgba.alpha"].min() == 1
     node["output"].setValue("fg sharp")
     np.testing.assert_array_equal(shown(node)["rgba.alpha"], passes["fg.alpha"])
     np.testing.assert_allclose(shown(node)["coc.X"], passes["fg_coc.X"], atol=1e-5)

@@ -4,7 +4,6 @@
 from dataclasses import dataclass
 from math import ceil
 
-import cv2
 import numpy as np
 import torch
 
@@ -12,16 +11,13 @@ from pullfocus.bake.motion import layer_motion
 from pullfocus.bake.passes import PassDefinition
 from pullfocus.model.floor import Floor
 from pullfocus.model.formation import LayerFrame, sharp
+from pullfocus.model.in_focus import share_in_focus
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.plate.exr import Plane
 from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["Repainted", "frame_planes", "laid_over"]
-
-_KEEP_BELOW_PX = 0.5  # in focus: the plate's own pixels
-_KEEP_NONE_PX = 1.0
-_SEEN = 0.004  # one step of an 8-bit matte
 
 
 @dataclass(frozen=True)
@@ -109,30 +105,6 @@ def _front_most(layers: list[_Layer], values: list[np.ndarray]) -> np.ndarray:
     return out
 
 
-def _plate_share(layers: list[_Layer]) -> np.ndarray:
-    """Return how much of the plate's own pixels to keep, (h, w) 0..1.
-
-    A pixel is in focus only if every layer whose light reaches it is: near a blurred silhouette
-    the plate is a mixture, however sharp the surface behind.
-    """
-    worst = layers[-1].radius.copy()
-    for layer in layers[:-1]:
-        covered = layer.alpha > _SEEN
-        if not covered.any():
-            continue
-        largest = float(layer.radius[covered].max())
-        reach = ceil(largest) + 1
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        near = cv2.dilate(covered.astype(np.uint8), kernel) > 0
-        own = np.where(covered, layer.radius, largest)
-        worst = np.where(near, np.maximum(worst, own), worst)
-        # deep inside the layer nothing behind it shows
-        core = cv2.erode((layer.alpha > 1 - _SEEN).astype(np.uint8), kernel) > 0
-        worst = np.where(core, layer.radius, worst)
-    share = ((_KEEP_NONE_PX - worst) / (_KEEP_NONE_PX - _KEEP_BELOW_PX)).clip(0, 1)
-    return share * share * (3 - 2 * share)
-
-
 def _over_plate(plate: np.ndarray, restored: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Lay a restored frame, display-encoded, over a linear plate; to the bit where none is kept."""
     shown = linear_to_display(plate)
@@ -183,7 +155,7 @@ def frame_planes(
     if repainted is not None:
         raw = model.frame(t, overscan=False, atlases=repainted.atlases)
     layers = [_spread(raw, i, t, model, size, lens) for i, size in enumerate(sizes)]
-    in_focus = _plate_share(layers)
+    in_focus = share_in_focus([(layer.alpha, layer.radius) for layer in layers])
     beauty, confidence = solved, np.ones_like(in_focus)
     if floor is not None:
         found = floor.frame(t)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contact sheet of a running solve: plate | sharp | matte | COC | reblur error."""
+"""The contact sheet of a solve: plate | sharp | matte | COC | reblur error | confidence."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from pullfocus.checkpoint import replacing
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PreviewRow", "contact_sheet", "render_row", "spread", "write_preview"]
+    from pullfocus.model.floor import Floor
 
-_TITLES = ("plate", "sharp", "matte", "COC radius", "reblur error")
+__all__ = ["PreviewRow", "contact_sheet", "floor_of", "render_row", "spread", "write_preview"]
+
+_TITLES = ("plate", "sharp", "matte", "COC radius", "reblur error", "confidence, white 1")
 _TINTS = ((80, 170, 255), (90, 220, 120), (255, 120, 200), (60, 220, 230))  # BGR, front to back
 _BACKGROUND = 24
 _INK = (225, 225, 225)
@@ -41,6 +43,8 @@ class PreviewRow:
     """(H, W) coverage 0..1 of every layer but the last, front to back."""
     coc_radius_px: np.ndarray
     """(H, W) COC radius of what is seen, without sign."""
+    confidence: np.ndarray | None = None
+    """(H, W) how far the result can be relied on, 0..1; None: nothing tells yet."""
 
 
 def spread(count: int, wanted: int = 4) -> list[int]:
@@ -56,29 +60,51 @@ def write_preview(path: Path, model: Any, observed: Any) -> None:
     Raises:
         SolveError: the file cannot be written; an earlier one is untouched.
     """
-    rows = [render_row(model, observed, t) for t in spread(len(observed.frames))]
+    floor = floor_of(model)
+    rows = [render_row(model, observed, t, floor) for t in spread(len(observed.frames))]
     sheet = contact_sheet(rows)
     _, encoded = cv2.imencode(".png", sheet)
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
 
 
-def render_row(model: Any, observed: Any, t: int) -> PreviewRow:
-    """Render frame index `t` (0..T-1) of the model beside its plate, at about thumbnail size."""
+def floor_of(model: Any) -> Floor | None:
+    """Return what judges a model: None without a lens, or while its atlases are held small."""
+    from pullfocus.model.floor import Floor
+    from pullfocus.model.shot_model import ShotModel
+
+    if not isinstance(model, ShotModel) or model.atlas_level or model.settings.reblur == "none":
+        return None
+    return Floor(model, [atlas.detach() for atlas in model.linear_atlases()])
+
+
+def render_row(model: Any, observed: Any, t: int, floor: Floor | None = None) -> PreviewRow:
+    """Render frame index `t` (0..T-1) of the model beside its plate, at about thumbnail size.
+
+    With a `floor` the row has confidence, as the pass that a bake writes.
+    """
     import torch
+
+    from pullfocus.model.in_focus import share_in_focus
 
     level = max(0, int(math.log2(observed.width / _THUMB_WIDTH)))
     frame = model.frame_box(level)
     coc = np.zeros((frame.height, frame.width), np.float32)
     free = np.ones_like(coc)  # what the layers in front let through
-    mattes = []
+    mattes, radii = [], []
     with torch.no_grad():
         for layer in model.frame(t, level=level, overscan=False):
             alpha = _placed(layer.alpha[0], layer.box, frame)
             radius = _placed(layer.radius_px.abs(), layer.box, frame)
-            coc += free * alpha * radius * 2**level
+            radii.append(radius * 2**level)
+            coc += free * alpha * radii[-1]
             free = free * (1 - alpha)
             mattes.append(alpha)
+        confidence = None
+        if floor is not None:
+            in_focus = share_in_focus(list(zip(mattes, radii, strict=True)), level)
+            found = floor.frame(t, level=level)
+            confidence = found.confidence(found.kept * (1 - in_focus), in_focus)
         return PreviewRow(
             frame=observed.frames[t],
             plate=np.asarray(observed.plate_display(t, level), np.float32),
@@ -86,6 +112,7 @@ def render_row(model: Any, observed: Any, t: int) -> PreviewRow:
             reblur=_srgb(_picture(model.reblur(t, level))),
             mattes=tuple(mattes[:-1]),
             coc_radius_px=coc,
+            confidence=confidence,
         )
 
 
@@ -102,6 +129,8 @@ def contact_sheet(rows: Sequence[PreviewRow], *, thumb_width: int = _THUMB_WIDTH
     titles = list(_TITLES)
     titles[3] = f"COC 0..{top_px:g} px"
     titles[4] = f"reblur error x{_ERROR_GAIN:g}"
+    if rows[0].confidence is None:
+        titles.pop()
 
     columns, lines = len(titles), len(rows)
     sheet = np.full(
@@ -124,16 +153,19 @@ def contact_sheet(rows: Sequence[PreviewRow], *, thumb_width: int = _THUMB_WIDTH
 
 
 def _cells(row: PreviewRow, top_px: float) -> tuple[np.ndarray, ...]:
-    """The five pictures of a row, uint8 BGR, plate size."""
+    """The pictures of a row by column, uint8 BGR, plate size."""
     coc = _bytes(row.coc_radius_px / top_px)
     error = np.abs(row.plate - row.reblur).mean(-1) * _ERROR_GAIN
-    return (
+    cells = (
         _bgr(row.plate),
         _bgr(row.sharp),
         _matte_picture(row),
         cv2.applyColorMap(coc, cv2.COLORMAP_TURBO),
         cv2.applyColorMap(_bytes(error), cv2.COLORMAP_INFERNO),
     )
+    if row.confidence is None:
+        return cells
+    return (*cells, _bytes(np.dstack([row.confidence] * 3)))
 
 
 def _matte_picture(row: PreviewRow) -> np.ndarray:
