@@ -274,7 +274,7 @@ class _Run:
             seconds=self.seconds,
             psnr_reblur=self.psnr,
             peak_memory_mb=peak_memory_mb(),
-            words=_closing(solver) if finished else (),
+            words=_closing(solver) if finished and solver.step_index else (),
         )
 
     def outcome_from(
