@@ -109,8 +109,7 @@ def held_channel(parts: Sequence[Part], wanted: str) -> list[str]:
     return []
 
 
-@lru_cache(maxsize=64)  # the frames of a sequence are alike
-def find_picture(parts: tuple[Part, ...], wanted: str | None) -> Taken | None:
+def find_picture(parts: Sequence[Part], wanted: str | None) -> Taken | None:
     """Find the channels that are the picture.
 
     Args:
@@ -124,6 +123,11 @@ def find_picture(parts: tuple[Part, ...], wanted: str | None) -> Taken | None:
     Raises:
         LookupError: no layer is called so; the text lists those there are.
     """
+    return _picture(tuple(parts), wanted)
+
+
+@lru_cache(maxsize=64)  # the frames of a sequence are alike
+def _picture(parts: tuple[Part, ...], wanted: str | None) -> Taken | None:
     layers = _layers(parts)
     if wanted is not None:
         return _asked_for(layers, wanted)
