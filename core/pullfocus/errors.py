@@ -7,6 +7,11 @@ __all__ = ["ColourError", "MatteError", "PassesError", "PlateError", "PullfocusE
 class PullfocusError(Exception):
     """Bad input or an impossible request. The text is one line: expected, got, where."""
 
+    def __init__(self, text: object = "") -> None:
+        """Hold the line; what cannot be printed, as names in files may have it, is spelt out."""
+        spelt = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+        super().__init__("".join(spelt))
+
 
 class PlateError(PullfocusError):
     """Footage that is missing, unreadable or inconsistent."""

@@ -246,6 +246,7 @@ OPENED = {
     "a name that is no pattern": (["a#.png"], "a#.png", (1,)),
     "a percent sign": (["50%.0001.exr", "50%.0002.exr"], "50%.####.exr", (1, 2)),
     "a percent sign, written twice": (["50%.0001.exr", "50%.0002.exr"], "50%%.%04d.exr", (1, 2)),
+    "a width that no number has": (["a.%9999999999d.exr"], "a.%9999999999d.exr", (9999999999,)),
     "a colon": (["a:b.0001.exr", "a:b.0002.exr"], "a:b.####.exr", (1, 2)),
     "brackets": (["[a] (b).0001.exr", "[a] (b).0002.exr"], "[a] (b).####.exr", (1, 2)),
     "braces, star, question": (["{a}*?.0001.exr", "{a}*?.0002.exr"], "{a}*?.####.exr", (1, 2)),

@@ -19,7 +19,7 @@ __all__ = [
     "short_name",
 ]
 
-PLACEHOLDER = re.compile(r"#+|%0?[0-9]*d")
+PLACEHOLDER = re.compile(r"#+|%0?[0-9]{0,2}d")
 _NUMBER = re.compile(r"(?:(?<=[._ ])-|^-)?[0-9]+")
 _EXACT = re.compile(r"-?[0-9]+")
 _SEPARATORS = "._- "
