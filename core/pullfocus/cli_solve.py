@@ -147,6 +147,10 @@ def solve(
     plate_layer: PlateLayerOption = None,
     overscan: OverscanOption = False,
     deinterlace: DeinterlaceOption = None,
+    ignore_cuts: Annotated[
+        bool,
+        typer.Option("--ignore-cuts", help="Take frames with a hard cut among them as one shot."),
+    ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Discard the solve in --out and start over.")
     ] = False,
@@ -172,6 +176,7 @@ def solve(
             "coc": coc,
             "texture": texture,
             "weights": weights,
+            "ignore_cuts": ignore_cuts,
         }
     )
     inputs = ShotInputs(
@@ -196,8 +201,11 @@ def solve(
     with reporting(progress) as say:
         say_if_slow(say)
         if request.layers:
+            from pullfocus.observe.cuts import check_plate
             from pullfocus.roto.for_solve import follow_for_solve
 
+            if not ignore_cuts:  # before the work of following
+                check_plate(shot)
             inputs = follow_for_solve(shot, inputs, out, request, progress=say)
             shot = inputs.open()
         outcome = solve_together(
@@ -297,6 +305,9 @@ def solve_settings(options: Mapping[str, Any]) -> Any:
             raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
         settings = dataclasses.replace(settings, coc_network=True)
     check_coc(settings, given=coc not in (None, _COC_AUTO))
+    if options["ignore_cuts"]:
+        observe = dataclasses.replace(settings.observe, ignore_cuts=True)
+        settings = dataclasses.replace(settings, observe=observe)
     return settings
 
 

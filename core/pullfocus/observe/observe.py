@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from pullfocus.errors import MatteError, SolveError
+from pullfocus.observe.cuts import check_one_shot
 from pullfocus.observe.flow import grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
 from pullfocus.observe.motion import chain_to_reference, reference_frame
@@ -47,6 +48,8 @@ class ObserveSettings:
     """Inner edge of each matte that motion is not read from, px at 512 wide: rotos are rough."""
     clear_px: int = 16
     """Border around a layer in front that motion is not read from: its blur moves there."""
+    ignore_cuts: bool = False
+    """Whether frames of several shots are taken as one."""
 
 
 def observe(
@@ -65,7 +68,8 @@ def observe(
         report: called with a stage name and the fraction done.
 
     Raises:
-        PullfocusError: unreadable frames, an all-empty matte, or a cache that cannot be written.
+        PullfocusError: unreadable frames, a hard cut, an all-empty matte, or a cache that cannot
+            be written.
     """
     settings = settings or ObserveSettings()
     text = json.dumps([_FORMAT, shot.fingerprint(), asdict(settings)])
@@ -121,6 +125,8 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder.parent))
     try:
         greys = _store_plate(shot, draft, report)
+        if not settings.ignore_cuts:
+            check_one_shot(shot.frames, greys)
         mattes = _store_mattes(shot, draft, report)
         if shot.coc is not None:
             _store_coc(shot, draft)
