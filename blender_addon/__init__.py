@@ -33,9 +33,10 @@ def unregister() -> None:
     """Take everything away, and stop what runs."""
     import bpy
 
-    from . import job_operator, properties, relative_paths
+    from . import job_operator, properties, relative_paths, slow
 
     job_operator.end_jobs()
+    slow.forget()
     relative_paths.unregister()
     for cls in reversed(_operators()):
         bpy.utils.unregister_class(cls)

@@ -164,6 +164,11 @@ def doctor_command(launcher: tuple[str, ...]) -> list[str]:
     return [*launcher, "doctor"]
 
 
+def slow_command(launcher: tuple[str, ...]) -> list[str]:
+    """Return the command that says what makes this machine slow, and nothing where nothing does."""
+    return [*launcher, "doctor", "--slow"]
+
+
 def doctor_summary(lines: Iterable[str]) -> str:
     """Return version, device and complaints of what `doctor` printed, one line.
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import bpy
 
+from .command import find_launcher
 from .errors import AddonError
 from .footage import folders
-from .job_operator import PREVIEW, current_job
+from .job_operator import PREVIEW, current_job, redraw
+from .preferences import preferences
+from .slow import asked
 from .solve_state import NONE, STOPPED, solve_state
 
 
@@ -53,8 +56,9 @@ def draw_solve(layout: Any, context: Any) -> None:
     )
     _draw_mattes(column, context)
     column.prop(settings, "quality")
-    if job is not None and job.slow:
-        draw_lines(layout, job.slow, icon="ERROR")
+    slow = job.slow if job is not None and job.slow else _slow_line()
+    if slow:
+        draw_lines(layout, slow, icon="ERROR")
     if busy and job is not None:
         _draw_progress(layout, job)
         layout.operator("pullfocus.cancel", icon="CANCEL")
@@ -69,6 +73,18 @@ def draw_solve(layout: Any, context: Any) -> None:
             layout.label(text=f"{job.title} stopped; what was done is kept", icon="INFO")
     if PREVIEW in bpy.data.images:
         layout.operator("pullfocus.show_preview", icon="IMAGE_DATA")
+
+
+def _slow_line() -> str:
+    """Return what makes this machine slow, once that is known: the panel is drawn again then."""
+    job = asked(bpy.path.abspath(preferences(bpy.context).launcher), find_launcher)
+    if job.running and not bpy.app.timers.is_registered(_drawn_again):
+        bpy.app.timers.register(_drawn_again, first_interval=_LOOK_EVERY_S)
+    return job.slow
+
+
+def _drawn_again() -> None:
+    redraw(bpy.context)
 
 
 _LABEL = 44  # characters that a sidebar shows without cutting them

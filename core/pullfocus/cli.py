@@ -86,11 +86,20 @@ app.command()(hosts)
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    slow: Annotated[
+        bool,
+        typer.Option("--slow", help="Say only what makes this machine slow, if anything does."),
+    ] = False,
+) -> None:
     """Show what this machine offers: versions, cores, lens blur kernel, CUDA, colour, disk."""
-    from pullfocus.doctor import table
+    from pullfocus.doctor import slow_line, table
 
-    typer.echo(table())
+    if slow:
+        line = slow_line()
+        typer.echo(line or "", nl=line is not None)
+    else:
+        typer.echo(table())
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "program",
     "rate_text",
     "remember_program",
+    "slow_command",
     "solve_command",
     "submit_words",
 ]
@@ -190,6 +191,11 @@ def _shot_words(
 def bake_command(executable: str, solve: str, out: str) -> list[str]:
     """Return the command that writes the passes of a solve."""
     return [executable, "bake", solve, "--out", out, "--progress", "json"]
+
+
+def slow_command(executable: str) -> list[str]:
+    """Return the command that says what makes this machine slow, and nothing where nothing does."""
+    return [executable, "doctor", "--slow"]
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import textwrap
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.exr_pixels import same_pixels
 from pullfocus_nuke.importing import import_passes
 from pullfocus_nuke.running import Cancelled, run_command
+from pullfocus_nuke.slow import slow_line
 from pullfocus_nuke.telling import tell
 from pullfocus_nuke.writing import write_exr
 
@@ -102,10 +104,10 @@ def solve() -> threading.Thread | None:
         The thread that watches the solve, or None when there is nothing to watch.
     """
     try:
-        job = asked_job("Solve with pullfocus")
+        executable = program()
+        job = asked_job("Solve with pullfocus", slow=slow_line(executable))
         if job is None:
             return None
-        executable = program()
         tell_notes(write_footage(job))
     except GizmoError as error:
         tell(str(error))
@@ -150,8 +152,12 @@ def in_main(call: Any, argument: str) -> None:
     nuke.executeInMainThread(call, (argument,))
 
 
-def asked_job(title: str) -> Job | None:
+def asked_job(title: str, slow: str = "") -> Job | None:
     """Ask what to solve in a dialog that is filled in from the selection; None: cancelled.
+
+    Args:
+        title: of the dialog.
+        slow: what makes this machine slow; shown in the dialog.
 
     Raises:
         GizmoError: an answer that can't be.
@@ -172,6 +178,8 @@ def asked_job(title: str) -> Job | None:
     # types-nuke spells this one addbooleanCheckBox
     panel.addBooleanCheckBox("Write plate and mattes again", True)  # type: ignore[attr-defined]
     panel.addBooleanCheckBox("Start over", False)  # type: ignore[attr-defined]
+    if slow:
+        panel.addNotepad("Slow", "\n".join(textwrap.wrap(slow, 60)))
     if not panel.show():
         return None
     return job_from_answers(

@@ -90,3 +90,6 @@ def test_without_a_compiler_doctor_says_that_it_is_slow_and_how_to_mend_it() -> 
     (line,) = (text for text in found.stdout.splitlines() if text.startswith("lens blur"))
     assert "! slow: " in line
     assert "mend it: " in line
+    alone = [*command, "--slow"]  # as both hosts ask before the first job
+    found = subprocess.run(alone, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == [line[line.index("slow: ") :]]

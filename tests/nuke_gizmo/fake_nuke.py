@@ -174,7 +174,7 @@ class FakePanel:
         self.fields[label] = value
         return True
 
-    addFilenameSearch = addSingleLineInput = addBooleanCheckBox = _add  # as documented
+    addFilenameSearch = addSingleLineInput = addBooleanCheckBox = addNotepad = _add  # as documented
 
     def addEnumerationPulldown(self, label, values):
         self.fields[label] = shlex.split(values)[0]

@@ -354,6 +354,22 @@ def test_a_solve_that_fails_says_why(shot, tmp_path: Path, monkeypatch) -> None:
     assert shot.allNodes("Group") == []
 
 
+def test_the_dialog_says_what_is_slow_before_the_first_solve(shot, tmp_path, monkeypatch) -> None:
+    body = """
+assert sys.argv[1:] == ["doctor", "--slow"]
+print("slow: the lens blur runs in plain torch; mend it: so")
+"""
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, body, "without_kernels"))
+    shown = []
+    monkeypatch.setattr(
+        shot.Panel, "show", lambda panel: shown.append(panel.fields.get("Slow")) or 0
+    )
+    assert solving.solve() is None
+    monkeypatch.setenv("PULLFOCUS", script(tmp_path, "pass", "with_kernels"))
+    assert solving.solve() is None
+    assert shown == ["slow: the lens blur runs in plain torch; mend it: so", None]
+
+
 def test_a_solve_that_is_stopped_says_that_it_is_kept(shot, tmp_path, monkeypatch) -> None:
     body = """
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
