@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import hashlib
+import inspect
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from pullfocus import cli, cli_solve
+from pullfocus.cli_verbs import VERBS, verb_function
 from pullfocus.solve import run as solve_run
 from solve import standin
 
@@ -110,6 +112,24 @@ def test_help_is_instant_and_imports_nothing_heavy():
         best = min(best, time.monotonic() - began)
         assert done.returncode == 0, done.stderr
     assert best < 1.0  # 0.2 s on an idle core; a busy machine gets room
+
+
+def test_help_and_version_import_no_verb():
+    """A wall clock tells little here; what is imported tells where the time would go."""
+    for option in ("--help", "--version"):
+        code = (
+            f"import sys, pullfocus.cli as cli; assert cli.run(['{option}']) == 0;"
+            "print([m for m in sys.modules if m.startswith(('pullfocus.cli_', 'pydantic'))])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == "['pullfocus.cli_verbs']"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_list_of_verbs_says_what_they_say_of_themselves(name):
+    told = inspect.getdoc(verb_function(name))
+    assert told is not None
+    assert " ".join(told.split("\n\n")[0].split()) == VERBS[name].summary
 
 
 @pytest.mark.parametrize("verb", ["solve", "bake", "evaluate", "demo", "doctor"])
@@ -305,6 +325,7 @@ DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pullfocus import cli, cli_solve
+from pullfocus.cli_verbs import VERBS, verb_function
 from pullfocus.solve import run
 from solve import standin
 run._make_solver, run._observe = standin.Solver, standin.observe

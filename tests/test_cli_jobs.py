@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pullfocus import cli, jobs
@@ -87,6 +89,30 @@ def test_every_option_reaches_the_processes(solved: Path, capfd) -> None:
         ends.append(json.loads(capfd.readouterr().out.splitlines()[-1]))
     assert [(end["frames"], end["skipped"]) for end in ends] == [(2, 0)] * 2
     same(solved / "sharp1", solved / "sharp2")
+
+
+@pytest.mark.parametrize("verb", ["bake", "refocus", "flow", "edit"])
+def test_threads_are_as_many_as_were_asked_for(
+    solved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(2)
+    seen = []
+    kept = Progress.done
+    monkeypatch.setattr(
+        "pullfocus.progress.JsonProgress.done",
+        lambda self, text, **facts: (
+            seen.append((torch.get_num_threads(), cv2.getNumThreads())) or kept(self, text, **facts)
+        ),
+    )
+    paint = ["--layer", "bg", "--atlas", f"{solved}/one/atlas_bg.exr"] if verb == "edit" else []
+    base = [verb, f"{solved}/x.solve", "--out", str(tmp_path / verb), "--frames", "2", *paint]
+    try:
+        assert cli.run([*base, "--threads", "1", "--progress=json"]) == 0
+        assert seen == [(1, 1)]
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 def test_what_one_says_is_said_and_the_others_end(solved: Path, capfd) -> None:

@@ -18,18 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pullfocus import __version__
-from pullfocus.cli_ablate import ablate
-from pullfocus.cli_bake import bake
-from pullfocus.cli_coc import coc, evaluate_coc, train_coc
-from pullfocus.cli_edit import edit
-from pullfocus.cli_evaluate import evaluate
-from pullfocus.cli_farm import farm
-from pullfocus.cli_flow import flow
-from pullfocus.cli_hosts import hosts
-from pullfocus.cli_jobs import with_jobs
-from pullfocus.cli_matte import matte
-from pullfocus.cli_refocus import refocus
-from pullfocus.cli_solve import demo, solve
+from pullfocus.cli_verbs import Verbs
 from pullfocus.errors import PullfocusError
 from pullfocus.progress import JsonProgress, OpenJdProgress, make_progress
 
@@ -42,6 +31,7 @@ __all__ = ["app", "main", "run"]
 # Typer's parse errors ("no such option"); its public child is the handle on the base.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _EXIT_BAD_INPUT = 2
+_VERSION = f"pullfocus {__version__}"
 # "--rate=" is an option that was not given: job templates of a farm know no "if".
 _NOTHING = re.compile(r"--[a-z][a-z-]*=")
 # ~ where no shell looks for it: quoted, in --out=~/x and in fg=~/x.
@@ -51,6 +41,7 @@ _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, er
 
 app = typer.Typer(
     name="pullfocus",
+    cls=Verbs,
     help="Repair misfocused footage: from a plate and a rough matte to a sharp, layered shot.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -64,42 +55,9 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        typer.echo(f"pullfocus {__version__}")
+        typer.echo(_VERSION)
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
-
-
-app.command()(solve)
-app.command()(matte)
-app.command()(with_jobs(bake))
-app.command()(with_jobs(refocus))
-app.command()(with_jobs(edit))
-app.command()(with_jobs(flow))
-app.command()(evaluate)
-app.command()(ablate)
-app.command()(coc)
-app.command(name="train-coc")(train_coc)
-app.command(name="evaluate-coc")(evaluate_coc)
-app.command()(farm)
-app.command()(demo)
-app.command()(hosts)
-
-
-@app.command()
-def doctor(
-    slow: Annotated[
-        bool,
-        typer.Option("--slow", help="Say only what makes this machine slow, if anything does."),
-    ] = False,
-) -> None:
-    """Show what this machine offers: versions, cores, lens blur kernel, CUDA, colour, disk."""
-    from pullfocus.doctor import slow_line, table
-
-    if slow:
-        line = slow_line()
-        typer.echo(line or "", nl=line is not None)
-    else:
-        typer.echo(table())
 
 
 def main() -> None:
@@ -126,6 +84,9 @@ def run(arguments: list[str]) -> int:
     report = _asked_report(arguments)
     before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
+        if arguments == ["--version"]:  # at once: to read any option typer imports half of Python
+            typer.echo(_VERSION)
+            return 0
         return int(app(args=arguments, standalone_mode=False) or 0)
     except PullfocusError as error:
         return _fail("; ".join([str(error), *_told(error)]), report)

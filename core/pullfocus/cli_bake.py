@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import (
+    FixedThreadsOption,
     FramesOption,
     MatteNowOption,
     PlateNowOption,
@@ -16,6 +17,7 @@ from pullfocus.cli_options import (
     Report,
     SkipExistingOption,
     elsewhere,
+    fix_threads,
     frames_text,
     reporting,
     say_if_slow,
@@ -39,6 +41,7 @@ def bake(
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
     skip_existing: SkipExistingOption = False,
+    threads: FixedThreadsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Write the passes of a solve: multi-layer EXR frames, atlases and passes.json."""
@@ -51,6 +54,7 @@ def bake(
     from pullfocus.bake.bake import bake as bake_passes
 
     with reporting(progress) as say:
+        fix_threads(threads)
         say_if_slow(say)
         report = bake_passes(
             folder,

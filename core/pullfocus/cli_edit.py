@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import (
+    FixedThreadsOption,
     FramesOption,
     MatteNowOption,
     PlateNowOption,
     ProgressOption,
     Report,
     elsewhere,
+    fix_threads,
     frames_text,
     reporting,
     say_if_slow,
@@ -56,6 +58,7 @@ def edit(
     frames: FramesOption = None,
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
+    threads: FixedThreadsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Paint an atlas once: every frame follows. What is not painted stays to the bit."""
@@ -68,6 +71,7 @@ def edit(
     if (paint is None) != (frame is None):
         raise PullfocusError("expected --paint and --frame together")
     with reporting(progress) as say:
+        fix_threads(threads)
         say_if_slow(say)
         report = edit_solve(
             folder,

@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from pullfocus.cli_options import (
+    FixedThreadsOption,
     FramesOption,
     MatteNowOption,
     PlateNowOption,
     ProgressOption,
     Report,
     elsewhere,
+    fix_threads,
     frames_text,
     reporting,
 )
@@ -43,6 +45,7 @@ def flow(
     frames: FramesOption = None,
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
+    threads: FixedThreadsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Write optical flow over any interval: forward.u/v, backward.u/v in px, +v up.
@@ -63,6 +66,7 @@ def flow(
     from pullfocus.uvflow import shot_flow, write_flo
 
     began = time.monotonic()
+    fix_threads(threads)
     with reporting(progress) as say:
         shot, model = load_solve(folder, say, elsewhere(plate, matte))
         chosen = chosen_frames(shot, frames)

@@ -22,6 +22,7 @@ __all__ = [
     "DeinterlaceOption",
     "Device",
     "DeviceOption",
+    "FixedThreadsOption",
     "FramesOption",
     "MatteNowOption",
     "MetricsOption",
@@ -39,6 +40,7 @@ __all__ = [
     "WeightsOption",
     "check_device",
     "elsewhere",
+    "fix_threads",
     "frames_text",
     "metric_names",
     "named_mattes",
@@ -139,6 +141,16 @@ ThreadsOption = Annotated[
         "running; small frames take one. A number gives the same result to the bit each time.",
     ),
 ]
+FixedThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=1024,
+        help="Threads to compute with, of each process where --jobs asks for several. Default: "
+        "one for every core.",
+    ),
+]
 SkipExistingOption = Annotated[
     bool,
     typer.Option(
@@ -213,6 +225,14 @@ def reporting(mode: Report) -> Iterator[Progress]:
         yield progress
     finally:
         progress.close()
+
+
+def fix_threads(count: int | None) -> None:
+    """Compute with so many threads, if a number is given."""
+    if count is not None:
+        from pullfocus.threads import set_all_threads
+
+        set_all_threads(count)
 
 
 def say_if_slow(say: Progress) -> None:

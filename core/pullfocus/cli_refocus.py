@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pullfocus.cli_options import (
+    FixedThreadsOption,
     FramesOption,
     MatteNowOption,
     PlateNowOption,
@@ -17,6 +18,7 @@ from pullfocus.cli_options import (
     Report,
     SkipExistingOption,
     elsewhere,
+    fix_threads,
     frames_text,
     reporting,
     say_if_slow,
@@ -94,6 +96,7 @@ def refocus(
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
     skip_existing: SkipExistingOption = False,
+    threads: FixedThreadsOption = None,
     progress: ProgressOption = Report.auto,
 ) -> None:
     """Pull focus again: on a layer, a place, or from one to another; shape the bokeh."""
@@ -120,6 +123,7 @@ def refocus(
     sharp = tuple(name.strip() for one in keep_sharp or () for name in one.split(","))
     paintings = _paintings(atlas or [])
     with reporting(progress) as say:
+        fix_threads(threads)
         say_if_slow(say)
         if not keys and not sharp and lens == NewLens():
             say.note("no --focus, --keep-sharp or lens was asked for: the plate's own blur stays")

@@ -36,6 +36,7 @@ from pullfocus.cli_options import (
     WeightSet,
     WeightsOption,
     check_device,
+    fix_threads,
     named_mattes,
     reporting,
     say_if_slow,
@@ -196,6 +197,7 @@ def solve(
     )
     shot = inputs.open()
     check_device(device)
+    fix_threads(threads)
     if matte_slack is not None:
         settings = with_matte_slack(settings, matte_slack, shot.width)
     with reporting(progress) as say:

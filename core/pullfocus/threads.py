@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["CoreUse", "Threads", "core_use", "set_threads", "usable_cores"]
+__all__ = ["CoreUse", "Threads", "core_use", "set_all_threads", "set_threads", "usable_cores"]
 
 SMALL_FRAME_PX = 40_000
 """Frames up to this size (256x144) gain nothing from a second core."""
@@ -58,6 +58,17 @@ def set_threads(count: int) -> None:
     """Compute with so many threads from now on: torch, and the native kernels with it."""
     if count != torch.get_num_threads():
         torch.set_num_threads(count)
+
+
+def set_all_threads(count: int) -> None:
+    """The same, and for what reads, writes and resizes pictures."""
+    import cv2
+    import OpenImageIO
+
+    set_threads(count)
+    cv2.setNumThreads(count)
+    OpenImageIO.attribute("threads", count)
+    OpenImageIO.attribute("exr_threads", count)
 
 
 class Threads:

@@ -22,7 +22,9 @@ def forgotten() -> Iterator[None]:
 
 def stand_in(folder: Path, body: str) -> str:
     path = folder / "pullfocus"
-    head = f"#!{sys.executable}\nimport sys, time\nopen({str(folder / 'asked')!r}, 'a').write('x')\n"
+    head = (
+        f"#!{sys.executable}\nimport sys, time\nopen({str(folder / 'asked')!r}, 'a').write('x')\n"
+    )
     path.write_text(head + body)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)

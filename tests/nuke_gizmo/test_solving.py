@@ -123,7 +123,7 @@ def test_commands_are_those_that_pullfocus_takes() -> None:
     from pullfocus.cli import app
     from typer.main import get_command
 
-    verbs = get_command(app).commands
+    verbs = get_command(app)
     for words in (
         command.solve_command(
             "pullfocus",
@@ -149,7 +149,7 @@ def test_commands_are_those_that_pullfocus_takes() -> None:
             colorspace="ACEScg",
         ),
     ):
-        verb = verbs[words[1]]
+        verb = verbs.get_command(None, words[1])
         context = verb.make_context(words[1], list(words[2:]))
         assert str(context.params["progress"]) == "json"
         if words[1] == "solve":
