@@ -11,9 +11,9 @@ from typing import Any
 
 
 def _operators() -> tuple[Any, ...]:
-    from . import farm_op, focus_op, import_op, paint_op, panels, preferences, solve_op
+    from . import farm_op, focus_op, follow_op, import_op, paint_op, panels, preferences, solve_op
 
-    modules = (preferences, solve_op, farm_op, import_op, focus_op, paint_op, panels)
+    modules = (preferences, solve_op, follow_op, farm_op, import_op, focus_op, paint_op, panels)
     return tuple(cls for module in modules for cls in module.CLASSES)
 
 

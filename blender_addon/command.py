@@ -146,6 +146,39 @@ def _what_to_solve(order: SolveOrder) -> list[str]:
     return words
 
 
+def follow_command(
+    launcher: tuple[str, ...],
+    plate: str,
+    *,
+    layer: str,
+    mark: tuple[str, str],
+    out: str,
+    colorspace: str = "",
+    frames: str = "",
+) -> list[str]:
+    """Return the command that follows a matte from one frame.
+
+    Args:
+        launcher: how to start pullfocus.
+        plate: absolute, a pattern or a movie.
+        layer: name of the layer.
+        mark: ("--key", "1016=roto.png") or ("--box", "1016=x,y,width,height").
+        out: folder for the mattes.
+        colorspace: as `SolveOrder.colorspace`.
+        frames: as `SolveOrder.frames`.
+
+    Raises:
+        AddonError: a layer name that is not allowed.
+    """
+    if not _LAYER_NAME.fullmatch(layer):
+        raise AddonError(f"expected a layer name such as fg (a-z, 0-9, _), got {layer!r}")
+    words = [*launcher, "matte", plate, "--name", layer, *mark, "--out", out]
+    for flag, value in (("--colorspace", colorspace), ("--frames", frames)):
+        if value:
+            words += [flag, value]
+    return [*words, "--progress", "json"]
+
+
 def bake_command(launcher: tuple[str, ...], solve: str, out: str) -> list[str]:
     """Return the command that writes the passes of a solve."""
     return [*launcher, "bake", solve, "--out", out, "--progress", "json"]

@@ -64,8 +64,8 @@ def _matte_path(scene: Any, matte: Any, plate: str, folder: Path) -> str:
         if not held:
             raise AddonError(f"expected a matte for the layer {matte.name!r}, got none")
         return footage_pattern(absolute(held))
-    numbers = _plate_numbers(scene, plate)
-    size = _plate_size(scene, plate, numbers[0])
+    numbers = plate_numbers(scene, plate)
+    size = plate_size(scene, plate, numbers[0])
     if matte.source == "MASK":
         if matte.mask is None:
             raise AddonError(f"expected a mask for the layer {matte.name!r}, got none")
@@ -81,7 +81,7 @@ def _matte_path(scene: Any, matte: Any, plate: str, folder: Path) -> str:
     return write_view_layer(scene, matte.view_layer, folder / matte.name, numbers)
 
 
-def _plate_numbers(scene: Any, plate: str) -> list[int]:
+def plate_numbers(scene: Any, plate: str) -> list[int]:
     """Return the frame numbers of the plate: those of the scene's range for the first ones on."""
     numbers = sequence_numbers(plate)
     if numbers:
@@ -95,13 +95,37 @@ def _plate_numbers(scene: Any, plate: str) -> list[int]:
     return list(range(1, count + 1))  # movies are counted from 1
 
 
+def plate_number(scene: Any, plate: str) -> int:
+    """Return the plate's number of the scene's current frame; the first ones go together.
+
+    Raises:
+        AddonError: the plate has no such frame.
+    """
+    numbers = plate_numbers(scene, plate)
+    number = numbers[0] + scene.frame_current - scene.frame_start
+    if number not in numbers:
+        raise AddonError(
+            f"expected a frame of the plate, {numbers[0]} to {numbers[-1]}, got {number}:"
+            " the scene's first frame goes with the plate's first"
+        )
+    return number
+
+
+def key_mask(scene: Any, mask: Any, folder: Path, plate: str, number: int) -> str:
+    """Write a mask as it is at the current frame; returns the path of the grey PNG."""
+    size = plate_size(scene, plate, number)
+    first = number - scene.frame_current + scene.frame_start
+    pattern = write_mask(scene, mask, folder, [number], size, first=first)
+    return pattern.replace("####", f"{number:04d}")
+
+
 def _render_size(scene: Any) -> tuple[int, int]:
     render = scene.render
     share = render.resolution_percentage / 100
     return int(render.resolution_x * share), int(render.resolution_y * share)
 
 
-def _plate_size(scene: Any, plate: str, first: int) -> tuple[int, int]:
+def plate_size(scene: Any, plate: str, first: int) -> tuple[int, int]:
     """Return width and height of the plate; those of the scene where Blender cannot tell."""
     path = sequence_file(plate, first) or Path(plate)
     if not path.is_file():
@@ -115,11 +139,17 @@ def _plate_size(scene: Any, plate: str, first: int) -> tuple[int, int]:
 
 
 def write_mask(
-    scene: Any, mask: Any, folder: Path, numbers: list[int], size: tuple[int, int]
+    scene: Any,
+    mask: Any,
+    folder: Path,
+    numbers: list[int],
+    size: tuple[int, int],
+    *,
+    first: int | None = None,
 ) -> str:
     """Write a mask as grey PNG; returns the pattern.
 
-    The scene's first frame goes with the plate's first.
+    The scene's first frame goes with the plate's first: the first of the numbers, or `first`.
     """
 
     def fill(tree: Any) -> Any:
@@ -127,7 +157,7 @@ def write_mask(
         node.mask = mask
         return node.outputs[0]
 
-    return _write(scene, fill, folder, numbers, size)
+    return _write(scene, fill, folder, numbers, size, first=first)
 
 
 def write_view_layer(scene: Any, layer: str, folder: Path, numbers: list[int]) -> str:
@@ -151,7 +181,15 @@ def write_view_layer(scene: Any, layer: str, folder: Path, numbers: list[int]) -
         scene.render.film_transparent = transparent
 
 
-def _write(scene: Any, fill: Any, folder: Path, numbers: list[int], size: tuple[int, int]) -> str:
+def _write(
+    scene: Any,
+    fill: Any,
+    folder: Path,
+    numbers: list[int],
+    size: tuple[int, int],
+    *,
+    first: int | None = None,
+) -> str:
     """Render a grey compositor picture for every number, in a scene of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     own = bpy.data.scenes.new("PullFocus matte")
@@ -169,7 +207,9 @@ def _write(scene: Any, fill: Any, folder: Path, numbers: list[int], size: tuple[
         manager.progress_begin(0, len(numbers))
         for step, number in enumerate(numbers):
             manager.progress_update(step)
-            shown = scene.frame_start + number - numbers[0]  # past frames that were left out
+            shown = (
+                scene.frame_start + number - (numbers[0] if first is None else first)
+            )  # past frames that were left out
             own.frame_set(shown)
             if compat.needs_camera(tree):
                 scene.frame_set(shown)

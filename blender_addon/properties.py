@@ -12,6 +12,7 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -40,6 +41,10 @@ _MATTES = (
         "The alpha of a view layer of this scene, which is rendered at the plate's size; the"
         " scene's first frame goes with the plate's first",
     ),
+)
+_KEYS = (
+    ("MASK", "Mask", "A mask, as it is at the current frame"),
+    ("BOX", "Box", "A box round the subject, drawn over one frame"),
 )
 _QUALITIES = (
     ("draft", "Draft", "Does this shot work at all? Seconds for a small clip"),
@@ -95,6 +100,16 @@ class PullFocusMatte(bpy.types.PropertyGroup):
     image: PointerProperty(name="Matte", type=bpy.types.Image, poll=_is_footage)
     mask: PointerProperty(name="Matte", type=bpy.types.Mask)
     view_layer: StringProperty(name="View Layer", description="Its alpha is the matte")
+    key_from: EnumProperty(
+        name="Follow From", items=_KEYS, description="What is followed from one frame through all"
+    )
+    box: IntVectorProperty(
+        name="Box",
+        size=4,
+        min=0,
+        description="Px of the plate from the left and the top, width and height",
+    )
+    box_frame: IntProperty(name="Frame", description="The plate's frame that the box belongs to")
 
 
 class PullFocusSettings(bpy.types.PropertyGroup):

@@ -12,6 +12,7 @@ import bpy
 
 from .command import find_launcher
 from .errors import AddonError
+from .follow_op import draw_follow
 from .footage import folders
 from .job_operator import PREVIEW, current_job, redraw
 from .preferences import preferences
@@ -144,6 +145,7 @@ def _draw_mattes(layout: Any, context: Any) -> None:
             layout.prop_search(matte, "view_layer", context.scene, "view_layers")
         else:
             layout.prop(matte, {"PATH": "path", "IMAGE": "image", "MASK": "mask"}[matte.source])
+        draw_follow(layout, matte)
     else:
         layout.label(text="No matte: the frame is one layer", icon="INFO")
 

@@ -619,6 +619,102 @@ def masks():
     }
 
 
+@check
+def follow():
+    """A box by mouse and a mask, each on one frame, followed; what comes out is the matte."""
+    settings, current = scene().pullfocus, scene().frame_current
+    settings.plate_source, settings.plate_path = "PATH", str(Path(ORDER["clip"]) / "plate.0001.png")
+    settings.frames = "8-11"
+    settings.mattes.clear()
+    nobody = bpy.ops.pullfocus.follow.poll()
+    bpy.ops.pullfocus.matte_add()
+    layer = settings.mattes[0]
+    layer.key_from = "BOX"
+    no_box = error_of(bpy.ops.pullfocus.follow)
+    layer.key_from = "MASK"
+    no_mask = error_of(bpy.ops.pullfocus.follow)
+    scene().frame_set(scene().frame_start + 900)
+    off = error_of(lambda: bpy.ops.pullfocus.draw_box(box=(1, 1, 9, 9)))
+    scene().frame_set(scene().frame_start + 9)
+    said = dragged((94, 1, 179, 142))
+    boxed = [layer.key_from, list(layer.box), layer.box_frame]
+    panel = addon_panels.draw_all(MODULE)["PULLFOCUS_PT_solve"]
+    result = bpy.ops.pullfocus.follow()
+    by_box = [sorted(result), layer.source, layer.path]
+    mask = bpy.data.masks.new("coat")
+    spline = mask.layers.new(name="a").splines.new()
+    spline.points.add(4 - len(spline.points))
+    spline.use_cyclic = True
+    corners = ((0.42, 0.1), (0.6, 0.1), (0.6, 0.9), (0.42, 0.9))
+    for point, place in zip(spline.points, corners, strict=True):
+        point.co = point.handle_left = point.handle_right = place
+    layer.key_from, layer.mask = "MASK", mask
+    bpy.ops.pullfocus.follow()
+    folder = Path(addon("footage").folders(scene())[0]).with_suffix(".followed")
+    found = {
+        "nobody": nobody,
+        "no box": no_box,
+        "no mask": no_mask,
+        "off": off,
+        "said": said,
+        "boxed": boxed,
+        "panel": panel,
+        "by box": by_box,
+        "by mask": [layer.source, layer.path],
+        "files": sorted(p.name for p in folder.glob("fg_key/*")),
+        "frames": sorted(p.name for p in folder.glob("fg/*")),
+        "key": str(folder / "fg_key/matte.0010.png"),
+    }
+    settings.mattes.clear()
+    settings.frames = ""
+    scene().frame_set(current)
+    return found
+
+
+def dragged(corners: tuple[int, int, int, int]) -> dict[str, object]:
+    """Drag a box over an Image editor, and press Esc in the middle of another one."""
+    draw = addon("follow_op").PULLFOCUS_OT_draw_box
+    nothing = lambda *_, **__: None  # noqa: E731
+    view = Known("View2D", region_to_view=lambda x, y: (x / 256, y / 144))
+    region = Known("Region", type="WINDOW", x=100, y=50, width=256, height=144, view2d=view)
+    screen = Known("Screen", areas=[Known("Area", type="IMAGE_EDITOR", regions=[region])])
+    context = SimpleNamespace(
+        window=Known(
+            "Window", screen=screen, cursor_modal_set=nothing, cursor_modal_restore=nothing
+        ),
+        workspace=Known("WorkSpace", status_text_set=nothing),
+        window_manager=Known("WindowManager", modal_handler_add=nothing),
+        scene=scene(),
+    )
+    left, top, right, bottom = corners
+
+    def mouse(kind: str, x: float, y: float, value: str = "NOTHING") -> object:
+        return Known(
+            "Event", type=kind, value=value, mouse_x=100 + x + 0.5, mouse_y=50 + 144 - y - 0.5
+        )
+
+    found = {}
+    for name, end in (
+        ("esc", mouse("ESC", 0, 0, "PRESS")),
+        ("beside", mouse("LEFTMOUSE", 900, 0, "RELEASE")),
+        ("box", mouse("LEFTMOUSE", right - 1, top, "RELEASE")),
+    ):
+        said: list[str] = []
+        one = SimpleNamespace(report=lambda kind, text, said=said: said.append(text))
+        one.execute = lambda context, one=one: draw.execute(one, context)
+        one._done = lambda context, one=one: draw._done(one, context)
+        results = [sorted(draw.invoke(one, context, None))]
+        for event in (
+            mouse("MOUSEMOVE", 3, 3),
+            mouse("LEFTMOUSE", left, bottom - 1, "PRESS"),
+            mouse("MOUSEMOVE", right, top),
+            end,
+        ):
+            results.append(sorted(draw.modal(one, context, event)))
+        found[name] = [results, said]
+    return found
+
+
 def view_layer(footage) -> dict[str, object]:
     """A square that leaves the picture on the second frame, in a scene of its own."""
     before = scene()

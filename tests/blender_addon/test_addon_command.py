@@ -17,6 +17,7 @@ from blender_addon.command import (
     edit_command,
     farm_command,
     find_launcher,
+    follow_command,
     shot_name,
     solve_command,
     submit_command,
@@ -97,11 +98,25 @@ def test_commands_are_what_the_command_line_knows(tmp_path: Path, capsys) -> Non
         bake_command((), str(tmp_path / "x.solve"), str(tmp_path)),
         farm_command((), order, passes=str(tmp_path), bundle=str(tmp_path / "job")),
         edit_command((), str(tmp_path / "x"), layer="bg", atlas="/no/a.exr", out=str(tmp_path)),
+        follow_command(
+            (),
+            "/nowhere/p.####.exr",
+            layer="fg",
+            mark=("--box", "1001=1,2,30,40"),
+            out=str(tmp_path),
+            colorspace="ACEScg",
+            frames="1001-1002",
+        ),
     ):
         assert cli.run(command) == 2
         said = capsys.readouterr().err
         assert "option" not in said
         assert "Missing" not in said
+
+
+def test_follow_wants_a_layer_that_can_be() -> None:
+    with pytest.raises(AddonError, match="expected a layer name such as fg"):
+        follow_command((), "p", layer="F G", mark=("--key", "1=a.png"), out="m")
 
 
 def test_doctor_summary_of_the_real_doctor() -> None:

@@ -497,6 +497,39 @@ def grey(pattern: str, number: int) -> np.ndarray:
     return np.asarray(pixels)[..., 0]
 
 
+def test_one_frame_is_followed(results: dict) -> None:
+    found = held(results, "follow")
+    assert not found["nobody"]
+    assert "press Draw Box" in found["no box"]
+    assert "expected a mask for the layer 'fg'" in found["no mask"]
+    assert "expected a frame of the plate, 1 to 20, got 901" in found["off"]
+    passed, running = ["PASS_THROUGH"], ["RUNNING_MODAL"]
+    dragged = [running, passed, running, running]
+    assert found["said"]["esc"] == [[*dragged, ["CANCELLED"]], []]
+    assert found["said"]["beside"][0] == [*dragged, ["CANCELLED"]]
+    assert "Movie Clip editor" in found["said"]["beside"][1][0]
+    assert found["said"]["box"] == [
+        [*dragged, ["FINISHED"]],
+        ["Box of fg at frame 10; press Follow"],
+    ]
+    assert found["boxed"] == ["BOX", [94, 1, 85, 141], 10]
+    assert "operator Box 85 x 141 at 94, 1 of frame 10" in found["panel"]
+    assert "operator Follow" in found["panel"]
+    result, source, path = found["by box"]
+    assert (result, source) == (["FINISHED"], "PATH")
+    assert Path(path).name == "fg.0008.exr"
+    assert found["by mask"] == ["PATH", path]
+    assert found["files"] == ["matte.0010.png"]
+    assert {f"fg.{n:04d}.exr" for n in range(8, 12)} <= set(found["frames"])
+    key = grey(found["key"].replace("0010", "####"), 10)
+    assert key.shape == (144, 256)
+    assert key[72, 130] == 1
+    assert key[72, 20] == 0
+    # the last one written is the mask's: its own matte at the key, exactly
+    matte = read_exr(Path(path).with_name("fg.0010.exr"))["A"]
+    assert np.abs(matte - key).max() < 0.01
+
+
 def test_use_as_plate(results: dict) -> None:
     found = held(results, "plate_from_editors")
     assert not found["still"], "a still is no footage"
