@@ -236,12 +236,14 @@ def bake(
                 output.kept(path)
                 progress("baking", done / len(chosen))
                 continue
-            plate = np.asarray(shot.plate.read(t)) if keep_plate else None
+            needed = keep_plate or model.observed.covered is not None
+            plate = np.asarray(shot.plate.read(t)) if needed else None
             planes = frame_planes(
                 model,
                 t,
                 table,
-                plate=plate,
+                plate=plate if keep_plate else None,
+                above=plate,
                 atlases=atlases,
                 repainted=repainted,
                 lens=lens,

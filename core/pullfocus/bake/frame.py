@@ -130,6 +130,7 @@ def frame_planes(
     table: tuple[PassDefinition, ...],
     *,
     plate: np.ndarray | None,
+    above: np.ndarray | None = None,
     atlases: list[torch.Tensor],
     repainted: Repainted | None = None,
     lens: VirtualLens | None = None,
@@ -143,6 +144,7 @@ def frame_planes(
         table: the passes to make, as ``bake.passes.pass_table`` lists them.
         plate: (h, w, 3) scene-linear; its pixels are kept where the frame is in focus. None keeps
             none.
+        above: (h, w, 3) scene-linear, shown where the observed shot is `covered`.
         atlases: ``bake.atlases.finished_atlases``.
         repainted: atlases to show in their place; the beauty changes by what they change.
         lens: gives circles of confusion their sign, and depth; None: radii without.
@@ -166,11 +168,14 @@ def frame_planes(
     elif plate is not None:
         beauty = in_focus[..., None] * plate + (1 - in_focus[..., None]) * beauty
     if repainted is not None:
-        covered = model.frame(t, overscan=False, atlases=repainted.covers)
+        painted = model.frame(t, overscan=False, atlases=repainted.covers)
         shown, cover = (
-            sharp(one, model.frame_box()).permute(1, 2, 0).cpu().numpy() for one in (raw, covered)
+            sharp(one, model.frame_box()).permute(1, 2, 0).cpu().numpy() for one in (raw, painted)
         )
         beauty = laid_over(beauty, solved, shown, cover)
+    covered = model.observed.covered_at()
+    if above is not None and covered is not None:
+        beauty = np.where(covered[..., None], above, beauty)
     data = {
         "beauty": np.dstack([beauty, np.ones(beauty.shape[:2], np.float32)]),
         "coc": _front_most(layers, [layer.coc for layer in layers]),

@@ -138,7 +138,11 @@ def edit(
                     model.reblur(t, atlases=held).permute(1, 2, 0).cpu().numpy()
                     for held in (before, edited.atlases, edited.covers)
                 )
-            colour = laid_over(np.asarray(shot.plate.read(t)), solved, shown, cover)
+            plate = np.asarray(shot.plate.read(t))
+            colour = laid_over(plate, solved, shown, cover)
+            covered = model.observed.covered
+            if covered is not None:
+                colour[covered] = plate[covered]
             opaque = np.ones(colour.shape[:2], np.float32)
             plane = Plane(
                 name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True

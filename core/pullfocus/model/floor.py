@@ -160,7 +160,10 @@ class Floor:
         )
         radius = front_most(layers, [layer.radius_px for layer in layers], model)
         views = [self.seen.at(i, layer.texel) for i, layer in enumerate(layers)]
-        evidence = gather(model.observed.plate_display(t, level), shown, blurred, radius)
+        plate, covered = model.observed.plate_display(t, level), model.observed.covered_at(level)
+        if covered is not None:  # there the plate says nothing of the scene
+            plate = np.where(covered[..., None], blurred, plate)
+        evidence = gather(plate, shown, blurred, radius)
         wide = model.observed.width / 512
         sharpest = front_most(layers, views, model) / wide
         owner = front_most(
@@ -169,4 +172,6 @@ class Floor:
         kept = share_kept(evidence)
         changed = np.sqrt(evidence.change)
         needed = ((changed - _UNSEEN_CHANGE) / (_SEEN_CHANGE - _UNSEEN_CHANGE)).clip(0, 1)
+        if covered is not None:
+            kept[covered] = needed[covered] = 0
         return FlooredFrame(evidence.restored, kept, sharpest, needed, radius, owner.astype(int))

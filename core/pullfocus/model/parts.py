@@ -54,6 +54,16 @@ class Layer(nn.Module):
         self.exposure = exposure
         self.layout = layout
 
+    def by_frame(self) -> list[torch.Tensor]:
+        """Return what is held for each frame apart, (T, ...); networks hold nothing so."""
+        held: list[torch.Tensor] = []
+        held += [self.coc.lattice, self.exposure.log_gain, self.exposure.offset]
+        if isinstance(self.mapping, LatticeMapping):
+            held += [self.mapping.shake, self.mapping.time_basis]
+        if isinstance(self.matte, LayerMatte):
+            held.append(self.matte.residual)
+        return held
+
 
 def build_decoder(settings: ModelSettings) -> AtlasDecoder:
     """Make the network that draws the atlases of all layers."""

@@ -154,6 +154,17 @@ class ShotModel(nn.Module):
         blur = flat_reblur if kind == "flat" else reblur
         return blur(layers, frame, self.settings.lens)
 
+    @torch.no_grad()
+    def tie_repeats(self) -> None:
+        """Give frames that repeat another one what was solved of that one."""
+        source = self.observed.source
+        if source is None:
+            return
+        index = torch.from_numpy(source).to(self.device)
+        for layer in self.layers:
+            for held in layer.by_frame():
+                held.copy_(held[index])
+
     def hold_atlases_at(self, level: int) -> None:
         """Hold every atlas at a pyramid level."""
         for layer in self.layers:
@@ -174,4 +185,6 @@ def build_model(observed: Observed, settings: ModelSettings, *, seed: int = 0) -
         decoder = build_decoder(settings) if settings.texture == "decoder" else None
         count = len(observed.layer_names)
         layers = [build_layer(observed, index, settings, decoder) for index in range(count)]
-    return ShotModel(observed, layers, settings, decoder)
+    model = ShotModel(observed, layers, settings, decoder)
+    model.tie_repeats()
+    return model

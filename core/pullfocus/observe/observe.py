@@ -26,13 +26,16 @@ from pullfocus.observe.flow import grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
 from pullfocus.observe.motion import chain_to_reference, reference_frame
 from pullfocus.observe.observed import Observed
+from pullfocus.observe.overlay import find_overlay
+from pullfocus.observe.repeats import find_repeats
 from pullfocus.observe.residual import chain_residuals
 from pullfocus.plate.colour import linear_to_display
+from pullfocus.plate.sequence import range_text
 from pullfocus.shot import Shot
 
 __all__ = ["ObserveSettings", "observe"]
 
-_FORMAT = 4  # raise when the cache's contents change meaning
+_FORMAT = 5  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
 _DRAFT = "measuring-"
 _OURS = re.compile(rf"[0-9a-f]{{16}}|{_DRAFT}.*")
@@ -50,6 +53,10 @@ class ObserveSettings:
     """Border around a layer in front that motion is not read from: its blur moves there."""
     ignore_cuts: bool = False
     """Whether frames of several shots are taken as one."""
+    overlay: bool = True
+    """Whether to look for bars and burnt-in words, and leave them out."""
+    repeats: bool = True
+    """Whether to look for frames that are shown twice."""
 
 
 def observe(
@@ -117,7 +124,14 @@ def _load(shot: Shot, folder: Path) -> Observed:
         residual=np.load(folder / "residual.npy", mmap_mode="r"),
         mattes_given=np.load(given, mmap_mode="r") if given.exists() else None,
         doubted=np.load(folder / "doubted.npy") if given.exists() else None,
+        covered=_optional(folder / "covered.npy"),
+        source=_optional(folder / "source.npy"),
+        notes=tuple(json.loads((folder / "notes.json").read_text(encoding="utf-8"))),
     )
+
+
+def _optional(path: Path) -> np.ndarray | None:
+    return np.load(path) if path.exists() else None
 
 
 def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report) -> None:
@@ -127,12 +141,15 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
         greys = _store_plate(shot, draft, report)
         if not settings.ignore_cuts:
             check_one_shot(shot.frames, greys)
+        covered, source = _store_finds(shot, draft, settings)
         mattes = _store_mattes(shot, draft, report)
         if shot.coc is not None:
             _store_coc(shot, draft)
-        motion, residual = _layer_motion(shot, greys, mattes, settings, report)
+        motion, residual = _layer_motion(shot, greys, mattes, covered, settings, report)
         if _replace_doubted(shot, mattes, motion, draft, report):
-            motion, residual = _layer_motion(shot, greys, mattes, settings, report)
+            motion, residual = _layer_motion(shot, greys, mattes, covered, settings, report)
+        if source is not None:
+            motion, residual = motion[:, source], residual[:, source]
         np.save(draft / "motion.npy", motion)
         np.save(draft / "residual.npy", residual)
         try:
@@ -156,6 +173,30 @@ def _store_plate(shot: Shot, draft: Path, report: Report) -> list[np.ndarray]:
         report("reading plate", (t + 1) / count)
     plate.flush()
     return greys
+
+
+def _store_finds(
+    shot: Shot, draft: Path, settings: ObserveSettings
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Store what on the plate is no scene, and which frames are shown twice."""
+    plate = np.load(draft / "plate.npy", mmap_mode="r")
+    covered = source = None
+    notes = []
+    if settings.overlay:
+        overlay = find_overlay(plate)
+        if overlay.mask.any():
+            covered = overlay.mask
+            notes += overlay.notes()
+            np.save(draft / "covered.npy", covered)
+    if settings.repeats:
+        found = find_repeats(plate, covered)
+        repeated = [f for t, f in enumerate(shot.frames) if found[t] != t]
+        if repeated:
+            source = found
+            notes.append(f"plate: frames {range_text(repeated)} repeat the one before them")
+            np.save(draft / "source.npy", source)
+    (draft / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
+    return covered, source
 
 
 def _store_mattes(shot: Shot, draft: Path, report: Report) -> np.ndarray:
@@ -210,7 +251,12 @@ def _store_coc(shot: Shot, draft: Path) -> None:
 
 
 def _trusted(
-    mattes: np.ndarray, layer: int, t: int, size: tuple[int, int], settings: ObserveSettings
+    mattes: np.ndarray,
+    layer: int,
+    t: int,
+    size: tuple[int, int],
+    covered: np.ndarray | None,
+    settings: ObserveSettings,
 ) -> np.ndarray:
     """Return where only this layer is seen, away from every edge, float32 at flow size."""
     trim, clear = (
@@ -228,6 +274,9 @@ def _trusted(
         trust = (eroded if eroded.max() > 127 else small[layer]).astype(np.float32) / 255
     for matte in front:
         trust = trust * (1 - cv2.dilate(matte, clear).astype(np.float32) / 255)
+    if covered is not None:  # flow is drawn to what stands still nearby
+        share = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        trust = trust * (cv2.dilate(share, clear) == 0)
     return trust
 
 
@@ -235,6 +284,7 @@ def _layer_motion(
     shot: Shot,
     greys: list[np.ndarray],
     mattes: np.ndarray,
+    covered: np.ndarray | None,
     settings: ObserveSettings,
     report: Report,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -243,7 +293,9 @@ def _layer_motion(
     height, width = greys[0].shape
     motion, residual = [], []
     for layer, name in enumerate(shot.layer_names):
-        regions = [_trusted(mattes, layer, t, (width, height), settings) for t in range(count)]
+        regions = [
+            _trusted(mattes, layer, t, (width, height), covered, settings) for t in range(count)
+        ]
         steps = 2 * (count - 1)  # each frame but the reference, twice
         done = iter(range(1, steps + 1))
 

@@ -48,6 +48,12 @@ class Observed:
     """(L-1, T, H, W) uint8 as handed in, where `mattes` holds something else in doubted frames."""
     doubted: np.ndarray | None = None
     """(L-1, T) bool: mattes that contradict their neighbours, who speak in their place."""
+    covered: np.ndarray | None = None
+    """(H, W) bool: bars and burnt-in words, no part of the scene; None: there are none."""
+    source: np.ndarray | None = None
+    """(T,) index of the frame that each one repeats, else its own; None: none is repeated."""
+    notes: tuple[str, ...] = ()
+    """What was found that the user should know, a line each."""
 
     def plate_display(self, t: int, level: int = 0) -> np.ndarray:
         """Return frame ``t`` display-encoded, float32 (h, w, 3); reduced in linear light."""
@@ -69,6 +75,24 @@ class Observed:
         return _reduced_matte(
             self.mattes_given[layer, t], level_size(self.width, self.height, level)
         )
+
+    @lru_cache(maxsize=8)  # noqa: B019 - lives as long as the shot
+    def covered_at(self, level: int = 0) -> np.ndarray | None:
+        """Return `covered` at a pyramid level, (h, w) bool, pixels covered in part included."""
+        if self.covered is None:
+            return None
+        size = level_size(self.width, self.height, level)
+        if self.covered.shape == size[::-1]:
+            return self.covered
+        share = cv2.resize(self.covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        return np.asarray(share > 0)
+
+    @cached_property
+    def moments(self) -> list[int]:
+        """Indices of the frames that are not repeats of another."""
+        if self.source is None:
+            return list(range(len(self.frames)))
+        return sorted(set(self.source.tolist()))
 
     @cached_property
     def coc_is_signed(self) -> bool:

@@ -190,6 +190,10 @@ def refocus(
                 continue
             focus = None if track is None else float(track[t])
             shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
+            covered = model.observed.covered
+            if covered is not None:  # bars and burnt-in words are behind no lens
+                shown.colour[covered] = np.asarray(shot.plate.read(t))[covered]
+                shown.coc[covered] = 0
             metadata = {**shot_metadata(shot, t), ORIGIN: made_from}
             planes = _planes(shown, overlay=overlay)
             write_exr(path, planes, metadata=metadata, windows=windows(shot))

@@ -31,6 +31,7 @@ __all__ = [
 
 _OVERSAMPLE = 2  # points per pixel side, so that splats leave no gaps at 1.25 texels per px
 _FAINT = 1e-6
+_CLEAR_PX = 3  # around bars and words: resampling mixes them in
 _EXPOSURE_LEVEL = 1  # below the atlas's: sums need no detail
 _EXPOSURE_AREA = 0.002  # of the frame; from less nothing is read
 _EXPOSURE_STEADY = 0.01  # half of the frames within so much of the middle: the light is steady
@@ -43,7 +44,7 @@ def sharp_by_detail(observed: Observed) -> Sharpness:
     """Weigh a frame by its local detail, energy^4: nothing is known of the lens yet."""
 
     def weight(layer: int, t: int, level: int) -> np.ndarray:
-        energy = detail_energy(observed.plate_display(t, level))
+        energy = detail_energy(observed.plate_display(t, level), observed.covered_at(level))
         return (energy / 1e-3) ** 4 + 1e-9
 
     return weight
@@ -71,6 +72,9 @@ def _seen(model: ShotModel, layer: int, t: int, level: int) -> np.ndarray:
     for front in range(min(layer, len(model.layers) - 1)):
         reach = model.largest_radius(front, t, level) + 2 * wide
         seen = seen * (1 - grow_matte(observed.matte(front, t, level), min(reach, 10 * wide)))
+    covered = observed.covered_at(level)
+    if covered is not None:
+        seen = seen * (1 - grow_matte(covered.astype(np.float32), _CLEAR_PX))
     return seen
 
 

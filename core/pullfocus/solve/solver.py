@@ -70,7 +70,7 @@ class Solver:
         self.group = group
         self.step_index = 0
         self.total_steps = settings.steps
-        self.notes = doubted_mattes(observed)
+        self.notes = [*observed.notes, *doubted_mattes(observed)]
         model = build_model(observed, settings.model, seed=settings.seed)
         self.model: ShotModel = model.to(device)
         if device == "cuda":
@@ -126,7 +126,7 @@ class Solver:
     def _next_frame(self) -> int:
         """Return this process's frame; every process draws all frames of a step."""
         while len(self.queue) < self.group.size:
-            frames = self.random.permutation(len(self.observed.frames)).tolist()
+            frames = self.random.permutation(self.observed.moments).tolist()
             self.queue = frames + self.queue
         return [self.queue.pop() for _ in range(self.group.size)][self.group.rank]
 
@@ -191,6 +191,9 @@ class Solver:
         try:
             atlases = self.model.step_atlases()
             shown = to_display(self.model.reblur(t, level, atlases))
+            covered = self.observed.covered_at(level)
+            if covered is not None:
+                shown = torch.where(torch.from_numpy(covered).to(plate.device), plate, shown)
             terms = reconstruction(shown, plate, self.settings)
             terms |= regularisers(self.model, self.settings, self.priors)
             if self.points is not None:
@@ -221,6 +224,7 @@ class Solver:
         if not bool(torch.stack([g.sum() for g in grads]).isfinite().all()):
             return None
         self.optimiser.step()
+        self.model.tie_repeats()
         self.step_index += 1
         mse = (shown.detach() - plate).square().mean().item()
         return StepReport(
