@@ -20,7 +20,7 @@ from pullfocus.cli_bake import bake
 from pullfocus.cli_jobs import with_jobs
 from pullfocus.cli_options import Preset, ProgressOption, Report, named_mattes, reporting
 from pullfocus.cli_refocus import named_atlases, new_lens, refocus, wanted_focus
-from pullfocus.cli_solve import Quality, ShotPath, solve, solve_settings
+from pullfocus.cli_solve import Quality, ShotPath, solve, solve_settings, with_proxy
 from pullfocus.errors import PullfocusError
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def farm(
         **{name: options[name] for name in ("colorspace", "working_space", "rate")},
     )
     shot = inputs.open()
+    settings = with_proxy(settings, options["proxy"], shot.width)
     held = [
         _job_option(name, parameter, verbs, options[name])
         for name, (parameter, verbs) in _OPTIONS.items()

@@ -101,6 +101,23 @@ def solve(
         Quality | None,
         typer.Option(help="How much work: a look, a result (default), a better one."),
     ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            metavar="GB",
+            min=0.1,
+            help="Keep to about so much memory: a smaller proxy, or refused if none is small "
+            "enough.",
+        ),
+    ] = None,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|WIDTH",
+            help="Solve motion, mattes and radii on smaller frames, so many px wide, then draw "
+            "atlases from the plate at its own size. auto: 640 for plates from 800 on.",
+        ),
+    ] = "auto",
     steps: Annotated[
         int | None,
         typer.Option(
@@ -164,6 +181,8 @@ def solve(
     """
     from pullfocus.roto.found import MatteRequest
     from pullfocus.solve.inputs import ShotInputs
+    from pullfocus.solve.memory import within_memory
+    from pullfocus.solve.presets import for_frames, takes_proxy
     from pullfocus.solve.together import solve_together
     from pullfocus.threads import Threads
 
@@ -198,6 +217,12 @@ def solve(
     shot = inputs.open()
     check_device(device)
     fix_threads(threads)
+    settings = with_proxy(settings, proxy, shot.width)
+    if memory is not None:
+        choose = proxy == "auto" and takes_proxy(settings)
+        settings = within_memory(shot, settings, memory, any_proxy=choose)
+    if steps is None and preset is Preset.fast:
+        settings = for_frames(settings, len(shot.frames))
     if matte_slack is not None:
         settings = with_matte_slack(settings, matte_slack, shot.width)
     with reporting(progress) as say:
@@ -279,6 +304,30 @@ def with_matte_slack(settings: Any, slack_px: float, width: int) -> Any:
     """Return settings whose mattes may be wrong by ``slack_px`` on a plate of this width."""
     model = dataclasses.replace(settings.model, matte_slack_px=slack_px * 512 / width)
     return dataclasses.replace(settings, model=model)
+
+
+def with_proxy(settings: Any, proxy: str, width: int) -> Any:
+    """Return settings that solve a plate of this width as ``--proxy`` says.
+
+    Raises:
+        PullfocusError: it says something else, or does not go with the settings.
+    """
+    from pullfocus.observe.proxy import LEAST_PX, automatic_width
+    from pullfocus.solve.presets import takes_proxy
+
+    if proxy == "off":
+        return settings
+    if proxy == "auto":
+        chosen = automatic_width(width) if takes_proxy(settings) else 0
+        return dataclasses.replace(settings, proxy=chosen)
+    if not (proxy.isascii() and proxy.isdigit() and int(proxy) >= LEAST_PX):
+        raise PullfocusError(
+            f"--proxy: expected auto, off or a width of {LEAST_PX} px or more, got {proxy!r}"
+        )
+    if not takes_proxy(settings):
+        raise PullfocusError("--proxy: goes with the preset fast and texture texels only")
+    # a proxy as large as the plate is the plate
+    return dataclasses.replace(settings, proxy=int(proxy) if int(proxy) < width else 0)
 
 
 def solve_settings(options: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cuda_lensblur.build import cache_folder
-from pullfocus import __version__, checkpoint
+from pullfocus import __version__
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.existing import ORIGIN, already_made, origin
 from pullfocus.bake.folder import frame_header, motion_targets, windows
@@ -30,7 +30,7 @@ from pullfocus.bake.passes import (
 from pullfocus.bake.passes_json import check_passes, write_passes_json
 from pullfocus.errors import PassesError, SolveError
 from pullfocus.model.floor import Floor
-from pullfocus.model.shot_model import ShotModel, build_model
+from pullfocus.model.shot_model import ShotModel
 from pullfocus.observe.observe import ObserveSettings, observe
 from pullfocus.observe.observed import Observed
 from pullfocus.output import DIGEST, pixel_digest, prepared
@@ -38,10 +38,10 @@ from pullfocus.plate.exr import HALF_MAX, Metadata, Plane, write_exr
 from pullfocus.plate.headers import chromaticities
 from pullfocus.plate.sequence import parse_frames, range_text
 from pullfocus.shot import Shot
+from pullfocus.solve.finish import solved_model
 from pullfocus.solve.folder import read_settings, reopen_shot
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.solve.settings import settings_from_record
-from pullfocus.solve.solver import load_model
 from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
 
 __all__ = ["BakeReport", "bake", "chosen_frames", "load_solve"]
@@ -79,11 +79,7 @@ def load_solve(
     shot = reopen_shot(solve_dir, where)
     settings = settings_from_record(read_settings(solve_dir)["settings"])
     observed = _measured(shot, solve_dir / "observe", settings.observe, progress)
-    tensors, _ = checkpoint.load(solve_dir / "checkpoint.safetensors")
-    model = build_model(observed, settings.model)
-    load_model(model, tensors)
-    model.hold_atlases_at(0)
-    return shot, model
+    return shot, solved_model(observed, settings, solve_dir)
 
 
 def _measured(

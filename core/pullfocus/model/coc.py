@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 
 from pullfocus.model.grid import Box
 from pullfocus.model.spline import spline_basis
+from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["CocLattice"]
 
@@ -25,8 +26,10 @@ class CocLattice(nn.Module):
         cells: tuple[int, int],
         overscan_px: float,
         start_px: float,
+        scale: Scale = SAME,  # the lattice is of a proxy, radii are asked of the plate
     ) -> None:
         super().__init__()
+        self.scale = scale
         self.span_x = (-overscan_px, width - 1 + overscan_px)
         self.span_y = (-overscan_px, height - 1 + overscan_px)
         self.cells = cells
@@ -36,13 +39,15 @@ class CocLattice(nn.Module):
     def forward(self, t: int, box: Box) -> torch.Tensor:
         """Return the radius in plate px at the pixel centres of ``box``, (h, w), >= 0."""
         device = self.lattice.device
-        down = spline_basis(box.rows(device), *self.span_y, self.cells[0])
-        across = spline_basis(box.columns(device), *self.span_x, self.cells[1])
-        return softplus(down @ self.lattice[t] @ across.T)
+        rows, columns = self.scale.rows(box.rows(device)), self.scale.columns(box.columns(device))
+        down = spline_basis(rows, *self.span_y, self.cells[0])
+        across = spline_basis(columns, *self.span_x, self.cells[1])
+        radius = softplus(down @ self.lattice[t] @ across.T)
+        return radius if self.scale == SAME else radius * self.scale.radius
 
     def largest(self, t: int) -> float:
         """Return a bound on the radius anywhere in frame ``t``, plate px."""
-        return float(softplus(self.lattice.detach()[t].max()))
+        return float(softplus(self.lattice.detach()[t].max())) * self.scale.radius
 
     def roughness(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean squared change of the raw lattice in space, and in time."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from pullfocus.model.grid import Box
 from pullfocus.model.spline import spline_basis, spline_slopes
+from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["LatticeMapping"]
 
@@ -41,16 +42,18 @@ class LatticeMapping(nn.Module):
 
     def __init__(
         self,
-        to_atlas: torch.Tensor,  # [T, 3, 3] plate px of a frame -> atlas texels
+        to_atlas: torch.Tensor,  # [T, 3, 3] px of a frame, the lattice's -> atlas texels
         *,
         width: int,
         height: int,
         cells: tuple[int, int],  # lattice intervals down, across
         frames_per_knot: float,
         overscan_px: float,
+        scale: Scale = SAME,  # lattice and homographies are of a proxy, what is asked of the plate
     ) -> None:
         super().__init__()
         frames = len(to_atlas)
+        self.scale = scale
         self.register_buffer("to_atlas", to_atlas.float())
         self.span_x = (-overscan_px, width - 1 + overscan_px)
         self.span_y = (-overscan_px, height - 1 + overscan_px)
@@ -60,7 +63,7 @@ class LatticeMapping(nn.Module):
         self.register_buffer(
             "time_basis", spline_basis(time, 0, max(1, frames - 1), knots), persistent=False
         )
-        # displacement in plate px, before the homography
+        # displacement in px, before the homography
         self.lattice = nn.Parameter(torch.zeros(knots + 3, 2, cells[0] + 3, cells[1] + 3))
         # the same per frame, coarse: what a shaking camera does between two knots
         self.shake = nn.Parameter(torch.zeros(frames, 2, _SHAKE_CELLS + 3, _SHAKE_CELLS + 3))
@@ -91,9 +94,12 @@ class LatticeMapping(nn.Module):
             field = field - _along_axes([b.double() for b in (basis, down, across)], values)
 
     def displacement(self, t: int, box: Box) -> torch.Tensor:
-        """Return what the lattice adds in frame ``t``, (2, h, w) plate px."""
-        rows, columns = self._centres(box)
-        moved = rows.new_zeros(2, box.height, box.width)
+        """Return what the lattice adds in frame ``t``, (2, h, w) px of the lattice."""
+        return self.bend(t, *self._centres(box))
+
+    def bend(self, t: int, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+        """Return the same on a grid of ``rows`` and ``columns``, px of the lattice."""
+        moved = rows.new_zeros(2, len(rows), len(columns))
         for field, cells in self._fields(t):
             down = spline_basis(rows, *self.span_y, cells[0])
             across = spline_basis(columns, *self.span_x, cells[1])
@@ -103,7 +109,7 @@ class LatticeMapping(nn.Module):
     def forward(self, t: int, box: Box) -> torch.Tensor:
         """Return atlas texel coordinates (x, y) of the pixel centres of ``box``, (2, h, w)."""
         rows, columns = self._centres(box)
-        here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))  # (2, h, w) plate px
+        here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))  # (2, h, w) px
         return self._projected(t, here + self.displacement(t, box))
 
     def texels_at(self, t: int | torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -118,6 +124,7 @@ class LatticeMapping(nn.Module):
                 here = t == frame
                 out = out.index_put((here,), self.texels_at(int(frame), points[here]))
             return out
+        points = self.scale.points(points)
         moved = points.T
         for field, cells in self._fields(t):
             down = spline_basis(points[:, 1], *self.span_y, cells[0])
@@ -148,12 +155,14 @@ class LatticeMapping(nn.Module):
         texel = self._projected(t, here)
         # quotient rule: d(n / w) = (dn - texel dw) / w
         outer = (m[:2, :2, None, None] - texel[:, None] * m[2, :2, None, None]) / w
-        return torch.einsum("ikhw,kjhw->ijhw", outer, torch.stack([by_x, by_y], 1))
+        inner = torch.stack([by_x / self.scale.x, by_y / self.scale.y], 1)
+        return torch.einsum("ikhw,kjhw->ijhw", outer, inner)
 
     def _centres(self, box: Box) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return plate-px y and x of a box's pixel centres."""
+        """Return y and x of a box's pixel centres, px of the lattice."""
         like = self.lattice
-        return box.rows(like.device).to(like.dtype), box.columns(like.device).to(like.dtype)
+        rows, columns = box.rows(like.device), box.columns(like.device)
+        return self.scale.rows(rows.to(like.dtype)), self.scale.columns(columns.to(like.dtype))
 
     def _fields(self, t: int) -> tuple[tuple[torch.Tensor, tuple[int, int]], ...]:
         """Return frame t's control values (2, rows, columns), with the lattice's intervals."""
@@ -161,7 +170,7 @@ class LatticeMapping(nn.Module):
         return (now, self.cells), (self.shake[t], (_SHAKE_CELLS, _SHAKE_CELLS))
 
     def _projected(self, t: int, place: torch.Tensor) -> torch.Tensor:
-        """Apply the frame's homography to (2, ...) plate px."""
+        """Apply the frame's homography to (2, ...) px of the lattice."""
         m = self.to_atlas[t]
         x, y = place
         w = m[2, 0] * x + m[2, 1] * y + m[2, 2]

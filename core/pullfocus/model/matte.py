@@ -5,8 +5,6 @@ The correction rides in the atlas (a fourth channel of the texture), so evidence
 gathers in one place; a small lattice per frame takes what is left.
 """
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 import torch
@@ -16,11 +14,13 @@ from pullfocus.model.grid import Box
 from pullfocus.model.spline import spline_basis
 from pullfocus.model.trimap import trimap
 from pullfocus.observe.observed import Observed
+from pullfocus.observe.recent import Recent
+from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["LayerMatte", "matte_from_logit"]
 
 _SLACK = 0.02  # the sigmoid is stretched by this much, so that 0 and 1 are reached exactly
-_HELD_FRAMES = 128  # of which bounds are kept, two bytes a pixel
+_HELD_BYTES = 128_000_000  # of bounds that are kept, two bytes a pixel
 
 
 class _SoftClamp(torch.autograd.Function):
@@ -70,24 +70,26 @@ class LayerMatte(nn.Module):
         *,
         cells: tuple[int, int],
         slack_px: float,
+        scale: Scale = SAME,  # the lattice is of a proxy, the given matte the plate's
     ) -> None:
         super().__init__()
+        self.scale = scale
         self.observed = observed
         self.layer = layer
         self.slack_px = slack_px
-        self._trimap = lru_cache(maxsize=_HELD_FRAMES)(self._bounds_of_frame)
+        self._trimaps = Recent(_HELD_BYTES)
         self.cells = cells
         frames = len(observed.frames)
         self.residual = nn.Parameter(torch.zeros(frames, cells[0] + 3, cells[1] + 3))
 
-    def _bounds_of_frame(self, t: int, level: int) -> tuple[np.ndarray, np.ndarray]:
+    def _bounds_of_frame(self, t: int, level: int) -> np.ndarray:
         matte, slack = self.observed.matte(self.layer, t, level), self.slack_px / 2**level
         least, most = trimap(matte, slack)
         given = self.observed.doubted_matte(self.layer, t, level)
         if given is not None:  # neither is beyond doubt where they differ
             other_least, other_most = trimap(given, slack)
             least, most = np.minimum(least, other_least), np.maximum(most, other_most)
-        return least, most
+        return np.stack([least, most])
 
     def bounds(self, t: int, level: int) -> Box:
         """Return the box that the matte, grown by what the solve may add, stays within."""
@@ -112,7 +114,9 @@ class LayerMatte(nn.Module):
         """Return the least and the most that the matte may be on ``box``, (h, w)."""
         least, most = (
             torch.from_numpy(_on_box(bound, box)).to(self.residual.device, torch.float32) / 255
-            for bound in self._trimap(t, box.level)
+            for bound in self._trimaps.get(
+                (t, box.level), lambda: self._bounds_of_frame(t, box.level)
+            )
         )
         return least, most
 
@@ -131,8 +135,11 @@ class LayerMatte(nn.Module):
         """
         device = self.residual.device
         observed = self.observed
-        down = spline_basis(box.rows(device), 0, observed.height - 1, self.cells[0])
-        across = spline_basis(box.columns(device), 0, observed.width - 1, self.cells[1])
+        rows, columns = self.scale.rows(box.rows(device)), self.scale.columns(box.columns(device))
+        last_row = round(observed.height / self.scale.y) - 1
+        last_column = round(observed.width / self.scale.x) - 1
+        down = spline_basis(rows, 0, last_row, self.cells[0])
+        across = spline_basis(columns, 0, last_column, self.cells[1])
         residual = down @ self.residual[t] @ across.T
         free = self.given(t, box) + offset + residual
         return matte_from_logit(free, *self._bounds(t, box))

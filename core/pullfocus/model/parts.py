@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts that a layer is made of, chosen by name; every kind answers the same questions."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import nn
@@ -18,6 +20,7 @@ from pullfocus.model.settings import ModelSettings
 from pullfocus.model.spline import knot_count
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
+from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["Atlas", "Layer", "Mapping", "Matte", "build_decoder", "build_layer", "measured_mapping"]
 
@@ -73,38 +76,70 @@ def build_decoder(settings: ModelSettings) -> AtlasDecoder:
     )
 
 
+@dataclass(frozen=True)
+class _Lattices:
+    """The size that lattices are laid out for: the plate's, or its proxy's."""
+
+    width: int
+    height: int
+    scale: Scale
+
+    @classmethod
+    def of(cls, observed: Observed, scale: Scale) -> "_Lattices":
+        width, height = round(observed.width / scale.x), round(observed.height / scale.y)
+        return cls(width, height, scale)
+
+    @property
+    def wide(self) -> float:
+        """Px that are one at 512 wide."""
+        return self.width / 512
+
+    def cells(self, spacing_px: float) -> tuple[int, int]:
+        """Return the intervals of a lattice down and across; spacing is px at 512 wide."""
+        spacing = spacing_px * self.wide
+        return knot_count(self.height, spacing, 2), knot_count(self.width, spacing, 2)
+
+
 def build_layer(
-    observed: Observed, index: int, settings: ModelSettings, decoder: AtlasDecoder | None
+    observed: Observed,
+    index: int,
+    settings: ModelSettings,
+    decoder: AtlasDecoder | None,
+    scale: Scale = SAME,
 ) -> Layer:
-    """Lay out one layer; networks take their weights from torch's random numbers."""
-    overscan = settings.overscan_px * observed.width / 512
-    layout = atlas_layout(observed, index, settings, overscan)
+    """Lay out one layer; networks take their weights from torch's random numbers.
+
+    Lattices are those of a proxy, ``scale`` times smaller than the shot.
+    """
+    lattices = _Lattices.of(observed, scale)
+    layout = atlas_layout(observed, index, settings, settings.overscan_px * observed.width / 512)
     return Layer(
         observed.layer_names[index],
-        _mapping(observed, index, settings, layout),
+        _mapping(observed, index, settings, layout, lattices),
         _texture(settings, layout.height, layout.width, decoder),
         CocLattice(
             frames=len(observed.frames),
-            width=observed.width,
-            height=observed.height,
-            cells=_cells(observed, settings.coc_cell_px),
-            overscan_px=overscan,
-            start_px=settings.coc_start_px * observed.width / 512,
+            width=lattices.width,
+            height=lattices.height,
+            cells=lattices.cells(settings.coc_cell_px),
+            overscan_px=settings.overscan_px * lattices.wide,
+            start_px=settings.coc_start_px * lattices.wide,
+            scale=scale,
         ),
-        None if index == len(observed.layer_names) - 1 else _matte(observed, index, settings),
+        None
+        if index == len(observed.layer_names) - 1
+        else _matte(observed, index, settings, lattices),
         Exposure(len(observed.frames)),
         layout,
     )
 
 
-def _cells(observed: Observed, spacing_px: float) -> tuple[int, int]:
-    """Return the intervals of a lattice down and across; spacing is px at 512 wide."""
-    spacing = spacing_px * observed.width / 512
-    return knot_count(observed.height, spacing, 2), knot_count(observed.width, spacing, 2)
-
-
 def _mapping(
-    observed: Observed, index: int, settings: ModelSettings, layout: AtlasLayout
+    observed: Observed,
+    index: int,
+    settings: ModelSettings,
+    layout: AtlasLayout,
+    lattices: _Lattices,
 ) -> Mapping:
     if settings.mapping == "network":
         nets = settings.networks
@@ -118,23 +153,29 @@ def _mapping(
             hidden=nets.width,
             recompute=nets.recompute,
         )
-    return measured_mapping(observed, index, settings, layout)
+    return measured_mapping(observed, index, settings, layout, lattices.scale)
 
 
 def measured_mapping(
-    observed: Observed, index: int, settings: ModelSettings, layout: AtlasLayout
+    observed: Observed,
+    index: int,
+    settings: ModelSettings,
+    layout: AtlasLayout,
+    scale: Scale = SAME,
 ) -> LatticeMapping:
     """Return the mapping that was measured off the plate: homographies, and what they miss."""
+    lattices = _Lattices.of(observed, scale)
     lattice = LatticeMapping(
-        torch.from_numpy(layout.to_atlas),
-        width=observed.width,
-        height=observed.height,
-        cells=_cells(observed, settings.mapping_cell_px),
+        torch.from_numpy(layout.to_atlas @ scale.to_plate()),
+        width=lattices.width,
+        height=lattices.height,
+        cells=lattices.cells(settings.mapping_cell_px),
         frames_per_knot=settings.mapping_frames_per_knot,
-        overscan_px=settings.overscan_px * observed.width / 512,
+        overscan_px=settings.overscan_px * lattices.wide,
+        scale=scale,
     )
-    residual = torch.from_numpy(np.array(observed.residual[index]))
-    lattice.fit(residual, observed.width, observed.height)
+    residual = np.array(observed.residual[index]) / np.array([scale.x, scale.y], np.float32)
+    lattice.fit(torch.from_numpy(residual), lattices.width, lattices.height)
     return lattice
 
 
@@ -158,7 +199,7 @@ def _texture(
     return Texture(height, width)
 
 
-def _matte(observed: Observed, index: int, settings: ModelSettings) -> Matte:
+def _matte(observed: Observed, index: int, settings: ModelSettings, lattices: _Lattices) -> Matte:
     if settings.matte == "network":
         nets = settings.networks
         return MatteNetwork(
@@ -173,6 +214,7 @@ def _matte(observed: Observed, index: int, settings: ModelSettings) -> Matte:
     return LayerMatte(
         observed,
         index,
-        cells=_cells(observed, settings.matte_cell_px),
+        cells=lattices.cells(settings.matte_cell_px),
         slack_px=settings.matte_slack_px * observed.width / 512,
+        scale=lattices.scale,
     )

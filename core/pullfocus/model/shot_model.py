@@ -15,10 +15,12 @@ from pullfocus.model.parts import Layer, build_decoder, build_layer
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.settings import ModelSettings
 from pullfocus.observe.observed import Observed, level_size
+from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["Layer", "ModelSettings", "ShotModel", "build_model"]
 
 Atlases = Sequence[torch.Tensor | None]
+_RIM_PX = 4  # that a disc's soft rim reaches past its radius, at most
 
 
 class ShotModel(nn.Module):
@@ -30,8 +32,10 @@ class ShotModel(nn.Module):
         layers: list[Layer],
         settings: ModelSettings,
         decoder: nn.Module | None = None,
+        scale: Scale = SAME,
     ) -> None:
         super().__init__()
+        self.scale = scale
         self.decoder = decoder  # shared by the layers' textures, held here
         self.observed = observed
         self.settings = settings
@@ -42,6 +46,11 @@ class ShotModel(nn.Module):
     def layers(self) -> list[Layer]:
         """The layers, front to back."""
         return cast("list[Layer]", list(self.stack))
+
+    @property
+    def wide(self) -> float:
+        """Px of the lattices that are one at 512 wide."""
+        return self.observed.width / self.scale.x / 512
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -112,6 +121,7 @@ class ShotModel(nn.Module):
         level: int = 0,
         overscan: bool = True,
         atlases: Atlases | None = None,
+        piece: Box | None = None,
     ) -> list[LayerFrame]:
         """Evaluate all layers of frame ``t``, front to back.
 
@@ -120,6 +130,7 @@ class ShotModel(nn.Module):
             level: pyramid level to evaluate at.
             overscan: reach past the frame by each layer's radius, as `reblur` needs.
             atlases: `linear_atlases` or `step_atlases`, when they are at hand.
+            piece: what of the frame is wanted, a box of the level; by default all of it.
         """
         frame = self.frame_box(level)
         reaches = [0] * len(self.layers)
@@ -133,6 +144,8 @@ class ShotModel(nn.Module):
             box = frame.grown(reach)
             if layer.matte is not None:
                 box = layer.matte.bounds(t, level).grown(reach).intersection(box)
+            if piece is not None:  # as little as gives it the same light
+                box = piece.grown(reach + _RIM_PX).intersection(box)
             atlas = None if atlases is None else atlases[index]
             out.append(self.layer_frame(index, t, box, atlas))
         return out
@@ -146,9 +159,9 @@ class ShotModel(nn.Module):
         overscan = self.settings.reblur != "none"
         return self.blurred(self.frame(t, level=level, overscan=overscan, atlases=atlases))
 
-    def blurred(self, layers: list[LayerFrame]) -> torch.Tensor:
+    def blurred(self, layers: list[LayerFrame], piece: Box | None = None) -> torch.Tensor:
         """Return layers, evaluated with their overscan, as the plate should show them."""
-        frame, kind = self.frame_box(layers[0].box.level), self.settings.reblur
+        frame, kind = piece or self.frame_box(layers[0].box.level), self.settings.reblur
         if kind == "none":
             return sharp(layers, frame)
         blur = flat_reblur if kind == "flat" else reblur
@@ -172,19 +185,22 @@ class ShotModel(nn.Module):
         self.atlas_level = level
 
 
-def build_model(observed: Observed, settings: ModelSettings, *, seed: int = 0) -> ShotModel:
+def build_model(
+    observed: Observed, settings: ModelSettings, *, seed: int = 0, scale: Scale = SAME
+) -> ShotModel:
     """Lay out a model for a shot; textures are empty or noise (see ``solve.initial``).
 
     Args:
         observed: the shot.
         settings: what layers are made of.
         seed: of the first weights of networks, and of a decoder's noise.
+        scale: from the proxy, whose lattices the model takes, to the shot.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         decoder = build_decoder(settings) if settings.texture == "decoder" else None
         count = len(observed.layer_names)
-        layers = [build_layer(observed, index, settings, decoder) for index in range(count)]
-    model = ShotModel(observed, layers, settings, decoder)
+        layers = [build_layer(observed, i, settings, decoder, scale) for i in range(count)]
+    model = ShotModel(observed, layers, settings, decoder, scale)
     model.tie_repeats()
     return model

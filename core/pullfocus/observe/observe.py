@@ -25,7 +25,7 @@ from pullfocus.observe.cuts import check_one_shot
 from pullfocus.observe.flow import grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
 from pullfocus.observe.motion import chain_to_reference, reference_frame
-from pullfocus.observe.observed import Observed
+from pullfocus.observe.observed import Observed, let_go
 from pullfocus.observe.overlay import find_overlay
 from pullfocus.observe.repeats import find_repeats
 from pullfocus.observe.residual import chain_residuals
@@ -127,6 +127,7 @@ def _load(shot: Shot, folder: Path) -> Observed:
         covered=_optional(folder / "covered.npy"),
         source=_optional(folder / "source.npy"),
         notes=tuple(json.loads((folder / "notes.json").read_text(encoding="utf-8"))),
+        folder=folder,
     )
 
 
@@ -170,6 +171,7 @@ def _store_plate(shot: Shot, draft: Path, report: Report) -> list[np.ndarray]:
         display = linear_to_display(shot.plate.read(t))
         plate[t] = display.clip(-_HALF_MAX, _HALF_MAX)
         greys.append(grey(display))
+        let_go(plate)
         report("reading plate", (t + 1) / count)
     plate.flush()
     return greys
@@ -210,6 +212,7 @@ def _store_mattes(shot: Shot, draft: Path, report: Report) -> np.ndarray:
         for t in range(count):
             matte = source.read(t).clip(0, 1)
             mattes[layer, t] = (matte * 255 + 0.5).astype(np.uint8)
+            let_go(mattes)
             seen = seen or bool(matte.max() > 0.5)
             report(f"reading matte {name}", (t + 1) / count)
         if not seen:

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was measured off a shot, held on disk and read frame by frame."""
 
+import mmap
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from pullfocus.observe.recent import Recent
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 
-__all__ = ["Observed", "level_size"]
+__all__ = ["Observed", "let_go", "level_size"]
+
+_REDUCED_BYTES = 128_000_000  # of reduced frames that are kept: 96 of a 640 px proxy at level 1
 
 
 def level_size(width: int, height: int, level: int) -> tuple[int, int]:
@@ -24,9 +29,19 @@ def _reduced_matte(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
 
+def let_go(stack: np.ndarray) -> None:
+    """Give back the memory that a mapped file's frames were read into; they stay on disk."""
+    mapped = getattr(stack, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """A shot as the solver sees it. Arrays are memory maps: frames cost memory when touched."""
+    """A shot as the solver sees it. Arrays are memory maps: frames cost memory while they are read.
+
+    `plate_rows` and `matte_rows` read a piece of a frame, and let go of it.
+    """
 
     frames: tuple[int, ...]
     layer_names: tuple[str, ...]
@@ -54,19 +69,36 @@ class Observed:
     """(T,) index of the frame that each one repeats, else its own; None: none is repeated."""
     notes: tuple[str, ...] = ()
     """What was found that the user should know, a line each."""
+    folder: Path | None = None
+    """Where all this lies, of a shot at its own size."""
 
     def plate_display(self, t: int, level: int = 0) -> np.ndarray:
         """Return frame ``t`` display-encoded, float32 (h, w, 3); reduced in linear light."""
         if level == 0:
-            return np.asarray(self.plate[t], np.float32)
-        return self._reduced_plate(t, level).astype(np.float32)
+            return self.plate_rows(t, slice(None))
+        reduced = self._reduced.get((t, level), lambda: self._reduce_plate(t, level))
+        return reduced.astype(np.float32)
+
+    def plate_rows(self, t: int, rows: slice) -> np.ndarray:
+        """Return rows of frame ``t`` display-encoded, float32 (rows, w, 3)."""
+        frame = np.array(self.plate[t, rows], np.float32)
+        let_go(self.plate)
+        return frame
+
+    def matte_rows(self, layer: int, t: int, rows: slice) -> np.ndarray:
+        """Return rows of the given matte of a layer but the last, float32 (rows, w), 0..1."""
+        matte = np.array(self.mattes[layer, t, rows], np.float32) / 255
+        let_go(self.mattes)
+        return matte
 
     def matte(self, layer: int, t: int, level: int = 0) -> np.ndarray:
         """Return the given matte of a layer, float32 (h, w), 0..1; 1 for the last layer."""
         size = level_size(self.width, self.height, level)
         if layer == len(self.layer_names) - 1:
             return np.ones(size[::-1], np.float32)
-        return _reduced_matte(self.mattes[layer, t], size)
+        matte = _reduced_matte(self.mattes[layer, t], size)
+        let_go(self.mattes)
+        return matte
 
     def doubted_matte(self, layer: int, t: int, level: int = 0) -> np.ndarray | None:
         """Return what was handed in, as `matte`, for a frame where it is doubted; else None."""
@@ -109,10 +141,13 @@ class Observed:
         size = level_size(self.width, self.height, level)
         return cv2.resize(radius, size, interpolation=cv2.INTER_AREA) / 2**level
 
-    @lru_cache(maxsize=128)  # noqa: B019 - lives as long as the shot, quarter-size frames
-    def _reduced_plate(self, t: int, level: int) -> np.ndarray:
+    @cached_property
+    def _reduced(self) -> Recent:
+        return Recent(_REDUCED_BYTES)
+
+    def _reduce_plate(self, t: int, level: int) -> np.ndarray:
         size = level_size(self.width, self.height, level)
-        linear = display_to_linear(np.asarray(self.plate[t], np.float32))
+        linear = display_to_linear(self.plate_rows(t, slice(None)))
         reduced = cv2.resize(linear, size, interpolation=cv2.INTER_AREA)
         return linear_to_display(reduced).astype(np.float16)
 

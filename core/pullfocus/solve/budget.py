@@ -32,8 +32,12 @@ class Budget:
     second one, when they have been timed, puts it right.
     """
 
-    def __init__(self, minutes: float | None, coarse_share: float) -> None:
+    def __init__(
+        self, minutes: float | None, coarse_share: float, *, kept_back_s: float = 0.0
+    ) -> None:
         self.minutes = minutes
+        # for what comes after the steps; where minutes were given these get at least half
+        self.kept_back_s = kept_back_s if minutes is None else min(kept_back_s, 30 * minutes)
         self.coarse_share = coarse_share
         self.plans = 0 if minutes is not None else 2  # 2: the number of steps is settled
         self._done = 0
@@ -45,6 +49,11 @@ class Budget:
     def step_s(self) -> float:
         """Seconds a step: the median of the last few, so that one hiccup does not count."""
         return median(self._last)
+
+    @property
+    def _all_s(self) -> float:
+        """Seconds for all steps, where minutes were given."""
+        return (self.minutes or 0.0) * 60 - self.kept_back_s
 
     def time(self, step: Callable[[], Any]) -> Any:
         """Take a step and time it."""
@@ -70,13 +79,13 @@ class Budget:
         # At the pace so far; the second plan, timed in this run, puts it right.
         self.plans = 1
         pace_s = meta["seconds"] / max(1, meta["step"])
-        return int(meta["step"]) + max(1, int((self.minutes * 60 - spent_s) / pace_s))
+        return int(meta["step"]) + max(1, int((self._all_s - spent_s) / pace_s))
 
     def plan(self, solver: Planned, spent_s: float) -> bool:
         """Change the solver's number of steps where a plan is due; returns whether it was."""
         if self.minutes is None or self.plans == 2:
             return False
-        left_s = self.minutes * 60 - spent_s
+        left_s = self._all_s - spent_s
         if self.plans == 0:
             due = self._done >= _TIMED or (self._done >= 4 and self._total_s > 0.1 * left_s)
         else:
@@ -102,11 +111,11 @@ class Budget:
         left_s = pace_s * (coarse + fine * (_FINE_COST if coarse else 1.0))
         if self.minutes is None:
             return left_s
-        return min(left_s, max(0.0, self.minutes * 60 - spent_s))
+        return min(left_s, max(0.0, self._all_s - spent_s))
 
     def is_spent(self, spent_s: float) -> bool:
         """Whether to stop at once: a plan a little short of time may end, one far off is cut."""
-        return self.minutes is not None and spent_s > 1.1 * self.minutes * 60
+        return self.minutes is not None and spent_s > 1.1 * self._all_s
 
     def coarse_steps(self, solver: Planned) -> int:
         """How many of the solver's steps are coarse."""

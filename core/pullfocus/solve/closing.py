@@ -14,7 +14,7 @@ from pullfocus.plate.sequence import range_text
 
 __all__ = ["closing_words", "doubted_mattes"]
 
-_LOOKS = 8  # frames looked at; not smaller ones, in which a sharp atlas shimmers
+_LOOKS, _FEWEST_LOOKS = 8, 3  # frames looked at; not smaller ones: a sharp atlas shimmers there
 _SOFT_PX = 1.0  # out of focus, at 512 wide
 _NEVER_PX = 1.5  # never in focus: the median place of a layer is seen no sharper, at 512 wide
 _MUCH = 0.05  # of a frame left as shot, or of a layer: worth a word
@@ -50,11 +50,12 @@ class _Look:
 def closing_words(model: ShotModel) -> tuple[str, str, str]:
     """Return three sentences on a solved shot, atlases at full resolution.
 
-    Looks at eight frames: a second at 512 wide.
+    Looks at eight frames, fewer of large ones: a second at 512 wide.
     """
     observed = model.observed
     count = len(observed.frames)
-    chosen = sorted({round(i) for i in np.linspace(0, count - 1, min(count, _LOOKS))})
+    wanted = max(_FEWEST_LOOKS, round(_LOOKS * min(1.0, 512 / observed.width)))
+    chosen = sorted({round(i) for i in np.linspace(0, count - 1, min(count, wanted))})
     floor = Floor(model, model.linear_atlases())
     looks = [_look(model, floor, t) for t in chosen]
     return _trusted(looks), _left(looks), _help(model, floor, looks)

@@ -27,6 +27,7 @@ __all__ = [
     "sharp_by_detail",
     "sharp_by_radius",
     "splat",
+    "where_seen",
 ]
 
 _OVERSAMPLE = 2  # points per pixel side, so that splats leave no gaps at 1.25 texels per px
@@ -61,8 +62,8 @@ def sharp_by_radius(model: ShotModel) -> Sharpness:
     return weight
 
 
-def _seen(model: ShotModel, layer: int, t: int, level: int) -> np.ndarray:
-    """Return where a frame shows this layer alone, (h, w) 0..1, clear of blurred silhouettes."""
+def where_seen(model: ShotModel, layer: int, t: int, level: int) -> np.ndarray:
+    """Return where a frame shows a layer alone, (h, w) 0..1, clear of blurred silhouettes."""
     observed = model.observed
     wide = observed.width / 512 / 2**level
     if layer == len(model.layers) - 1:
@@ -126,7 +127,7 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
     points = Box(0, 0, fine.width * _OVERSAMPLE, fine.height * _OVERSAMPLE, level - 1)
     size = (points.width, points.height)
     for t in range(len(observed.frames)):
-        seen = _seen(model, index, t, level)
+        seen = where_seen(model, index, t, level)
         if seen.max() <= 0:
             continue
         weight = (sharpness(index, t, level) * seen + _FAINT * seen).astype(np.float32)
@@ -168,7 +169,7 @@ def measure_exposure(model: ShotModel, index: int, atlas: torch.Tensor) -> bool:
     gains = torch.zeros(len(observed.frames), 3)
     whole = torch.cat([atlas.cpu(), torch.zeros_like(atlas[..., :1]).cpu()], -1)  # no matte offset
     for t in range(len(observed.frames)):
-        seen = torch.from_numpy(_seen(model, index, t, level))
+        seen = torch.from_numpy(where_seen(model, index, t, level))
         texel = (layer.mapping(t, model.frame_box(level)).cpu() + 0.5) / 2**model.atlas_level - 0.5
         shown = sample_atlas(whole, texel)[:3]
         plate = torch.from_numpy(display_to_linear(observed.plate_display(t, level)))

@@ -38,7 +38,7 @@ def regularisers(
     model: ShotModel, settings: SolveSettings, priors: Sequence[CocPrior] = ()
 ) -> dict[str, torch.Tensor]:
     """Return what keeps lattices smooth and mattes near the given ones, over the whole shot."""
-    wide = model.observed.width / 512
+    wide = model.wide
     terms = {}
     for layer, prior in zip(model.layers, priors, strict=False):  # none without the COC network
         pull = settings.coc_prior_weight / wide**2

@@ -3,32 +3,90 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pullfocus.errors import SolveError
+
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
 
-__all__ = ["free_memory_mb", "memory_estimate_mb", "memory_line", "peak_memory_mb"]
+__all__ = [
+    "free_memory_mb",
+    "memory_estimate_mb",
+    "memory_line",
+    "peak_memory_mb",
+    "within_memory",
+]
 
+_LIBRARIES_MB = 440
+_STEP_BYTES = (
+    450  # a pixel and layer: a frame, what autograd keeps of it, the atlas and its moments
+)
+_FLOW_PX = 960  # longer side of the frames that motion is read from (`observe.flow`)
+_MOTION_BYTES = 5  # a pixel of those, of every frame: grey, and where it is trusted
+_HELD_MB = 128  # of reduced frames, and of bounds of every matte, at most
+_ATLAS_BYTES = 16  # a texel: colour and matte offset
+_FINISH_COPIES = 3  # of an atlas: resampled, drawn, being written
+_STRIP_BYTES = 160  # a texel of a strip and of the rows of the plate that it looks up
+_STRIP_ROWS = 300
+_PROXIES = (640, 512, 384, 256)  # widths tried, widest first, where memory is short
 _OVERSCAN = 1.3  # of the frame, evaluated around it for the lens
 
 
 def memory_estimate_mb(shot: Shot, settings: Any = None) -> float:
-    """A rough upper estimate of the memory that solving `shot` takes, in MB.
+    """About how much memory solving `shot` takes at most, in MB.
 
-    `settings` are those of the solve, whose networks keep their hidden layers for every pixel.
+    `settings` are those of the solve: steps are taken on a proxy if they say so, and networks keep
+    their hidden layers for every pixel. `benchmarks/memory.py` compares it with what is taken.
     """
-    pixels = shot.width * shot.height
-    layers = len(shot.layer_names)
-    libraries = 450
-    footage = pixels * len(shot.frames) * (3 * 4 + 4 * layers)
-    one_step = pixels * layers * 1200  # a frame, its layers and everything autograd keeps of them
-    atlases = pixels * 3 * layers * 4 * 4 * 4  # 4 floats, Adam's two moments, the gradient
-    hidden = 0.0 if settings is None else pixels * _hidden_bytes(settings, layers)
-    return libraries + (footage + one_step + atlases + hidden) / 1e6
+    proxy = getattr(settings, "proxy", 0)
+    layers, frames = len(shot.layer_names), len(shot.frames)
+    pixels = float(shot.width * shot.height)
+    shrink = proxy / shot.width if proxy else 1.0
+    stepped = pixels * shrink**2
+    flow = pixels * min(1.0, _FLOW_PX / max(shot.width, shot.height)) ** 2
+    motion = flow * frames * _MOTION_BYTES / 1e6
+    held = min(_HELD_MB, stepped * frames * 1.5 / 1e6)
+    held += (layers - 1) * min(_HELD_MB, stepped * frames * 2.5 / 1e6)
+    hidden = 0.0 if settings is None else stepped * _hidden_bytes(settings, layers) / 1e6
+    solving = stepped * layers * _STEP_BYTES / 1e6 + held + hidden
+    finishing = 0.0
+    if proxy:
+        fine = 1.25 if settings is None else settings.model.texels_per_px
+        atlas = pixels * fine**2 * _ATLAS_BYTES * _FINISH_COPIES * layers
+        strip = min(_STRIP_ROWS, shot.height) * shot.width * fine * _STRIP_BYTES
+        finishing = (atlas + strip) / 1e6
+    return _LIBRARIES_MB + max(motion, solving + finishing)
+
+
+def within_memory(shot: Shot, settings: Any, memory_gb: float, *, any_proxy: bool) -> Any:
+    """Return settings that keep to so much memory, by a smaller proxy where one may be chosen.
+
+    Args:
+        shot: the shot.
+        settings: SolveSettings.
+        memory_gb: what may be taken.
+        any_proxy: whether the width of the proxy is ours to choose.
+
+    Raises:
+        SolveError: no proxy is small enough.
+    """
+    tried = [settings]
+    if any_proxy:
+        widths = [w for w in _PROXIES if w < min(shot.width, settings.proxy or shot.width)]
+        tried += [dataclasses.replace(settings, proxy=width) for width in widths]
+    for one in tried:
+        if memory_estimate_mb(shot, one) <= 1000 * memory_gb:
+            return one
+    least = memory_estimate_mb(shot, tried[-1]) / 1000
+    raise SolveError(
+        f"--memory: expected {least:.1f} GB or more for {len(shot.frames)} frames of "
+        f"{shot.width}x{shot.height}, got {memory_gb:g}; fewer --frames take less"
+    )
 
 
 def _hidden_bytes(settings: Any, layers: int) -> float:

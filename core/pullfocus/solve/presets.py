@@ -8,8 +8,9 @@ from pullfocus.errors import SolveError
 from pullfocus.model.settings import ModelSettings, NetworkSettings
 from pullfocus.solve.settings import QUALITIES, PointSettings, SolveSettings
 
-__all__ = ["PRESETS", "WEIGHTS", "check_coc", "preset_settings"]
+__all__ = ["PRESETS", "WEIGHTS", "check_coc", "for_frames", "preset_settings", "takes_proxy"]
 
+_FRAMES = 32  # that the steps of a quality are meant for
 _STRUCTURE_SHARE = 0.84  # of MS-SSIM in the reconstruction term (Zhao et al. 2016)
 # At 30 dB L1 and MS-SSIM so mixed are ten times the squared difference over RGB. The same weight
 # would drown the matte, a tenth of it lets sparsity drive the shared decoder to black at once.
@@ -150,6 +151,24 @@ def preset_settings(
     if name == "fast" and texture != "texels":
         settings = replace(settings, network_rate=_DECODER_RATE)
     return replace(settings, model=model)
+
+
+def for_frames(settings: SolveSettings, frames: int) -> SolveSettings:
+    """Return settings whose steps follow the length of a shot: each frame is seen as often.
+
+    Shots of up to 32 frames take the steps of their quality: they share one atlas, and need them.
+    """
+    return replace(settings, steps=round(settings.steps * max(1.0, frames / _FRAMES)))
+
+
+def takes_proxy(settings: SolveSettings) -> bool:
+    """Whether a solve of a proxy can be lifted to the plate: networks are of one size."""
+    model = settings.model
+    return (
+        (model.mapping, model.texture, model.matte) == ("lattice", "texels", "lattice")
+        and model.atlas == "fitted"
+        and settings.start == "fusion"
+    )
 
 
 def check_coc(settings: SolveSettings, *, given: bool) -> None:

@@ -36,9 +36,8 @@ def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str
     elif isinstance(layer.matte, LayerMatte):  # the decoder itself belongs to all layers
         groups.append(_free([layer.texture.offset], s.texture_rate))
     if isinstance(layer.mapping, LatticeMapping):
-        wide = model.observed.width / 512
         shifts = [layer.mapping.lattice, layer.mapping.shake]
-        groups.append(_free(shifts, s.mapping_rate_px * wide))
+        groups.append(_free(shifts, s.mapping_rate_px * model.wide))
     else:
         groups.append(_network(layer.mapping, s))
     if model.observed.coc is None and model.settings.reblur != "none":

@@ -7,6 +7,7 @@ from there and, where the solver is deterministic, reaches bit for bit the same 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
 from pullfocus.solve.budget import Budget
 from pullfocus.solve.convergence import Convergence
+from pullfocus.solve.finish import FULL, Finish, finish_s, proxy_line
 from pullfocus.solve.folder import (
     CONTENTS,
     check_same_solve,
@@ -36,13 +38,16 @@ from pullfocus.solve.memory import memory_line, peak_memory_mb
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
+    from pullfocus.solve.fine import FineSolver
     from pullfocus.solve.solver_like import SolverLike
     from pullfocus.threads import Threads
 
-__all__ = ["SolveOutcome", "check_solve_folder", "reopen_shot", "run_solve"]
+__all__ = ["SolveOutcome", "check_solve_folder", "on_proxy", "reopen_shot", "run_solve"]
 
 _PREVIEW_SHARE = 0.03  # of the run time
-_OWN = ("checkpoint.safetensors", CONTENTS, "log.jsonl", "preview.png")
+_SOLVED = ("checkpoint.safetensors", FULL, "log.jsonl", "preview.png")
+_OWN = (*_SOLVED, CONTENTS)
+_SAVING_SHARE = 0.05  # of the time, at most: atlases of large plates are large files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,22 +119,27 @@ def run_solve(
         raise SolveError(f"cannot write a solve to {out}: {error.strerror}") from error
     with locked(out), StopSignals(progress) as stop:
         watch = Convergence(len(shot.frames)) if until_converged else None
-        run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s, threads)
+        proxy = getattr(settings, "proxy", 0)
+        after_s = finish_s(shot, settings) if proxy else 0.0
+        run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s, threads, after_s)
         meta = run.find_earlier(restart=restart)
         if meta is not None and run.is_done(meta, settings.steps):
             progress.note(f"{out} is already solved: {meta['step']} steps")
             return run.outcome_from(meta)
         for note in shot.notes:
             progress.note(note)
+        if proxy:
+            progress.note(proxy_line(shot, proxy))
         progress.note(memory_line(shot, settings))
         try:
             observed = (observe or _observe)(
                 shot, out / "observe", settings, report=stop.watch(progress.stage)
             )
+            seen = on_proxy(observed, proxy, report=stop.watch(progress.stage))
             stop.check()
             if restart:
                 run.discard_earlier()
-            solver = (make_solver or _make_solver)(observed, settings, device=device)
+            solver = (make_solver or _make_solver)(seen, settings, device=device)
             for note in getattr(solver, "notes", ()):
                 progress.note(note)
             stop.check()
@@ -139,7 +149,8 @@ def run_solve(
         checkpoint.write_json(out / "settings.json", record)
         files = [path for one in shot.footage for path in one.files]
         checkpoint.write_json(out / CONTENTS, known_digests(files))
-        return run.loop(solver, observed, meta, settings.steps)
+        last = Finish(observed, settings, out) if proxy else None
+        return run.loop(solver, seen, meta, settings.steps, last)
 
 
 class _Run:
@@ -155,6 +166,7 @@ class _Run:
         stop: StopSignals,
         checkpoint_s: float,
         threads: Threads | None,
+        after_s: float,
     ) -> None:
         self.out = out
         self.record = record
@@ -168,8 +180,10 @@ class _Run:
         self.started = time.monotonic()
         self.spent_before = 0.0  # seconds of earlier runs
         self.spent_on_preview = 0.0
+        self.fine_steps = 0  # at the plate's size, after those of a proxy
         self.psnr = math.nan
-        self.budget = Budget(minutes, record["settings"].get("coarse_share", 0.0))
+        share = record["settings"].get("coarse_share", 0.0)
+        self.budget = Budget(minutes, share, kept_back_s=after_s)
 
     @property
     def seconds(self) -> float:
@@ -210,6 +224,8 @@ class _Run:
             return bool(meta["finished"]) and steps == meta["step"]
         if meta["finished"] and self.minutes == meta["minutes"]:
             return True
+        if self._has_stepped(meta, steps):
+            return False
         if self.minutes * 60 <= meta["seconds"]:
             raise SolveError(
                 f"{self.out} has used {meta['seconds'] / 60:.1f} minutes, {self.minutes:g} were "
@@ -220,20 +236,30 @@ class _Run:
     def discard_earlier(self) -> None:
         """Remove the solve that --restart replaces; the observe cache is keyed by its inputs."""
         # The settings go first: a folder without them is a new solve, whatever else lies there.
-        for name in ("settings.json", "checkpoint.safetensors", "log.jsonl", "preview.png"):
+        for name in ("settings.json", *_SOLVED):
             (self.out / name).unlink(missing_ok=True)
 
     def loop(
-        self, solver: SolverLike, observed: Any, meta: dict[str, Any] | None, steps: int
+        self,
+        solver: SolverLike,
+        observed: Any,
+        meta: dict[str, Any] | None,
+        steps: int,
+        last: Finish | None = None,
     ) -> SolveOutcome:
-        """Step until the solver has finished, the minutes are over, or a signal says stop."""
+        """Step until the solver has finished, the minutes are over, or a signal says stop.
+
+        `last` is what is to be done after all steps.
+        """
         if meta is not None:
             self._resume(solver, meta, steps)
-        repair_log(self.out / "log.jsonl", last_step=solver.step_index)
-        if self.watch is not None:
-            self.watch.catch_up(self.out / "log.jsonl")
+        self.fine_steps = 0 if last is None else last.steps
         last_save = time.monotonic()
-        finished = solver.finished
+        finished = solver.finished or (meta is not None and self._has_stepped(meta, steps))
+        if not finished:  # else the log goes on with steps at the plate's size
+            repair_log(self.out / "log.jsonl", last_step=solver.step_index)
+            if self.watch is not None:
+                self.watch.catch_up(self.out / "log.jsonl")
         with SolveLog(self.out / "log.jsonl") as log:
             while not finished and self.stop.signum is None:
                 if self.threads is not None:
@@ -258,13 +284,20 @@ class _Run:
                     log.sync()
                     self._save(solver, steps, finished=False)
                     last_save = time.monotonic()
-                    self._refresh_preview(solver, observed)
+                    self._refresh_preview(solver.model, observed)
             if self.stop.signum is not None:
                 self.progress.note(f"stopping: saving step {solver.step_index} in {self.out}")
             log.sync()
-            self._save(solver, steps, finished=finished)
+            self._save(solver, steps, finished=finished and last is None, stepped=finished)
+        model = solver.model
+        if finished and last is not None:
+            fine = self._finish(last, solver.step_index)
+            finished = fine is not None
+            if fine is not None:
+                self._save(solver, steps, finished=True, stepped=True)
+                model, observed = fine.model, last.observed
         if finished:
-            self._write_preview(solver, observed)
+            self._write_preview(model, observed)
         return SolveOutcome(
             folder=self.out,
             step=solver.step_index,
@@ -274,8 +307,51 @@ class _Run:
             seconds=self.seconds,
             psnr_reblur=self.psnr,
             peak_memory_mb=peak_memory_mb(),
-            words=_closing(solver) if finished and solver.step_index else (),
+            words=_closing(model) if finished and solver.step_index else (),
         )
+
+    def _finish(self, last: Finish, before: int) -> FineSolver | None:
+        """Take the steps at the plate's size; None if a signal says stop, with all saved.
+
+        Args:
+            last: what is to be done.
+            before: steps that were taken before these.
+        """
+        try:
+            solver = last.start(self.stop.watch(self.progress.stage))
+        except Stopped:
+            return None
+        path, observed = self.out / "log.jsonl", last.observed
+        repair_log(path, last_step=before + solver.step_index)
+        total, took_s = before + solver.total_steps, 0.0
+        last_save, saving_s = time.monotonic(), 0.0
+        with SolveLog(path) as log:
+            while not solver.finished and self.stop.signum is None:
+                if self.threads is not None:
+                    self.threads.follow(solver.strip_pixels)
+                began = time.monotonic()
+                report = solver.step()
+                took_s += time.monotonic() - began
+                self._check(report)
+                self._follow(report.psnr_reblur)
+                report = dataclasses.replace(report, step=before + report.step)
+                log.write(report, self.seconds)
+                left = solver.total_steps - solver.step_index
+                pace_s = took_s / max(1, report.step - before - solver.first_step)
+                self._say(report, total, left * pace_s)
+                due = max(self.checkpoint_s, saving_s / _SAVING_SHARE)
+                if not solver.finished and time.monotonic() - last_save >= due:
+                    log.sync()
+                    saving_s = time.monotonic()
+                    last.save(solver)
+                    last_save = time.monotonic()
+                    saving_s = last_save - saving_s
+                    self._refresh_preview(solver.model, observed)
+            if not solver.finished:
+                self.progress.note(f"stopping: saving step {before + solver.step_index} of {total}")
+            log.sync()
+            last.save(solver)
+        return solver if solver.finished else None
 
     def outcome_from(
         self, meta: Mapping[str, Any], *, stop_signal: int | None = None
@@ -299,6 +375,12 @@ class _Run:
         if solver.total_steps != total:
             solver.plan(steps=total)
         self.progress.note(f"going on from step {solver.step_index} of {total}")
+
+    def _has_stepped(self, meta: Mapping[str, Any], steps: int) -> bool:
+        """Whether all steps that this command asks for were done by an earlier one."""
+        asked = meta["minutes"] == self.minutes and meta["steps_asked"] == steps
+        settled = not meta["converged"] or self.watch is not None
+        return bool(meta.get("stepped", False)) and asked and settled
 
     def _has_converged(self, solver: SolverLike) -> bool:
         if self.watch is None or not self.watch.reached(
@@ -324,15 +406,15 @@ class _Run:
             self.psnr = psnr if math.isnan(self.psnr) else 0.95 * self.psnr + 0.05 * psnr
 
     def _tell(self, solver: SolverLike, report: Any) -> None:
-        self.progress.step(
-            solver.step_index,
-            solver.total_steps,
-            eta_s=self.budget.left_s(solver, self.seconds),
-            psnr=self.psnr,
-            loss=report.loss,
-        )
+        left_s = self.budget.left_s(solver, self.seconds) + self.budget.kept_back_s
+        self._say(report, solver.total_steps + self.fine_steps, left_s)
 
-    def _save(self, solver: SolverLike, steps: int, *, finished: bool) -> None:
+    def _say(self, report: Any, total: int, left_s: float) -> None:
+        self.progress.step(report.step, total, eta_s=left_s, psnr=self.psnr, loss=report.loss)
+
+    def _save(
+        self, solver: SolverLike, steps: int, *, finished: bool, stepped: bool = False
+    ) -> None:
         checkpoint.save(
             self.checkpoint_path,
             solver.state(),
@@ -344,24 +426,25 @@ class _Run:
                 "minutes": self.minutes,
                 "plans": self.budget.plans,
                 "finished": finished,
+                "stepped": stepped,
                 "converged": self.converged,
                 "seconds": self.seconds,
                 "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
             },
         )
 
-    def _refresh_preview(self, solver: SolverLike, observed: Any) -> None:
+    def _refresh_preview(self, model: Any, observed: Any) -> None:
         """Refresh the preview if pictures have cost little of the time so far."""
         elapsed = time.monotonic() - self.started
         if self.spent_on_preview <= _PREVIEW_SHARE * elapsed:
-            self._write_preview(solver, observed)
+            self._write_preview(model, observed)
 
-    def _write_preview(self, solver: SolverLike, observed: Any) -> None:
+    def _write_preview(self, model: Any, observed: Any) -> None:
         from pullfocus.solve.preview import write_preview
 
         began = time.monotonic()
         path = self.out / "preview.png"
-        write_preview(path, solver.model, observed)
+        write_preview(path, model, observed)
         self.spent_on_preview += time.monotonic() - began
         self.progress.preview(str(path))
 
@@ -391,12 +474,11 @@ def check_solve_folder(out: Path, shot: Shot) -> None:
         )
 
 
-def _closing(solver: SolverLike) -> tuple[str, ...]:
+def _closing(model: Any) -> tuple[str, ...]:
     """Say what a finished solve is worth, where it has a lens to judge it by."""
     from pullfocus.model.shot_model import ShotModel
     from pullfocus.solve.closing import closing_words
 
-    model = solver.model
     if not isinstance(model, ShotModel) or model.atlas_level or model.settings.reblur == "none":
         return ()
     return closing_words(model)
@@ -408,6 +490,15 @@ def _observe(
     from pullfocus.observe.observe import observe
 
     return observe(shot, cache, getattr(settings, "observe", None), report=report)
+
+
+def on_proxy(
+    observed: Any, width: int, *, report: Callable[[str, float], None] = lambda stage, done: None
+) -> Any:
+    """Return what a solve takes its steps on: the shot's proxy, ``width`` px wide; 0: itself."""
+    from pullfocus.observe.proxy import proxied
+
+    return proxied(observed, width, report=report) if width else observed
 
 
 def _make_solver(observed: Any, settings: Any, *, device: str) -> SolverLike:

@@ -61,6 +61,12 @@ class SolveSettings:
 
     steps: int = 1900
     """Steps in all; rates decay over them."""
+    proxy: int = 0
+    """Width of the proxy that geometry, mattes and radii are solved on, px; 0: on the plate."""
+    fine_looks: int = 3
+    """After a proxy: how often every frame is looked at, at the plate's size."""
+    fine_rate: float = 0.5
+    """Of those steps, against the rates of the solve."""
     seed: int = 0
     """Orders the frames. Same seed, same machine: same result."""
     preset: str = "fast"

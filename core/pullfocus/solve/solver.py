@@ -5,7 +5,6 @@ Fast or the paper's, it is the same loop: settings say what layers are made of, 
 which terms count.
 """
 
-import json
 import math
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from pullfocus.solve.initial import (
     sharp_by_detail,
     sharp_by_radius,
 )
+from pullfocus.solve.lifted import load_model
 from pullfocus.solve.losses import reconstruction, regularisers
 from pullfocus.solve.motion_field import measure_motion
 from pullfocus.solve.parallel import ALONE, Alone
@@ -35,8 +35,9 @@ from pullfocus.solve.prior import CocPrior, network_estimate, read_priors
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.start import fit_atlases, fit_mappings
+from pullfocus.solve.stored import load_optimiser, load_random, optimiser_state, random_state
 
-__all__ = ["Solver", "StepReport", "load_model"]
+__all__ = ["Solver", "StepReport"]
 
 _TRIES = 4
 
@@ -255,14 +256,11 @@ class Solver:
         """Return all it takes to go on exactly."""
         self._start_networks()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        for i, parameter in enumerate(self._parameters()):
-            for name, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"adam.{i}.{name}"] = value
+        tensors |= optimiser_state(self.optimiser)
         tensors["atlas_level"] = torch.tensor(self.model.atlas_level)
         tensors["plan"] = torch.tensor([self.step_index, self.total_steps, self.coarse_until])
         tensors["queue"] = torch.tensor(self.queue, dtype=torch.int64)
-        random = json.dumps(self.random.bit_generator.state).encode()
-        tensors["random"] = torch.frombuffer(bytearray(random), dtype=torch.uint8)
+        tensors["random"] = random_state(self.random)
         return tensors
 
     def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -270,31 +268,10 @@ class Solver:
         load_model(self.model, tensors)
         self._networks_started = True
         self._start_optimiser()
-        for i, parameter in enumerate(self._parameters()):
-            prefix = f"adam.{i}."
-            moments = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-            if moments:
-                self.optimiser.state[parameter] = {
-                    k: v.to(parameter.device) for k, v in moments.items()
-                }
+        load_optimiser(self.optimiser, tensors)
         self.step_index, self.total_steps, self.coarse_until = tensors["plan"].tolist()
         self.queue = tensors["queue"].tolist()
-        self.random.bit_generator.state = json.loads(bytes(tensors["random"].tolist()))
+        load_random(self.random, tensors["random"])
 
     def _parameters(self) -> list[torch.Tensor]:
         return [p for group in self.optimiser.param_groups for p in group["params"]]
-
-
-def load_model(model: ShotModel, tensors: dict[str, torch.Tensor]) -> None:
-    """Put a checkpoint's parameters into a model laid out for the same shot and settings.
-
-    Raises:
-        SolveError: they do not fit.
-    """
-    model.hold_atlases_at(int(tensors["atlas_level"]))
-    held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
-    try:
-        model.load_state_dict(held)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
-        raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error

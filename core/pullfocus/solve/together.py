@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullfocus.solve.parallel import Leader, Together, follow, world_size
-from pullfocus.solve.run import SolveOutcome, run_solve
+from pullfocus.solve.run import SolveOutcome, on_proxy, run_solve
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
@@ -49,7 +49,7 @@ def solve_together(
 
     def make_follower() -> Solver:
         observed = observe(shot, out / "observe", settings.observe)
-        return Solver(observed, settings, device=device, group=group)
+        return Solver(on_proxy(observed, settings.proxy), settings, device=device, group=group)
 
     try:
         if group.rank:

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A solve of a proxy, lifted to the plate's size.
+
+Lattices stay as they are: the lifted model looks them up at the proxy's pixels. Atlases are laid
+out anew and resampled; `solve.finish` draws them sharper from the plate.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from pullfocus.errors import SolveError
+from pullfocus.model.mapping import LatticeMapping
+from pullfocus.model.sampling import sample_atlas
+from pullfocus.model.settings import ModelSettings
+from pullfocus.model.shot_model import ShotModel, build_model
+from pullfocus.observe.observed import Observed
+from pullfocus.observe.proxy import proxy_size
+from pullfocus.observe.scale import Scale
+
+__all__ = ["lift", "load_model"]
+
+_ROWS = 256  # of an atlas at a time
+
+
+def load_model(model: ShotModel, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Put a checkpoint's parameters into a model laid out for the same shot and settings.
+
+    Raises:
+        SolveError: they do not fit.
+    """
+    model.hold_atlases_at(int(tensors["atlas_level"]))
+    held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
+    try:
+        model.load_state_dict(held)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
+
+
+def lift(
+    observed: Observed,
+    settings: ModelSettings,
+    proxy_width: int,
+    tensors: Mapping[str, torch.Tensor],
+) -> ShotModel:
+    """Return the model of a shot at its own size from the checkpoint of its proxy's solve.
+
+    Args:
+        observed: the shot, at its own size.
+        settings: of the model.
+        proxy_width: of the proxy, px.
+        tensors: the checkpoint; its texels may be held at half resolution.
+
+    Raises:
+        SolveError: they do not fit.
+    """
+    plate = (observed.width, observed.height)
+    scale = Scale.between(proxy_size(plate, proxy_width), plate)
+    model = build_model(observed, settings, scale=scale)
+    level = int(tensors["atlas_level"])
+    held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
+    try:
+        for index, layer in enumerate(model.layers):
+            texels, mapping = f"stack.{index}.texture.texels", f"stack.{index}.mapping.to_atlas"
+            assert isinstance(layer.mapping, LatticeMapping)
+            to_proxy = _between(layer.mapping.to_atlas.numpy(), held[mapping].numpy())
+            held[texels] = _resampled(held[texels], to_proxy, level, layer.texture.size)
+            held[mapping] = layer.mapping.to_atlas
+        model.load_state_dict(held)
+    except (KeyError, RuntimeError) as error:
+        first = str(error).splitlines()[-1].strip()
+        raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
+    return model
+
+
+def _between(plate: np.ndarray, proxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (scale, shift), x and y each, from texels of the plate's atlas to the proxy's.
+
+    Args:
+        plate: (T, 3, 3) homographies from proxy px to texels of the plate's atlas.
+        proxy: the same to those of the proxy's; both have the same reference frame.
+    """
+    # the frame that is least distorted tells it best; in all of them it is the same
+    distortion = np.abs(proxy[:, 2, :2]).sum(1)
+    t = int(distortion.argmin())
+    matrix = proxy[t].astype(float) @ np.linalg.inv(plate[t].astype(float))
+    matrix /= matrix[2, 2]
+    return matrix.diagonal()[:2].copy(), matrix[:2, 2].copy()
+
+
+@torch.no_grad()
+def _resampled(
+    texels: torch.Tensor,
+    to_proxy: tuple[np.ndarray, np.ndarray],
+    level: int,
+    size: tuple[int, int],
+) -> torch.Tensor:
+    """Return a proxy's atlas, held at a level, on the plate's, (height, width, 4)."""
+    height, width = size
+    scale, shift = to_proxy
+    x = (torch.arange(width, dtype=torch.float64) * scale[0] + shift[0] + 0.5) / 2**level - 0.5
+    y = (torch.arange(height, dtype=torch.float64) * scale[1] + shift[1] + 0.5) / 2**level - 0.5
+    out = torch.empty(height, width, 4)
+    for top in range(0, height, _ROWS):
+        rows = y[top : top + _ROWS].float()
+        places = torch.stack(torch.meshgrid(x.float(), rows, indexing="xy"))
+        out[top : top + _ROWS] = sample_atlas(texels, places).permute(1, 2, 0)
+    return out

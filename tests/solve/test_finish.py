@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A solve on a proxy, through both of its halves."""
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from pullfocus import checkpoint
+from pullfocus.bake.bake import load_solve
+from pullfocus.errors import SolveError
+from pullfocus.progress import Progress
+from pullfocus.solve.finish import FULL
+from pullfocus.solve.inputs import ShotInputs
+from pullfocus.solve.run import run_solve
+from pullfocus.solve.settings import SolveSettings
+
+MARKET = Path(__file__).parents[1] / "clips" / "market"
+SETTINGS = SolveSettings(steps=4, proxy=96, coarse_share=0.5, fine_looks=1)
+
+
+class Told(Progress):
+    """Keeps what is said; raises a signal when a stage begins, or after a step."""
+
+    def __init__(self, stop_at="", stop_after=0):
+        self.notes, self.steps, self.stages = [], [], []
+        self._stop_at = stop_at
+        self._stop_after = stop_after
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def step(self, step, total, *, eta_s, **facts):
+        self.steps.append((step, total))
+        if step == self._stop_after:
+            signal.raise_signal(signal.SIGTERM)
+
+    def stage(self, name, fraction):
+        if self._stop_at and name.startswith(self._stop_at):
+            self._stop_at = ""
+            signal.raise_signal(signal.SIGTERM)
+        self.stages.append(name)
+
+
+def inputs():
+    matte = str(MARKET / "alpha.####.png")
+    return ShotInputs(
+        plate=str(MARKET / "plate.####.png"), mattes=(("fg", matte),), frames="1-13x4"
+    )
+
+
+def solve(out, settings=SETTINGS, **options):
+    return run_solve(inputs().open(), out, settings, inputs=inputs(), **options)
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished") / "x.solve"
+    told = Told()
+    outcome = solve(out, progress=told)
+    assert outcome.finished
+    return out, told
+
+
+def texels(out):
+    return [layer.texture.texels.detach() for layer in load_solve(out)[1].layers]
+
+
+def test_both_halves_are_told_of_and_what_comes_out_is_of_the_plates_size(solved):
+    out, told = solved
+    assert any("proxy of 96x54, then all at 256x144" in note for note in told.notes)
+    assert told.steps == [(step, 8) for step in range(1, 9)]
+    log = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert log == list(range(1, 9))
+    assert {"drawing fg at 256x144", "drawing bg at 256x144"} <= set(told.stages)
+    assert checkpoint.load_meta(out / "checkpoint.safetensors")["finished"]
+    _, model = load_solve(out)
+    assert model.observed.width == 256
+    assert model.layers[1].texture.size[1] > 256
+    assert model.sharp(0).shape == (3, 144, 256)
+
+
+def test_the_same_command_does_nothing_more(solved):
+    out, _ = solved
+    told = Told()
+    assert solve(out, progress=told).finished
+    assert told.stages == []
+
+
+def test_one_that_is_stopped_while_atlases_are_drawn_goes_on_there(solved, tmp_path):
+    out = tmp_path / "x.solve"
+    stopped = solve(out, progress=Told("drawing fg"))
+    assert stopped.stop_signal == signal.SIGTERM
+    assert not stopped.finished
+    assert stopped.step == 4
+    assert not (out / FULL).exists()
+    assert load_solve(out)[1].sharp(0).isfinite().all()  # what a bake shows of it meanwhile
+    told = Told()
+    assert solve(out, progress=told).finished
+    assert told.steps == [(step, 8) for step in (5, 6, 7, 8)]
+    for one, other in zip(texels(out), texels(solved[0]), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
+def test_one_that_is_stopped_at_the_plates_size_goes_on_to_the_same_end(solved, tmp_path):
+    out = tmp_path / "x.solve"
+    stopped = solve(out, progress=Told(stop_after=6))
+    assert stopped.stop_signal == signal.SIGTERM
+    assert not checkpoint.load_meta(out / "checkpoint.safetensors")["finished"]
+    assert load_solve(out)[1].sharp(0).isfinite().all()
+    told = Told()
+    assert solve(out, progress=told).finished
+    assert told.steps == [(7, 8), (8, 8)]
+    log = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert log == list(range(1, 9))
+    for one, other in zip(texels(out), texels(solved[0]), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_atlases_of_fewer_steps_are_not_shown_after_more(solved, tmp_path):
+    out = tmp_path / "x.solve"
+    solve(out)
+    before = (out / FULL).read_bytes()
+    assert solve(out, replace(SETTINGS, steps=5), progress=Told("drawing fg")).stop_signal
+    assert (out / FULL).read_bytes() == before
+    soft = texels(out)
+    assert solve(out, replace(SETTINGS, steps=5)).finished
+    assert (out / FULL).read_bytes() != before
+    assert not torch.equal(texels(out)[1], soft[1])
+
+
+def test_another_proxy_is_another_solve(solved):
+    with pytest.raises(SolveError, match="proxy was 96, is 128"):
+        solve(solved[0], replace(SETTINGS, proxy=128))
+
+
+def test_atlases_that_do_not_belong_are_said(solved, tmp_path):
+    out = tmp_path / "x.solve"
+    solve(out)
+    meta = checkpoint.load_meta(out / FULL)
+    checkpoint.save(out / FULL, {"model.fg": torch.zeros(3, 3, 4)}, meta)
+    with pytest.raises(SolveError, match=r"full.safetensors: .* does not fit"):
+        load_solve(out)
