@@ -93,6 +93,8 @@ def test_one_layer_and_given_radii_take_the_same_steps():
     assert one.step().psnr_reblur > 10
     observed = drawn.shot([BOX], RADII, coc=True)
     given = FineSolver(build_model(observed, SETTINGS.model), SETTINGS)
+    for index, layer in enumerate(given.model.layers):
+        layer.texture.set_linear(fuse(given.model, index, sharp_by_radius(given.model)))
     held = parameters(given)
     given.step()
     now = parameters(given)

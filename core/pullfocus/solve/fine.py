@@ -91,8 +91,8 @@ class FineSolver:
             for p in g["params"]
             if p.grad is not None
         ]
-        if not bool(torch.stack(grads).isfinite().all()):
-            raise self._diverged("expected a finite gradient")
+        if not (math.isfinite(l1) and bool(torch.stack(grads).isfinite().all())):
+            raise self._diverged("expected a finite loss and gradient, got neither")
         self.optimiser.step()
         self.model.tie_repeats()
         self.step_index += 1

@@ -23,16 +23,14 @@ __all__ = [
 ]
 
 _LIBRARIES_MB = 440
-_STEP_BYTES = (
-    450  # a pixel and layer: a frame, what autograd keeps of it, the atlas and its moments
-)
+_STEP_BYTES = 450  # a pixel and layer: a frame, what autograd keeps, the atlas and its moments
 _FLOW_PX = 960  # longer side of the frames that motion is read from (`observe.flow`)
 _MOTION_BYTES = 5  # a pixel of those, of every frame: grey, and where it is trusted
 _HELD_MB = 128  # of reduced frames, and of bounds of every matte, at most
 _ATLAS_BYTES = 16  # a texel: colour and matte offset
-_FINISH_COPIES = 3  # of an atlas: resampled, drawn, being written
-_STRIP_BYTES = 160  # a texel of a strip and of the rows of the plate that it looks up
-_STRIP_ROWS = 300
+_FINISH_COPIES = 8  # of an atlas at the plate's size: itself, as light, gradients, Adam's moments
+_STRIP_BYTES = 250  # a pixel and layer: what autograd keeps of a strip
+_STRIP_PIXELS = 700_000  # `solve.fine.STRIP_PIXELS`, and what is evaluated around it for the lens
 _PROXIES = (640, 512, 384, 256)  # widths tried, widest first, where memory is short
 _OVERSCAN = 1.3  # of the frame, evaluated around it for the lens
 
@@ -58,7 +56,7 @@ def memory_estimate_mb(shot: Shot, settings: Any = None) -> float:
     if proxy:
         fine = 1.25 if settings is None else settings.model.texels_per_px
         atlas = pixels * fine**2 * _ATLAS_BYTES * _FINISH_COPIES * layers
-        strip = min(_STRIP_ROWS, shot.height) * shot.width * fine * _STRIP_BYTES
+        strip = min(_STRIP_PIXELS, pixels) * layers * _STRIP_BYTES
         finishing = (atlas + strip) / 1e6
     return _LIBRARIES_MB + max(motion, solving + finishing)
 
