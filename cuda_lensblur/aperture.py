@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes of the aperture, for refocusing: blades, roundness, squeeze, rim, inner ring, any image.
+"""Shapes of the aperture: blades, squeeze, rim, ring, how light lies in it; pictures.
 
-Shapes have no gradient in the radius: they are for looking at, not for solving.
+A picture has no gradient in the radius: it is for looking at, not for solving.
 """
 
 import dataclasses
+import functools
 import math
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from cuda_lensblur.errors import LensBlurError
 from cuda_lensblur.kernel import Kernel, disc_kernel
 
-__all__ = ["Aperture", "aperture_kernel", "image_kernel"]
+__all__ = ["Aperture", "aperture_kernel", "corner_radius", "image_kernel"]
 
 _LARGEST = 64  # px of a kernel picture: larger ones are shrunk first
 _SAMPLES = 4  # a px side, of a kernel picture
@@ -34,6 +35,17 @@ class Aperture:
     """Eq. 2's rim for the edge, > 1/e; None is a plain edge."""
     inner_radius: float = 0.0
     """Share of the radius that a central mirror hides, 0..1 (ring bokeh)."""
+    spherical: float = 0.0
+    """Spherical aberration, -1..1: light over the disc goes as 1 + spherical (2 t^2 - 1), t from
+    0 in the middle to 1 at the edge. Above 0 over-corrected, a bright edge; below 0 a soft one."""
+    noise: float = 0.0
+    """Unevenness of the glass, 0..1: how far light over the disc strays from even."""
+    noise_size: float = 0.25
+    """Size of its grains, in radii."""
+    noise_seed: int = 0
+    """Which noise."""
+    before_focus: bool = False
+    """Seen from before the focus: turned round, bright where the disc was dark."""
 
     def __post_init__(self) -> None:
         """Refuse what no iris can be."""
@@ -43,6 +55,9 @@ class Aperture:
             ("roundness", 0.0, 1.0),
             ("squeeze", 0.1, 10.0),
             ("inner_radius", 0.0, 0.95),
+            ("spherical", -1.0, 1.0),
+            ("noise", 0.0, 1.0),
+            ("noise_size", 0.02, 2.0),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -51,6 +66,12 @@ class Aperture:
             raise LensBlurError(f"rotation_deg: expected an angle, got {self.rotation_deg}")
         if self.rim_beta is not None:
             disc_kernel("soap_bubble", self.rim_beta)  # says what is wrong with it
+
+    @property
+    def same_turned(self) -> bool:
+        """Whether discs before the focus look like those behind it."""
+        straight = self.blades % 2 and self.roundness < 1
+        return not (straight or self.spherical or self.noise)
 
 
 def _outline(aperture: Aperture, angle: torch.Tensor) -> torch.Tensor:
@@ -63,10 +84,46 @@ def _outline(aperture: Aperture, angle: torch.Tensor) -> torch.Tensor:
     return straight + aperture.roundness * (1 - straight)
 
 
+@functools.lru_cache(maxsize=64)
 def _area(aperture: Aperture) -> float:
     """Return the area of the whole outline with corners at 1 (the inner ring counted in)."""
     angle = torch.linspace(0, 2 * math.pi, 7201, dtype=torch.float64)[:-1]
     return float(_outline(aperture, angle).square().mean()) * math.pi
+
+
+_WIDEST = 2.0  # radii: noise goes on beyond as at its border
+
+
+def _grains(aperture: Aperture) -> torch.Tensor:
+    """Return random values -1..1 on a square grid `Aperture.noise_size` apart."""
+    random = torch.Generator().manual_seed(aperture.noise_seed)
+    side = math.ceil(2 * _WIDEST / aperture.noise_size) + 2
+    return 2 * torch.rand(side, side, generator=random, dtype=torch.float64) - 1
+
+
+def _between(
+    grains: torch.Tensor, aperture: Aperture, u: torch.Tensor, v: torch.Tensor
+) -> torch.Tensor:
+    """Return the noise at a place of the disc, in radii: smooth between grid points."""
+    last = grains.shape[0] - 2
+    shares, cells = [], []
+    for axis in (u, v):
+        at = ((axis + _WIDEST) / aperture.noise_size).clamp(0, last + 0.999)
+        cell = at.floor()
+        share = at - cell
+        shares.append(share * share * (3 - 2 * share))
+        cells.append(cell.long())
+    held = grains.to(u)
+    (x, y), (i, j) = shares, cells
+    i, j = torch.broadcast_tensors(i, j)
+    top = held[j, i] + x * (held[j, i + 1] - held[j, i])
+    low = held[j + 1, i] + x * (held[j + 1, i + 1] - held[j + 1, i])
+    return top + y * (low - top)
+
+
+def corner_radius(aperture: Aperture) -> float:
+    """Return the radius of the circle round an iris, in radii of the circle of its area."""
+    return math.sqrt(math.pi / _area(aperture))
 
 
 def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
@@ -77,12 +134,16 @@ def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
         calibrated: a radius is that of the circle with the outline's area; False: of the circle
             through its corners.
     """
-    scale = math.sqrt(math.pi / _area(aperture)) if calibrated else 1.0
+    scale = corner_radius(aperture) if calibrated else 1.0
     stretch = math.sqrt(aperture.squeeze)
     rim = None if aperture.rim_beta is None else disc_kernel("soap_bubble", aperture.rim_beta)
+    grains = _grains(aperture) if aperture.noise else None
+    spherical = -aperture.spherical if aperture.before_focus else aperture.spherical
 
     def weight(rho: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
         x, y = dx * stretch, -dy / stretch  # rows go down, angles go up
+        if aperture.before_focus:
+            x, y = -x, -y
         t = torch.hypot(x, y)
         outline = _outline(aperture, torch.atan2(y, x))
         # px of the squeezed plane to a px of the picture, across the edge
@@ -96,7 +157,17 @@ def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
         if aperture.inner_radius:
             hole = (aperture.inner_radius * rho * outline - t) / width
             covered = covered * (1 - (hole + 0.5).clamp(0, 1))
+        if aperture.spherical:
+            across = (t / (rho * outline)).clamp(max=1)
+            covered = covered * (1 + spherical * (2 * across * across - 1))
+        if grains is not None:
+            covered = covered * (1 + aperture.noise * _between(grains, aperture, x / rho, y / rho))
         return covered
+
+    def slope(rho: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
+        rho = torch.as_tensor(rho)
+        derived = torch.func.jvp(lambda r: weight(r, dx, dy), (rho,), (torch.ones_like(rho),))[1]
+        return torch.as_tensor(derived)
 
     def reach(rho: float) -> float:
         return rho * max(stretch, 1 / stretch) + (rim.reach(0.0) if rim is not None else 1.0)
@@ -104,10 +175,10 @@ def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:
     return Kernel(
         "aperture",
         weight,
-        None,
+        slope,
         reach=reach,
         size=lambda r: (r * scale, torch.full_like(r, scale)),
-        mirrored=False,
+        mirrored=aperture.blades == 0 and aperture.squeeze == 1 and grains is None,
     )
 
 

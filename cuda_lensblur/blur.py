@@ -5,6 +5,7 @@ import math
 
 import torch
 
+from cuda_lensblur.clip import Clip
 from cuda_lensblur.errors import LensBlurError
 from cuda_lensblur.ops import scatter
 from cuda_lensblur.specs import KernelLike, kernel_of, spec_of
@@ -58,6 +59,7 @@ def scatter_blur(
     normalize: str = "source",
     calibrated: bool = True,
     max_radius_px: float | None = None,
+    clip: Clip | None = None,
 ) -> torch.Tensor:
     """Blur an image as a lens does: every pixel spreads over its circle of confusion.
 
@@ -69,8 +71,8 @@ def scatter_blur(
             strides.
         coc_radius_px: (H, W) or (B, H, W), circle-of-confusion radius in px, >= 0.
         kernel: soap_bubble (paper Eq. 2), gaussian, disc, tanh or extended_box (Fig. 4); an
-            `Aperture`; or a picture (H, W) of a highlight. The hard disc, apertures and pictures
-            have no derivative in the radius.
+            `Aperture`; or a picture (H, W) of a highlight. The hard disc and pictures have no
+            derivative in the radius.
         beta: thickness of the soap bubble's rim, > 1/e.
         normalize: source: every pixel's weights sum to 1, energy is kept. target: then divided by
             the weight that arrived, so that an even picture stays even up to the border. literal:
@@ -79,6 +81,7 @@ def scatter_blur(
         calibrated: the radius is that of the hard disc with the same area, as hosts and renderers
             mean it (Gaussian: with the same variance); False takes kernels as written.
         max_radius_px: larger radii are read as this one.
+        clip: what cuts every source's disc (`field.field_clip` makes it); without a gradient.
 
     Returns:
         The blurred image: shape, type and device of ``image``.
@@ -104,22 +107,28 @@ def scatter_blur(
     work = torch.float64 if image.dtype == torch.float64 else torch.float32
     batched = (image if image.dim() == 4 else image[None]).to(work)
     radius = (radius if radius.dim() == 3 else radius[None]).to(work)
+    conics = None if clip is None else (clip.fitting(batched), list(clip.softness))
     with torch.autocast(image.device.type, enabled=False):
         if normalize == "source":
-            out = scatter(batched, radius, spec)
+            out = scatter(batched, radius, spec, conics)
         else:
-            out = _by_target(batched, radius, spec, literal=normalize == "literal")
+            out = _by_target(batched, radius, spec, conics, literal=normalize == "literal")
     return out.reshape(image.shape).to(image.dtype)
 
 
 def _by_target(
-    image: torch.Tensor, radius: torch.Tensor, spec: str, *, literal: bool
+    image: torch.Tensor,
+    radius: torch.Tensor,
+    spec: str,
+    conics: tuple[torch.Tensor, list[float]] | None,
+    *,
+    literal: bool,
 ) -> torch.Tensor:
     """Scatter and divide by the weight that arrives."""
     arriving = torch.ones_like(image[:, :1])
     if literal:
         arriving = arriving * blended_totals(kernel_of(spec), radius)[:, None]
-    both = scatter(torch.cat([image * arriving, arriving], 1), radius, spec)
+    both = scatter(torch.cat([image * arriving, arriving], 1), radius, spec, conics)
     return both[:, :-1] / both[:, -1:].clamp(min=torch.finfo(both.dtype).tiny)
 
 

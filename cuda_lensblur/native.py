@@ -75,18 +75,30 @@ class _Table(ctypes.Structure):
     )
 
 
-_tables: OrderedDict[Kernel, tuple[int, WeightTable]] = OrderedDict()
+class _Clip(ctypes.Structure):
+    """``Clip`` of kernels/scatter_cpu.h."""
+
+    _fields_ = (
+        ("conics", ctypes.c_void_p),
+        ("softness", ctypes.c_void_p),
+        ("count", ctypes.c_int32),
+    )
 
 
-def _table_for(kernel: Kernel, max_radius_px: float) -> WeightTable:
+_UNCUT = _Clip(None, None, 0)
+
+_tables: OrderedDict[tuple[Kernel, bool], tuple[int, WeightTable]] = OrderedDict()
+
+
+def _table_for(kernel: Kernel, max_radius_px: float, *, flats: bool) -> WeightTable:
     """Return a table that reaches the radius: each kernel's grows, and serves smaller radii."""
-    held = _tables.pop(kernel, None)
+    held = _tables.pop((kernel, flats), None)
     size = held[0] if held is not None else 4
     while size < max_radius_px:
         size = size * 3 // 2 if size < 64 else size + 32
     if held is None or held[0] < size:
-        held = size, weight_table(kernel, size)
-    _tables[kernel] = held
+        held = size, weight_table(kernel, size, flats=flats)
+    _tables[kernel, flats] = held
     while len(_tables) > _TABLES:
         _tables.popitem(last=False)
     return held[1]
@@ -120,23 +132,41 @@ def _sizes(image: torch.Tensor) -> list[ctypes.c_int64]:
     return [ctypes.c_int64(n) for n in image.shape]
 
 
+def _clips(
+    conics: tuple[torch.Tensor, list[float]] | None, count: int
+) -> tuple[list[_Clip], tuple[torch.Tensor, ...]]:
+    """Describe what cuts each image's discs, and the tensors to name until the call returns."""
+    if conics is None:
+        return [_UNCUT] * count, ()
+    planes = conics[0].contiguous()
+    softness = torch.tensor(conics[1], dtype=torch.float32)
+    clips = [_Clip(one.data_ptr(), softness.data_ptr(), len(conics[1])) for one in planes]
+    return clips, (planes, softness)
+
+
 def native_forward(
     library: ctypes.CDLL,
     image: torch.Tensor,
     radius: torch.Tensor,
     kernel: Kernel,
     isa: int = _BEST_ISA,
+    conics: tuple[torch.Tensor, list[float]] | None = None,
 ) -> torch.Tensor:
-    """Run the native forward kernel on float32 ``image`` (B,C,H,W), ``radius`` (B,H,W)."""
+    """Run the native forward kernel on float32 ``image`` (B,C,H,W), ``radius`` (B,H,W).
+
+    ``conics`` (B,K,6,H,W) with their softness cut the discs, see `clip`.
+    """
     image, radius = image.contiguous(), radius.contiguous()
-    table = _table_for(kernel, float(radius.max()))
+    table = _table_for(kernel, float(radius.max()), flats=conics is None)
     described = _described(table)
     out = torch.empty_like(image)
-    for i, r, o in zip(image, radius, out, strict=True):
+    clips, _held = _clips(conics, len(image))
+    for i, r, o, clip in zip(image, radius, out, clips, strict=True):
         library.lensblur_forward(
             ctypes.c_int(isa),
             thread_count(),
             ctypes.byref(described),
+            ctypes.byref(clip),
             *_sizes(i),
             *(_pointer(t) for t in (i, r, o)),
         )
@@ -150,17 +180,21 @@ def native_backward(
     radius: torch.Tensor,
     kernel: Kernel,
     isa: int = _BEST_ISA,
+    conics: tuple[torch.Tensor, list[float]] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Run the native backward kernel; shapes as in `native_forward`."""
     grad, image, radius = grad.contiguous(), image.contiguous(), radius.contiguous()
-    table = _table_for(kernel, float(radius.max()))
+    table = _table_for(kernel, float(radius.max()), flats=conics is None)
     described = _described(table)
+    clips, _held = _clips(conics, len(image))
     grad_image, grad_radius = torch.empty_like(image), torch.empty_like(radius)
-    for planes in zip(grad, image, radius, grad_image, grad_radius, strict=True):
+    each = zip(grad, image, radius, grad_image, grad_radius, strict=True)
+    for planes, clip in zip(each, clips, strict=True):
         library.lensblur_backward(
             ctypes.c_int(isa),
             thread_count(),
             ctypes.byref(described),
+            ctypes.byref(clip),
             *_sizes(planes[1]),
             *(_pointer(t) for t in planes),
         )

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 import torch
 from torch.nn.functional import pad
 
+from cuda_lensblur.clip import LEAST_LEFT, ramps
 from cuda_lensblur.kernel import Kernel, Weight, identity_blend
 
 __all__ = ["backward", "forward"]
+
+Conics = tuple[torch.Tensor, list[float]]  # [B, K, 6, H, W] and their softness, see clip.py
 
 
 class _Disc:
@@ -56,13 +59,54 @@ class _Disc:
         return self.share * k_slope / self.total + self.share_slope * (k - centre)
 
 
+class _CutDisc(_Disc):
+    """The same, cut by conics and scaled to sum to one again."""
+
+    def __init__(
+        self, radius: torch.Tensor, kernel: Kernel, conics: Conics, *, slopes: bool
+    ) -> None:
+        super().__init__(radius, kernel, slopes=slopes)
+        self.radius, self.conics = radius, conics
+        self.left = torch.zeros_like(radius)
+        self.left_slope = torch.zeros_like(radius)
+        for dy, dx in self.offsets():
+            mask, _ = self._mask(dy, dx)
+            self.left += super().weight(dy, dx) * mask
+            if slopes:
+                self.left_slope += self._cut_slope(dy, dx)
+        self.left_slope *= self.left > LEAST_LEFT
+        self.left.clamp_(min=LEAST_LEFT)
+
+    def _mask(self, dy: int, dx: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return ramps(*self.conics, self.radius, float(dx), float(dy))
+
+    def _cut_slope(self, dy: int, dx: int) -> torch.Tensor:
+        mask, mask_slope = self._mask(dy, dx)
+        cut = super().weight(dy, dx) * mask_slope
+        return cut if self.kernel.slope is None else cut + super().slope(dy, dx) * mask
+
+    def weight(self, dy: int, dx: int) -> torch.Tensor:
+        return super().weight(dy, dx) * self._mask(dy, dx)[0] / self.left
+
+    def slope(self, dy: int, dx: int) -> torch.Tensor:
+        change = self.weight(dy, dx) * self.left_slope
+        return (self._cut_slope(dy, dx) - change) / self.left
+
+
+def _disc(radius: torch.Tensor, kernel: Kernel, conics: Conics | None, *, slopes: bool) -> _Disc:
+    if conics is None:
+        return _Disc(radius, kernel, slopes=slopes)
+    return _CutDisc(radius, kernel, conics, slopes=slopes)
+
+
 def forward(
     image: torch.Tensor,  # [B, C, H, W]
     radius: torch.Tensor,  # [B, H, W] px
     kernel: Kernel,
+    conics: Conics | None = None,
 ) -> torch.Tensor:
     """Scatter every pixel of ``image`` over its disc; light that leaves the frame is lost."""
-    disc = _Disc(radius, kernel, slopes=False)
+    disc = _disc(radius, kernel, conics, slopes=False)
     reach, (height, width) = disc.reach, image.shape[-2:]
     out = pad(torch.zeros_like(image), (reach, reach, reach, reach))
     for dy, dx in disc.offsets():
@@ -76,12 +120,13 @@ def backward(
     image: torch.Tensor,  # [B, C, H, W]
     radius: torch.Tensor,  # [B, H, W] px
     kernel: Kernel,
+    conics: Conics | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the gradients in ``image`` and ``radius`` for the output gradient ``grad``.
 
     That in ``radius`` is zero for a kernel without a slope.
     """
-    disc = _Disc(radius, kernel, slopes=True)
+    disc = _disc(radius, kernel, conics, slopes=True)
     reach, (height, width) = disc.reach, image.shape[-2:]
     padded = pad(grad, (reach, reach, reach, reach))
     grad_image = torch.zeros_like(image)

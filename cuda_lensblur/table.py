@@ -6,7 +6,7 @@ so energy is kept exactly and forward and backward agree. Up to 32 px nodes are 
 weight of the soap bubble errs by less than 3e-4 of its peak, above, 1/8 px apart, by less than 5e-3
 at the rim; tanh and extended box, whose edges bend quicker, by .03. The hard disc is a blend of the
 two hard discs next to it.
-Apertures and pictures, which nobody differentiates, have all nodes 1/8 px apart.
+Apertures and pictures have all nodes 1/8 px apart.
 """
 
 import dataclasses
@@ -93,8 +93,8 @@ def _is_inside(inner: int, extent: int) -> np.ndarray:
     return x**2 + y[:, None] ** 2 <= inner**2
 
 
-def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
-    """Tabulate the discs of radius 0..``max_radius_px``.
+def weight_table(kernel: Kernel, max_radius_px: int, *, flats: bool = True) -> WeightTable:
+    """Tabulate the discs of radius 0..``max_radius_px``, flat interiors apart if `flats`.
 
     Memory grows with the cube of the radius: soap bubble 1.5 MB to 16 px, 10 MB to 32, 125 MB to
     128; the Gaussian, which reaches further, 330 MB to 128. Shapes that are not mirrored take twice
@@ -106,13 +106,13 @@ def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
     extents = [max(1, math.ceil(kernel.reach(rho))) for rho in sizes[1:]]
     weights, changes, centres = [np.zeros(_FIRST, np.float32)], [np.zeros(_FIRST, np.float32)], []
     position = _FIRST
-    flats, inners = [], []
+    flat_weights, inners = [], []
     current = _node_weights(kernel, radii[0], sizes[0], extents[0])
     for i, extent in enumerate(extents):
         following = _node_weights(kernel, radii[i + 1], sizes[i + 1], extent)
         current = _grown(current, extent, kernel.mirrored)
         inner = -1 if kernel.flat_depth is None else math.floor(sizes[i] - kernel.flat_depth)
-        inner = inner if inner >= _LEAST_FLAT_PX else -1
+        inner = inner if flats and inner >= _LEAST_FLAT_PX else -1
         flat, flat_change, change = 0.0, 0.0, following - current
         if inner >= 0:
             inside = _is_inside(inner, extent)
@@ -121,7 +121,7 @@ def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
             flat = float((current * times).sum() / times.sum())
             flat_change = float((change * times).sum() / times.sum())
             current, change = np.where(inside, 0, current), np.where(inside, 0, change)
-        flats.append((flat, flat_change))
+        flat_weights.append((flat, flat_change))
         inners.append(inner)
         rows = [
             np.pad(plane, ((0, 0), (_PAD, _PAD))).astype(np.float32) for plane in (current, change)
@@ -137,7 +137,7 @@ def weight_table(kernel: Kernel, max_radius_px: int) -> WeightTable:
         np.concatenate(changes),
         np.array(centres, np.int64),
         np.array(extents, np.int32),
-        np.array(flats, np.float32),
+        np.array(flat_weights, np.float32),
         np.array(inners, np.int32),
         kernel.mirrored,
         round(FINE_UP_TO_PX / fine_step),

@@ -54,16 +54,17 @@ extern "C" {
 const char* lensblur_isa() { return best().name; }
 
 // `isa`: -1 = the best this CPU has, 0 = generic, 1 = avx2, 2 = avx512 (tests compare them).
-void lensblur_forward(int isa, int threads, const WeightTable* table, int64_t channels,
-                      int64_t height, int64_t width, const float* image, const float* radius,
-                      float* out) {
-  named(isa).forward(threads, *table, {channels, height, width}, image, radius, out);
+void lensblur_forward(int isa, int threads, const WeightTable* table, const Clip* clip,
+                      int64_t channels, int64_t height, int64_t width, const float* image,
+                      const float* radius, float* out) {
+  named(isa).forward(threads, *table, *clip, {channels, height, width}, image, radius, out);
 }
 
-void lensblur_backward(int isa, int threads, const WeightTable* table, int64_t channels,
-                       int64_t height, int64_t width, const float* grad, const float* image,
-                       const float* radius, float* grad_image, float* grad_radius) {
-  named(isa).backward(threads, *table, {channels, height, width}, grad, image, radius, grad_image,
-                      grad_radius);
+void lensblur_backward(int isa, int threads, const WeightTable* table, const Clip* clip,
+                       int64_t channels, int64_t height, int64_t width, const float* grad,
+                       const float* image, const float* radius, float* grad_image,
+                       float* grad_radius) {
+  named(isa).backward(threads, *table, *clip, {channels, height, width}, grad, image, radius,
+                      grad_image, grad_radius);
 }
 }

@@ -26,6 +26,15 @@ struct WeightTable {
   int32_t mirrored;   // the same above and below the centre
 };
 
+// Conics that cut every source's disc, see clip.py: 0 <= softness, in radii.
+struct Clip {
+  const float* conics;    // [count][6][height][width]
+  const float* softness;  // [count]
+  int32_t count;          // 0: nothing is cut
+};
+constexpr int32_t kMostConics = 8;
+constexpr float kLeastLeft = 1e-4f;  // of a disc that is cut: below, light is lost
+
 struct Frame {
   int64_t channels, height, width;  // planar, contiguous
 };
@@ -33,9 +42,10 @@ struct Frame {
 struct ScatterKernels {
   const char* name;
   // out[c,p] = sum_q image[c,q] w(p - q; radius[q])
-  void (*forward)(int threads, const WeightTable&, Frame, const float* image, const float* radius,
-                  float* out);
+  void (*forward)(int threads, const WeightTable&, const Clip&, Frame, const float* image,
+                  const float* radius, float* out);
   // grad_image[c,q] = sum_p grad[c,p] w(p - q; radius[q]);  grad_radius[q] likewise with dw/dr
-  void (*backward)(int threads, const WeightTable&, Frame, const float* grad, const float* image,
-                   const float* radius, float* grad_image, float* grad_radius);
+  void (*backward)(int threads, const WeightTable&, const Clip&, Frame, const float* grad,
+                   const float* image, const float* radius, float* grad_image,
+                   float* grad_radius);
 };

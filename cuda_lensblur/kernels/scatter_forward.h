@@ -6,8 +6,10 @@
 // The flat interior of large discs costs two additions a row instead: a source adds its light where
 // its chord begins and takes it away where it ends, and a running sum along the row fills it in.
 // Interiors are whole px in radius, so that neighbours in a row share one and are added in one go.
+//
+// Where conics cut the discs (`Cut`) rows above and below differ, and tables have no flat interior.
 #pragma once
-#include "discs.h"
+#include "clip.h"
 #include "parallel.h"
 
 #include <memory>
@@ -55,11 +57,15 @@ Field read_field(int threads, const WeightTable& table, int64_t height, int64_t 
 }
 
 // One row of sources beside a tile. Those of column `left + i` are at index i.
-template <int G>
+template <int G, bool Cut>
 struct SourceRow {
   struct Light {
     float value[G];
     float fraction;
+  };
+  struct Conics {
+    Along lines[kMostConics];  // on one row of weights
+    float share;               // of the disc that they cut
   };
   std::vector<Light> light;
   struct Run {
@@ -71,6 +77,8 @@ struct SourceRow {
   std::vector<float> flat;              // [n][G] light of the flat interior
   std::vector<Run> runs;                // neighbours whose flat interiors have one radius
   std::vector<int32_t> block_inner;     // [blocks] the smallest of those that give light
+  std::vector<Conics> conics;
+  int32_t conic_count = 0;
   int64_t left, n;
 
   void resize(int64_t most) {
@@ -78,10 +86,11 @@ struct SourceRow {
     for (auto* v : {&centre, &extent, &at, &end}) v->resize(most);
     flat.resize(most * G);
     block_inner.resize(most / kBlock + 1);
+    if (Cut) conics.resize(most);
   }
 
   void read(const WeightTable& table, const Field& field, int64_t y, int64_t width,
-            const float* image, int64_t plane, bool interiors) {
+            const float* image, const float* gains, int64_t plane, bool interiors) {
     runs.clear();
     std::fill(block_inner.begin(), block_inner.end(), INT32_MAX);
     for (int64_t i = 0; i < n; ++i) {
@@ -89,7 +98,7 @@ struct SourceRow {
       const int32_t node = field.node[p];
       const int32_t k = std::max(node, 0);
       Light& l = light[i];
-      for (int g = 0; g < G; ++g) l.value[g] = image[g * plane + p];
+      for (int g = 0; g < G; ++g) l.value[g] = image[g * plane + p] * (Cut ? gains[p] : 1.0f);
       l.fraction = field.fraction[p];
       centre[i] = int32_t(table.centre[k]);
       extent[i] = node < 0 ? -1 : table.extent[k];
@@ -107,28 +116,47 @@ struct SourceRow {
   }
 
   // Point at the row `dy` of every source's weights; sources that have none point at zeros.
-  void aim(int32_t dy) {
-    const int32_t away = std::abs(dy);
+  void aim(int32_t dy, bool mirrored) {
+    const int32_t away = std::abs(dy), line = mirrored ? away : dy;
     const int32_t *c = centre.data(), *e = extent.data();
     int32_t *a = at.data(), *l = end.data();
     for (int64_t i = 0; i < n; ++i) {
       const bool there = e[i] >= away;
-      a[i] = there ? c[i] + dy * (2 * e[i] + 1 + 2 * kPad) : kDark;
+      a[i] = there ? c[i] + line * (2 * e[i] + 1 + 2 * kPad) : kDark;
       l[i] = there ? e[i] : 0;
+    }
+  }
+
+  void cut(const Clip& clip, const float* radius, int64_t y, int64_t width, int64_t plane,
+           int32_t dy) {
+    conic_count = clip.count;
+    for (int64_t i = 0; i < n; ++i) {
+      if (extent[i] < std::abs(dy)) continue;
+      const int64_t p = y * width + left + i;
+      conics[i].share = cut_share(radius[p]);
+      for (int32_t k = 0; k < clip.count; ++k)
+        conics[i].lines[k] = along(clip, k, plane, p, radius[p], float(dy));
     }
   }
 };
 
 // Add sources first..last (indices of the row) to a vector of outputs at column x - row.left.
-template <int G, int R>
-inline void gather(const WeightTable& table, const SourceRow<G>& row, int32_t x, int64_t first,
+template <int G, bool Cut, int R>
+inline void gather(const WeightTable& table, const SourceRow<G, Cut>& row, int32_t x, int64_t first,
                    int64_t last, Vec (&acc)[R][G]) {
   const auto* light = row.light.data();
   const int32_t *at = row.at.data(), *end = row.end.data();
   for (int64_t i = first; i <= last; ++i) {
     const int32_t shift = std::min(std::max(x - int32_t(i), -end[i] - kPad), end[i] + 1);
     const int64_t p = int64_t(at[i]) + shift;
-    const Vec w = load(table.weights + p) + light[i].fraction * load(table.changes + p);
+    Vec w = load(table.weights + p) + light[i].fraction * load(table.changes + p);
+    if (Cut) {
+      const auto& conics = row.conics[i];
+      const Vec px = steps() + float(x - int32_t(i));
+      Vec mask = clamped(ramp(conics.lines[0], px));
+      for (int32_t k = 1; k < row.conic_count; ++k) mask *= clamped(ramp(conics.lines[k], px));
+      w *= 1.0f + conics.share * (mask - 1.0f);
+    }
     for (int g = 0; g < G; ++g) {
       const Vec v = light[i].value[g] * w;
       for (int r = 0; r < R; ++r) acc[r][g] += v;
@@ -137,8 +165,8 @@ inline void gather(const WeightTable& table, const SourceRow<G>& row, int32_t x,
 }
 
 // Add where the chords of sources first..last, h to either side of them, begin and end in a row.
-template <int G>
-void add_chords(const SourceRow<G>& row, int64_t first, int64_t last, int64_t h, int64_t tile_left,
+template <int G, bool Cut>
+void add_chords(const SourceRow<G, Cut>& row, int64_t first, int64_t last, int64_t h, int64_t tile_left,
                 int64_t columns, float* __restrict ends) {
   const int64_t shift = row.left - tile_left;  // index of a source -> column of the tile
   first = std::max(first, -h - shift);
@@ -158,12 +186,13 @@ void add_chords(const SourceRow<G>& row, int64_t first, int64_t last, int64_t h,
   for (int64_t k = 0; k < (stopping - first + 1) * G; ++k) stop[k] -= flat[first * G + k];
 }
 
-template <int G>
+template <int G, bool Cut>
 class ForwardTile {
  public:
-  ForwardTile(const WeightTable& table, const Field& field, const Halves& halves,
-              const Tiles& tiles, const float* image)
-      : table_(table), field_(field), halves_(halves), tiles_(tiles), image_(image) {
+  ForwardTile(const WeightTable& table, const Clip& clip, const Field& field, const Halves& halves,
+              const Tiles& tiles, const float* image, const float* gains, const float* radius)
+      : table_(table), clip_(clip), field_(field), halves_(halves), tiles_(tiles), image_(image),
+        gains_(gains), radius_(radius) {
     padded_ = (tiles.columns + LANES - 1) / LANES * LANES;
     sums_.resize(tiles.rows * G * padded_);
     row_.resize(tiles.columns + 2 * field.far + 2 * kBlock);
@@ -207,24 +236,29 @@ class ForwardTile {
     const int64_t farthest = std::min<int64_t>(reach, std::max(y - top_, bottom_ - 1 - y));
     if (nearest > farthest) return;
     const bool chords = field_.flat[y];
-    row_.read(table_, field_, y, tiles_.width, image_, plane, chords);
+    row_.read(table_, field_, y, tiles_.width, image_, gains_, plane, chords);
     filled_ = filled_ || chords;
     for (int32_t dy = int32_t(nearest); dy <= farthest; ++dy) {
       const bool above = inside(y - dy), below = dy > 0 && inside(y + dy);
       for (int64_t b = 0; b < blocks_; ++b)
         reach_half_[b] = block_reach_[b] < dy ? -1 : halves_(block_reach_[b], dy);
       if (chords) begin_and_end(y, dy, above, below);
-      if (table_.mirrored) {
-        row_.aim(dy);
+      if (table_.mirrored && !Cut) {
+        row_.aim(dy, true);
         const int64_t rows[2] = {above ? y - dy : y + dy, y + dy};
         if (above && below) pass<2>(rows, dy, chords);
         else pass<1>(rows, dy, chords);
         continue;
       }
       const int64_t up[1] = {y - dy}, down[1] = {y + dy};
-      if (above) row_.aim(-dy), pass<1>(up, dy, false);
-      if (below) row_.aim(dy), pass<1>(down, dy, false);
+      if (above) aim(y, -dy, plane), pass<1>(up, dy, false);
+      if (below) aim(y, dy, plane), pass<1>(down, dy, false);
     }
+  }
+
+  void aim(int64_t y, int32_t dy, int64_t plane) {
+    row_.aim(dy, table_.mirrored);
+    if (Cut) row_.cut(clip_, radius_, y, tiles_.width, plane, dy);
   }
 
   void begin_and_end(int64_t y, int32_t dy, bool above, bool below) {
@@ -307,21 +341,23 @@ class ForwardTile {
   }
 
   const WeightTable& table_;
+  const Clip& clip_;
   const Field& field_;
   const Halves& halves_;
   const Tiles& tiles_;
-  const float* image_;
+  const float *image_, *gains_, *radius_;
   int64_t padded_, top_ = 0, bottom_ = 0, left_ = 0, right_ = 0, blocks_ = 0;
   bool filled_ = false;
-  SourceRow<G> row_;
+  SourceRow<G, Cut> row_;
   std::vector<float> sums_;  // [rows][G][padded columns]
   std::vector<float> ends_;  // [rows][columns][G]
   std::vector<int32_t> block_reach_, reach_half_;
 };
 
 template <int G>
-void forward_group(int threads, const WeightTable& table, int64_t height, int64_t width,
-                   const float* image, const float* radius, float* out) {
+void forward_group(int threads, const WeightTable& table, const Clip& clip, const float* gains,
+                   int64_t height, int64_t width, const float* image, const float* radius,
+                   float* out) {
   const Field field = read_field<G>(threads, table, height, width, image, radius);
   if (field.far < 0) {
     std::fill(out, out + G * height * width, 0.0f);
@@ -333,9 +369,14 @@ void forward_group(int threads, const WeightTable& table, int64_t height, int64_
   while (columns > 64 && Tiles(height, width, rows, columns).count < 12) columns /= 2;
   const Tiles tiles(height, width, rows, columns);
   const Halves halves(field.far, table.mirrored);
-  parallel_for(threads, tiles.count, 1, [&](int64_t from, int64_t to) {
-    ForwardTile<G> tile(table, field, halves, tiles, image);
+  const auto run = [&](auto tile, int64_t from, int64_t to) {
     for (int64_t t = from; t < to; ++t) tile.run(t, out);
+  };
+  parallel_for(threads, tiles.count, 1, [&](int64_t from, int64_t to) {
+    if (clip.count)
+      run(ForwardTile<G, true>(table, clip, field, halves, tiles, image, gains, radius), from, to);
+    else
+      run(ForwardTile<G, false>(table, clip, field, halves, tiles, image, gains, radius), from, to);
   });
 }
 

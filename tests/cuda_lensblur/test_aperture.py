@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cuda_lensblur import Aperture, LensBlurError, scatter_blur
+from cuda_lensblur.aperture import aperture_kernel
 from cuda_lensblur.specs import KernelLike
 
 SIZE = 121
@@ -111,6 +112,19 @@ def test_native_agrees_with_the_definition(kernel: KernelLike) -> None:
     assert float(exact.sum()) == pytest.approx(1)
 
 
+def test_the_slope_of_a_shape_by_central_differences() -> None:
+    shape = Aperture(
+        blades=5, rotation_deg=20, squeeze=1.3, rim_beta=1.5, spherical=-0.4, noise=0.5
+    )
+    kernel, step = aperture_kernel(shape, calibrated=True), 1e-6
+    assert kernel.slope is not None
+    rho = torch.linspace(4, 9, 57, dtype=torch.float64)
+    dx, dy = torch.tensor(3.1).double(), torch.tensor(-2.3).double()
+    found = kernel.slope(rho, dx, dy)
+    rise = kernel.weight(rho + step, dx, dy) - kernel.weight(rho - step, dx, dy)
+    torch.testing.assert_close(found, rise / (2 * step), rtol=1e-5, atol=1e-6)
+
+
 def test_the_image_has_a_gradient_through_any_shape() -> None:
     """The backward pass is the transposed forward pass."""
     random = torch.Generator().manual_seed(0)
@@ -123,7 +137,7 @@ def test_the_image_has_a_gradient_through_any_shape() -> None:
     forth = (scatter_blur(a.detach(), radius, kernel=shape) * b).sum()
     assert float((a.grad * a.detach()).sum()) == pytest.approx(float(forth), rel=1e-4)
     with pytest.raises(LensBlurError, match="no derivative"):
-        scatter_blur(a, radius.requires_grad_(), kernel=shape)
+        scatter_blur(a, radius.requires_grad_(), kernel=torch.ones(8, 8))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +149,9 @@ def test_the_image_has_a_gradient_through_any_shape() -> None:
         ("inner_radius", 1.0, r"0\.\.0.95, got 1"),
         ("rotation_deg", math.nan, "an angle"),
         ("rim_beta", 0.1, "1/e"),
+        ("spherical", 1.2, r"-1\.\.1, got 1.2"),
+        ("noise", 2, r"0\.\.1, got 2"),
+        ("noise_size", 0, r"0.02\.\.2, got 0"),
     ],
 )
 def test_irises_that_cannot_be(field: str, value: float, message: str) -> None:

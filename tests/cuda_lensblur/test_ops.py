@@ -68,7 +68,7 @@ def test_a_table_grows_once_and_serves_smaller_radii() -> None:
     spec = spec_of("soap_bubble", beta=1.9, calibrated=True)
     for radius in (18.0, 3.0, 12.0, 5.0, 18.0):
         scatter_blur(image, torch.full((8, 8), radius), beta=1.9)
-        tables.append(native._tables[kernel_of(spec)])
+        tables.append(native._tables[kernel_of(spec), True])
     assert all(table is tables[0] for table in tables)
 
 
