@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from pullfocus.bake.bake import load_solve
 from pullfocus.plate.exr import read_exr
+from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
-from pullfocus.refocus.render import NewLens
 
 ROOT = Path(__file__).parents[1]
 INSIDE = """

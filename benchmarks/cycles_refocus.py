@@ -8,6 +8,10 @@ time; pullfocus solves that plate and its matte, nothing else; Cycles renders th
 focused on the subject, on the wall, and on the subject with a wider lens, and ``pullfocus refocus``
 is asked for the same. Mean PSNR of display-encoded frames in dB, beside what the plate itself would
 score. A sheet of pictures is written beside. What DIR holds already is not made again.
+
+``--night`` darkens the street and hangs lamps; ``--blades`` and ``--rotation`` give Cycles an iris,
+``--hood`` a ring before the lens that moves over it by so many of its radii in the corner, a cat's
+eye.
 """
 
 from __future__ import annotations
@@ -38,7 +42,22 @@ LOOKS = {  # name: focus in metres, aperture, what pullfocus is asked for
 }
 
 
-def cards(out: Path) -> list[dict]:
+def lamps(wall: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a wall by night, with small lamps of all colours."""
+    night = 0.22 * wall
+    height, width = wall.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    for _ in range(90):
+        at, size = rng.uniform((0.03, 0.05), (0.97, 0.95)) * (width, height), rng.uniform(2.0, 4.5)
+        light = 14 * rng.uniform(0.35, 1.0, 3)
+        left, top = (int(max(0, v - 9)) for v in at)
+        piece = np.s_[top : top + 18, left : left + 18]
+        inside = np.hypot(x[piece] - at[0], y[piece] - at[1]) < size
+        night[piece][inside] = light
+    return night
+
+
+def cards(out: Path, *, night: bool) -> list[dict]:
     """Paint the pictures; say where they hang, corners counter-clockwise from bottom left."""
     import market_paint as paint
     import OpenImageIO as oiio
@@ -46,13 +65,16 @@ def cards(out: Path) -> list[dict]:
     rng = np.random.default_rng(7)
     street, walker = paint.paint_street(rng), paint.paint_walker(rng)
     ground = round(paint.WALL_HEIGHT * paint.TEXELS_PER_METRE)
+    wall, floor = paint.to_linear(street[:ground]), paint.to_linear(street[ground:])
+    if night:
+        wall, floor = lamps(wall, rng), 0.22 * floor
     solid = walker.rgba[..., 3:]
     person = np.concatenate([walker.rgba[..., :3] / np.maximum(solid, 1e-3), solid], -1)
     wide, low, near = paint.STREET_HALF_WIDTH, -CAMERA_HEIGHT_M, -paint.NEAREST_FLOOR
     top, half = low + paint.WALL_HEIGHT, walker.half_width
     hung = {
-        "wall": (paint.to_linear(street[:ground]), wide, (low, -WALL_M), (top, -WALL_M)),
-        "floor": (paint.to_linear(street[ground:]), wide, (low, near), (low, -WALL_M)),
+        "wall": (wall, wide, (low, -WALL_M), (top, -WALL_M)),
+        "floor": (floor, wide, (low, near), (low, -WALL_M)),
         "subject": (person, half, (low, -SUBJECT_M), (low + walker.height, -SUBJECT_M)),
     }
     described = []
@@ -70,11 +92,12 @@ def cards(out: Path) -> list[dict]:
     return described
 
 
-def job(out: Path, width: int, height: int, samples: int) -> dict:
+def job(out: Path, given: argparse.Namespace) -> dict:
     """Describe the whole rendering: a slide of the camera, a walk, focus far, near, far."""
+    width, height = given.size
     focal_px = 1.1 * width
     apart = 1 / SUBJECT_M - 1 / WALL_M
-    aperture_m = 2 * 0.02 * width / (focal_px * apart)  # wall and subject: 2 % of the width apart
+    aperture_m = 2 * given.blur * width / (focal_px * apart)
     frames = []
     for number in range(1, FRAMES + 1):
         t = (number - 1) / (FRAMES - 1)
@@ -102,10 +125,15 @@ def job(out: Path, width: int, height: int, samples: int) -> dict:
         "out": str(out.resolve()),
         "width": width,
         "height": height,
-        "samples": samples,
+        "samples": given.samples,
+        "blades": given.blades,
+        "rotation_deg": given.rotation,
+        "hood": given.hood,
+        "corner": math.hypot(width, height) / 2 / focal_px,
+        "depth_m": 2 / (1 / SUBJECT_M + 1 / WALL_M),
         "focal_px": focal_px,
         "frames": frames,
-        "cards": cards(out),
+        "cards": cards(out, night=given.night),
         "looks": looks,
     }
 
@@ -128,13 +156,13 @@ def psnr(one: np.ndarray, two: np.ndarray) -> float:
     return -10 * math.log10(max(float(np.square(one - two).mean()), 1e-12))
 
 
-def render(out: Path, size: tuple[int, int], samples: int) -> None:
+def render(out: Path, given: argparse.Namespace) -> None:
     """Let Cycles render everything, unless it is there."""
     if (out / f"wider.{COMPARED[-1]:04d}.exr").exists():
         return
     if not BPY_PYTHON.exists():
         raise SystemExit(f"expected bpy in {BPY_PYTHON}: run make blender")
-    (out / "job.json").write_text(json.dumps(job(out, *size, samples)))
+    (out / "job.json").write_text(json.dumps(job(out, given)))
     scene = HERE / "cycles_scene.py"
     subprocess.run([BPY_PYTHON, scene, out / "job.json"], check=True, stdout=subprocess.DEVNULL)
 
@@ -160,10 +188,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(320, 180), metavar=("W", "H"))
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--quality", default="standard")
+    parser.add_argument("--blur", type=float, default=0.02, help="of the width, subject to wall")
+    parser.add_argument("--night", action="store_true")
+    parser.add_argument("--blades", type=int, default=0)
+    parser.add_argument("--rotation", type=float, default=0.0, help="degrees")
+    parser.add_argument("--hood", type=float, default=0.0)
     given = parser.parse_args()
     out, (width, height) = given.out, given.size
     out.mkdir(parents=True, exist_ok=True)
-    render(out, given.size, given.samples)
+    render(out, given)
     solve = out / "x.solve"
     if not (out / "passes" / "passes.json").exists():
         plate, matte = out / "plate.####.exr", f"fg={out / 'matte.####.exr'}"

@@ -12,6 +12,7 @@ focus, and its thin lens knows nothing of pullfocus.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -60,6 +61,27 @@ def hung(card: dict) -> bpy.types.Object:
     return thing
 
 
+def hood(camera: bpy.types.Object) -> bpy.types.Object:
+    """Hang a black ring before the lens, its hole of radius 1: what makes a cat's eye."""
+    around, wide = 256, 60.0
+    turn = [2 * math.pi * i / around for i in range(around)]
+    points = [(r * math.cos(a), r * math.sin(a), 0) for r in (1.0, wide) for a in turn]
+    faces = [(i, (i + 1) % around, around + (i + 1) % around, around + i) for i in range(around)]
+    mesh = bpy.data.meshes.new("hood")
+    mesh.from_pydata(points, [], faces)
+    black = bpy.data.materials.new("black")
+    black.use_nodes = True
+    shine = black.node_tree.nodes.new("ShaderNodeEmission")
+    shine.inputs["Strength"].default_value = 0
+    out = next(n for n in black.node_tree.nodes if n.type == "OUTPUT_MATERIAL")
+    black.node_tree.links.new(shine.outputs[0], out.inputs["Surface"])
+    mesh.materials.append(black)
+    thing = bpy.data.objects.new("hood", mesh)
+    bpy.context.scene.collection.objects.link(thing)
+    thing.parent = camera
+    return thing
+
+
 def start(job: dict) -> bpy.types.Object:
     """Set up an empty scene for Cycles on the CPU; returns the camera."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -83,6 +105,9 @@ def start(job: dict) -> bpy.types.Object:
     data = bpy.data.cameras.new("camera")
     data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_MM
     data.lens = job["focal_px"] / job["width"] * SENSOR_MM
+    data.clip_start = 1e-3
+    data.dof.aperture_blades = job["blades"]
+    data.dof.aperture_rotation = math.radians(job["rotation_deg"])
     camera = bpy.data.objects.new("camera", data)
     scene.collection.objects.link(camera)
     scene.camera = camera
@@ -94,6 +119,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[-1]).read_text())
     camera = start(job)
     things = {card["name"]: hung(card) for card in job["cards"]}
+    ring = hood(camera)
     scene = bpy.context.scene
     for frame in job["frames"]:
         camera.location = (*frame["camera"], 0)
@@ -109,6 +135,12 @@ def main() -> None:
                 dof.focus_distance = frame["focus_m"] if at is None else at
             for name, thing in things.items():
                 thing.hide_render = look["subject_alone"] and name != "subject"
+            # the farther from the lens, the farther it moves over the iris off the axis
+            away = job["hood"] * look["aperture_m"] / 2 / job["corner"]
+            ring.hide_render = away == 0
+            if away:
+                hole = look["aperture_m"] / 2 * (1 - away / job["depth_m"])
+                ring.location, ring.scale = (0, 0, -away), (hole, hole, 1)
             path = Path(job["out"]) / f"{look['name']}.{frame['number']:04d}.exr"
             scene.render.filepath = str(path)
             bpy.ops.render.render(write_still=True)

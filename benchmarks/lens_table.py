@@ -19,8 +19,8 @@ import numpy as np
 from pullfocus.bake.bake import load_solve
 from pullfocus.evaluate.truth import open_truth
 from pullfocus.plate.colour import linear_to_display
+from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
-from pullfocus.refocus.render import NewLens
 
 
 def psnr(linear: np.ndarray, display: np.ndarray) -> float:

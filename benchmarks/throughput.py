@@ -28,7 +28,8 @@ from pullfocus.bake.passes import pass_table
 from pullfocus.edit.edit import Painting, repainted
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
-from pullfocus.refocus.render import NewLens, refocused_frame
+from pullfocus.refocus.new_lens import NewLens
+from pullfocus.refocus.render import refocused_frame
 from pullfocus.solve.memory import peak_memory_mb
 from pullfocus.uvflow import shot_flow
 from pullfocus.virtual_lens import VirtualLens

@@ -19,7 +19,14 @@ import typer
 from pullfocus.cli_bake import bake
 from pullfocus.cli_jobs import with_jobs
 from pullfocus.cli_options import Preset, ProgressOption, Report, named_mattes, reporting
-from pullfocus.cli_refocus import named_atlases, new_lens, refocus, wanted_focus
+from pullfocus.cli_refocus import (
+    CAMERA_MODE,
+    known_distances,
+    named_atlases,
+    new_lens,
+    refocus,
+    wanted_focus,
+)
 from pullfocus.cli_solve import Quality, ShotPath, solve, solve_settings, with_proxy
 from pullfocus.errors import PullfocusError
 
@@ -37,7 +44,7 @@ _VERBS: dict[str, Callable[..., None]] = {
 }
 # The job itself says these, by parameters of its own; a requeued solve must never start over.
 _OF_THE_JOB = frozenset(
-    "context folder plate out matte frames atlas progress restart skip_existing".split()
+    "context folder plate out matte frames atlas progress restart skip_existing preview".split()
 )
 
 
@@ -163,6 +170,7 @@ def _check_refocus(
     from pullfocus.refocus.focus import PLATE, Place
 
     new_lens(options)
+    known_distances(*(options[name] for name in CAMERA_MODE))
     keys = wanted_focus(options["focus"], options["focus_point"])
     wanted = [key.target for key in keys]
     layers = [one for one in wanted if isinstance(one, str) and one != PLATE]

@@ -29,6 +29,10 @@ _SHAPE = {
     "Squeeze": "clamp(parent.squeeze,0.1,10)",
     "Rim": "parent.rim<=0?0:max(parent.rim,0.5)",
     "InnerRing": "clamp(parent.inner_ring,0,0.95)",
+    "Spherical": "clamp(parent.spherical,-1,1)",
+    "CatsEye": "clamp(parent.cats_eye,0,1.5)",
+    "CatsEyeSoftness": "clamp(parent.cats_eye_softness,0,2)",
+    "ScreenRelative": "parent.screen_relative",
 }
 _SIZE = {
     "MaxRadius": "parent.max_radius",
@@ -99,6 +103,40 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             "Mirror-lens hole, share of the radius, 0..0.95.",
             0,
             range=(0, 0.95),
+        ),
+        Knob(
+            7,
+            "spherical",
+            "spherical",
+            "Spherical aberration: above 0 a bright edge behind the focus and a soft one before it,"
+            " below 0 the other way round. Soap bubble engine only.",
+            0,
+            range=(-1, 1),
+        ),
+        Knob(
+            7,
+            "cats_eye",
+            "cat's eye",
+            "How far the disc that cuts the iris has moved in the corner, in radii. Soap bubble"
+            " engine only.",
+            0,
+            range=(0, 1.5),
+        ),
+        Knob(
+            7,
+            "cats_eye_softness",
+            "softness",
+            "Width of the cat's eye's edge, in radii.",
+            0,
+            range=(0, 2),
+        ),
+        Knob(
+            6,
+            "screen_relative",
+            "screen relative",
+            "Measure the cat's eye in shares of width and height, not from the corner.",
+            False,
+            flags=("-STARTLINE",),
         ),
         Knob(20, "end_bokeh", opens=-1),
     )

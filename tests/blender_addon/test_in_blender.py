@@ -162,8 +162,8 @@ def write_layers(folder: Path, names: tuple[str, ...]) -> None:
 def references(solved: Path, blender: subprocess.Popen) -> dict[str, np.ndarray]:
     """What pullfocus writes, R G B A by name, while Blender works."""
     from pullfocus.refocus.focus import FocusKey
+    from pullfocus.refocus.new_lens import NewLens
     from pullfocus.refocus.refocus import refocus
-    from pullfocus.refocus.render import NewLens
 
     wanted: dict[str, dict] = {
         "sharp": {"lens": NewLens(aperture=0)},

@@ -18,8 +18,9 @@ from pullfocus.bake.passes_json import write_passes_json
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
 from pullfocus.plate.exr import Plane, write_exr
+from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
-from pullfocus.refocus.render import NewLens, focus_tint
+from pullfocus.refocus.render import focus_tint
 from pullfocus.virtual_lens import layer_depths
 
 from cuda_lensblur import Aperture

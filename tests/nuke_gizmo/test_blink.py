@@ -9,10 +9,11 @@ import pytest
 import torch
 from blink_kernel import FORBIDDEN, BlinkKernel
 from nuke_script import evaluated
+from pullfocus.model.glass import Glass, spread
 from pullfocus_nuke.bokeh import KERNEL_WIRES
 from scipy.ndimage import gaussian_filter
 
-from cuda_lensblur import Aperture, scatter_blur
+from cuda_lensblur import Aperture, Field, FrameView, scatter_blur
 from cuda_lensblur.aperture import aperture_kernel
 from cuda_lensblur.kernel import disc_kernel
 from cuda_lensblur.reference import forward
@@ -56,8 +57,9 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def blurred(kernels, image, radius, **shape) -> np.ndarray:
+    """Blur by signed radii; red says which side of the focus, green how far."""
     coc = np.zeros((*radius.shape, 4), np.float32)
-    coc[..., 1] = radius
+    coc[..., 0], coc[..., 1] = radius, np.abs(radius)
     found = kernels["weights"](coc, MaxRadius=TOP, **shape)
     reach = {"MaxRadius": TOP, "Squeeze": shape.get("Squeeze", 1)}
     for columns in (0, 1):
@@ -127,6 +129,44 @@ def test_irises_come_out_as_defined(kernels, layer, shape) -> None:
     knobs, aperture = shape
     kernel = aperture_kernel(aperture, True)
     assert psnr(blurred(kernels, *layer, **knobs), expected(*layer, kernel)) > 70
+
+
+OFF_AXIS = {
+    "cat's eye": ({"CatsEye": 1.2}, Glass(field=Field(cats_eye=1.2))),
+    "cat's eye of five blades": (
+        {"CatsEye": 0.9, "Blades": 5, "Rotation": 15, "Rim": 0},
+        Glass(Aperture(blades=5, rotation_deg=15), Field(cats_eye=0.9)),
+    ),
+    "soft, screen-relative, oval": (
+        {"CatsEye": 1, "CatsEyeSoftness": 0.4, "ScreenRelative": 1, "Squeeze": 1.6, "Rim": 0},
+        Glass(
+            Aperture(squeeze=1.6),
+            Field(cats_eye=1.0, cats_eye_softness=0.4, screen_relative=True),
+        ),
+    ),
+    "over-corrected": ({"Spherical": 0.8, "Rim": 0}, Glass(Aperture(spherical=0.8))),
+    "under-corrected triangle": (
+        {"Spherical": -0.7, "Blades": 3, "Rim": 1},
+        Glass(Aperture(blades=3, spherical=-0.7, rim_beta=1.0)),
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", OFF_AXIS.values(), ids=OFF_AXIS.keys())
+def test_before_and_behind_the_focus_off_the_axis_as_the_core_has_it(kernels, shape) -> None:
+    """Highlights on black: borders, which go on in Nuke, stay out of it."""
+    knobs, glass = shape
+    image = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    image[14:36:10, 14:52:9] = 1
+    radius = np.full((HEIGHT, WIDTH), 7.0, np.float32)
+    radius[:, WIDTH // 2 :] = -6.0
+    ours = blurred(kernels, image, radius, **knobs)
+    stack = torch.from_numpy(image).permute(2, 0, 1)
+    view = FrameView(WIDTH, HEIGHT)
+    light, _ = spread(stack, torch.from_numpy(radius), glass, view)
+    theirs = light.permute(1, 2, 0).numpy()
+    assert ours[..., :3].sum() == pytest.approx(image[..., :3].sum(), rel=2e-3)
+    assert np.abs(ours[..., :3] - theirs).max() < 0.02 * theirs.max()
 
 
 def test_sizes_are_those_of_the_calibration(kernels) -> None:

@@ -10,8 +10,9 @@ from pullfocus.bake.bake import load_solve
 from pullfocus.edit.edit import Painting, edit
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import Plane, read_exr, write_exr
+from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
-from pullfocus.refocus.render import NewLens, focus_tint
+from pullfocus.refocus.render import focus_tint
 from pullfocus_nuke.importing import import_passes
 
 FRAME = 4
@@ -101,7 +102,7 @@ def test_keep_sharp_near_far_and_limit_mean_what_they_mean_in_the_command(node, 
 def test_highlights_are_lifted_like_in_the_command(node, core) -> None:
     plain = shown(node).rgb()
     node["highlight_gain"].setValue(4)
-    theirs = core.frame(index(core), focus=None, lens=NewLens(highlight_gain=4))
+    theirs = core.frame(index(core), focus=None, lens=NewLens(highlight_gain=4, lift_bright=True))
     ours = shown(node).rgb()
     assert psnr(ours, theirs.colour) > 40
     assert ours.max() > plain.max()

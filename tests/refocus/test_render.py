@@ -12,8 +12,9 @@ from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ModelSettings, build_model
 from pullfocus.observe.observed import Observed
 from pullfocus.refocus.focus import parse_focus
+from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
-from pullfocus.refocus.render import NewLens, focus_tint
+from pullfocus.refocus.render import focus_tint
 
 from cuda_lensblur import Aperture, reference
 from cuda_lensblur.kernel import disc_kernel
@@ -134,7 +135,7 @@ def test_a_picked_place_is_in_focus_wherever_the_card_goes(view: Refocuser) -> N
 def test_highlights_grow_and_take_the_shape_of_the_iris(view: Refocuser) -> None:
     focus = view.depth_of("card", 2)
     plain = view.frame(2, focus=focus)
-    lifted = view.frame(2, focus=focus, lens=NewLens(highlight_gain=5))
+    lifted = view.frame(2, focus=focus, lens=NewLens(highlight_gain=5, lift_bright=True))
     shaped = view.frame(2, focus=focus, lens=NewLens(bokeh=Aperture(blades=3)))
     assert lifted.colour[:8].max() > 1.3 * plain.colour[:8].max()  # the wall
     assert (lifted.colour > plain.colour - 1e-5).mean() > 0.99  # but where a texel undershoots zero

@@ -10,8 +10,19 @@ import numpy as np
 
 from pullfocus.errors import PullfocusError
 from pullfocus.plate.sequence import range_text
+from pullfocus.refocus.camera import parse_distance
 
-__all__ = ["PLATE", "FocusKey", "Place", "focus_track", "parse_focus", "parse_place"]
+__all__ = [
+    "PLATE",
+    "Distance",
+    "FocusKey",
+    "Place",
+    "Target",
+    "focus_track",
+    "parse_focus",
+    "parse_place",
+    "parse_target",
+]
 
 PLATE = "plate"
 """A target: the focus that the plate was shot with."""
@@ -31,13 +42,23 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Distance:
+    """So far from the lens; needs to know the camera."""
+
+    metres: float
+
+
+Target = str | float | Place | Distance
+"""A layer's name, "plate", a depth in px of radius, a place, or a distance."""
+
+
+@dataclass(frozen=True)
 class FocusKey:
     """From a frame on, focus on something."""
 
     frame: int | None
     """Frame number; None: in every frame."""
-    target: str | float | Place
-    """A layer's name, "plate", a depth in px of radius, or a place."""
+    target: Target
 
 
 def parse_place(text: str) -> Place:
@@ -52,9 +73,17 @@ def parse_place(text: str) -> Place:
     return Place(float(match[1]), float(match[2]), int(match[3]))
 
 
-def _target(text: str) -> str | float | Place:
+def parse_target(text: str) -> Target:
+    """Read one thing to focus on.
+
+    Raises:
+        PullfocusError: a place that is none, or a depth that is not finite.
+    """
     if "@" in text:
         return parse_place(text)
+    metres = parse_distance(text)
+    if metres is not None:
+        return Distance(metres)
     try:
         depth = float(text)
     except ValueError:
@@ -65,7 +94,7 @@ def _target(text: str) -> str | float | Place:
 
 
 def parse_focus(text: str) -> tuple[FocusKey, ...]:
-    """Read what to focus on: ``fg``, ``2.5``, ``320,180@1001``, or keys ``1001:fg 1030:bg``.
+    """Read what to focus on: ``fg``, ``2.5``, ``4.2m``, ``320,180@1001``, keys ``1001:fg 1030:bg``.
 
     Raises:
         PullfocusError: empty, keys beside something without a frame, or a frame twice.
@@ -77,7 +106,9 @@ def parse_focus(text: str) -> tuple[FocusKey, ...]:
     for word in words:
         match = re.fullmatch(r"(-?\d+):(.+)", word)
         keys.append(
-            FocusKey(int(match[1]), _target(match[2])) if match else FocusKey(None, _target(word))
+            FocusKey(int(match[1]), parse_target(match[2]))
+            if match
+            else FocusKey(None, parse_target(word))
         )
     if len(keys) > 1 and any(key.frame is None for key in keys):
         raise PullfocusError(f"--focus: expected keys such as 1001:fg 1030:bg, got {text!r}")
@@ -90,7 +121,7 @@ def parse_focus(text: str) -> tuple[FocusKey, ...]:
 def focus_track(
     keys: Sequence[FocusKey],
     frames: Sequence[int],
-    depth_of: Callable[[str | float | Place, int], float],
+    depth_of: Callable[[Target, int], float],
 ) -> np.ndarray:
     """Return the focus of every frame, (T,), eased between keys and held outside them.
 

@@ -18,12 +18,15 @@ from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
-from pullfocus.refocus.focus import PLATE, FocusKey, Place, focus_track
-from pullfocus.refocus.render import NewLens, Refocused, focus_tint, refocused_frame
+from pullfocus.refocus.camera import Camera
+from pullfocus.refocus.clipping import clip_level
+from pullfocus.refocus.focus import PLATE, Distance, FocusKey, Place, Target, focus_track
+from pullfocus.refocus.new_lens import NewLens
+from pullfocus.refocus.render import Refocused, focus_tint, refocused_frame
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
 
-__all__ = ["RefocusReport", "Refocuser", "refocus"]
+__all__ = ["Metres", "RefocusReport", "Refocuser", "refocus"]
 
 Progress = Callable[[str, float], None]
 _SOLID = 0.5
@@ -41,24 +44,62 @@ class RefocusReport:
     seconds: float
     focus: dict[int, float | None]
     """Depth in focus by frame number, px of radius; None where the plate's blur was kept."""
+    unclipped: bool = False
+    """Highlights were to be lifted, but nothing proves that the plate clips."""
+
+
+@dataclass(frozen=True)
+class Metres:
+    """What turns distances into depths."""
+
+    camera: Camera
+    anchor: Target
+    """Something in the shot whose distance is known."""
+    anchor_m: float
 
 
 class Refocuser:
     """A solve, opened for looking at it through other lenses."""
 
-    def __init__(self, model: ShotModel, atlases: list[torch.Tensor] | None = None) -> None:
-        """Fit the shot's lens; ``atlases`` are shown in place of the solved ones."""
+    def __init__(
+        self,
+        model: ShotModel,
+        atlases: list[torch.Tensor] | None = None,
+        metres: "Metres | None" = None,
+    ) -> None:
+        """Fit the shot's lens; ``atlases`` are shown in place of the solved ones.
+
+        ``metres`` tells what distances are.
+        """
         self.model = model
+        self.metres = metres
         self.virtual: VirtualLens = fit_virtual_lens(model)
         self.atlases = finished_atlases(model) if atlases is None else atlases
         self._layer_depths: dict[str, float] | None = None
+        self._clipped: float | None = None
 
-    def depth_of(self, target: str | float | Place, t: int) -> float:
+    @property
+    def clipped(self) -> float:
+        """Where the plate clips, scene-linear; infinity where nothing proves that it does."""
+        if self._clipped is None:
+            self._clipped = clip_level(self.model.observed)
+        return self._clipped
+
+    def depth_of(self, target: Target, t: int) -> float:
         """Return the depth of a target in frame ``t``, px of radius.
 
         Raises:
-            PullfocusError: no such layer, frame or pixel.
+            PullfocusError: no such layer, frame or pixel, or a distance without a camera.
         """
+        if isinstance(target, Distance):
+            if self.metres is None:
+                raise PullfocusError(
+                    f"--focus: {target.metres:g} m needs --filmback, --focal-length,"
+                    " --plate-f-stop and --distance TARGET=METRES"
+                )
+            told, width = self.metres, self.model.observed.width
+            anchor_px = self.depth_of(told.anchor, t)
+            return told.camera.depth_px(target.metres, anchor_px, told.anchor_m, width)
         if isinstance(target, Place):
             return self._depth_at(target)
         if not isinstance(target, str):
@@ -97,6 +138,7 @@ class Refocuser:
         focus: float | None,
         lens: NewLens = NewLens(),  # noqa: B008 - frozen
         keep_sharp: frozenset[str] = frozenset(),
+        mattes: bool = False,
     ) -> Refocused:
         """Show frame ``t``; see `render.refocused_frame`."""
         return refocused_frame(
@@ -107,6 +149,8 @@ class Refocuser:
             lens=lens,
             keep_sharp=keep_sharp,
             atlases=self.atlases,
+            clipped=1.0 if lens.highlight_gain == 1 else self.clipped,
+            mattes=mattes,
         )
 
     @torch.no_grad()
@@ -138,6 +182,8 @@ def refocus(
     lens: NewLens = NewLens(),  # noqa: B008 - frozen
     keep_sharp: tuple[str, ...] = (),
     overlay: bool = False,
+    focus_mattes: bool = False,
+    metres: Metres | None = None,
     repaint: Repaint | None = None,
     paint: Mapping[str, Path] | None = None,
     frames: str | None = None,
@@ -154,6 +200,8 @@ def refocus(
         lens: aperture and bokeh.
         keep_sharp: layers that stay in focus throughout.
         overlay: tint the frames: near blue, in focus green, far red.
+        focus_mattes: write near.X and far.X as well, what lies before and behind the focus.
+        metres: the camera and one distance, where focus is told in metres.
         repaint: gives other atlases in place of the solved ones, as in a bake.
         paint: what `repaint` reads, so that nothing is written over it.
         frames: a frame range; all by default.
@@ -173,11 +221,12 @@ def refocus(
             f"--keep-sharp: expected one of {', '.join(model.layer_names)}, got {unknown[0]!r}"
         )
     chosen = chosen_frames(shot, frames)
-    # half R G B A and alpha.A, float coc.X
-    output = prepared_frames(out, shot, chosen, "refocus", pixel_bytes=14, paint=paint)
-    view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None)
+    # half R G B A, alpha.A and the focus mattes, float coc.X
+    pixel_bytes = 18 if focus_mattes else 14
+    output = prepared_frames(out, shot, chosen, "refocus", pixel_bytes=pixel_bytes, paint=paint)
+    view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None, metres)
     track = view.track(keys) if keys else None
-    options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay)
+    options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay, focus_mattes)
     made_from = origin(shot, model, *options, *(view.atlases if repaint else ()))
     skipped = 0
     with output.telling():
@@ -189,7 +238,9 @@ def refocus(
                 progress("refocusing", done / len(chosen))
                 continue
             focus = None if track is None else float(track[t])
-            shown = view.frame(t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp))
+            shown = view.frame(
+                t, focus=focus, lens=lens, keep_sharp=frozenset(keep_sharp), mattes=focus_mattes
+            )
             covered = model.observed.covered
             if covered is not None:  # bars and burnt-in words are behind no lens
                 shown.colour[covered] = np.asarray(shot.plate.read(t))[covered]
@@ -199,15 +250,18 @@ def refocus(
             write_exr(path, planes, metadata=metadata, windows=windows(shot))
             output.wrote(path)
             progress("refocusing", done / len(chosen))
+    unclipped = lens.highlight_gain > 1 and not lens.lift_bright and view.clipped == np.inf
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
     first = frame_path(out, shot, chosen[0], "refocus")
-    return RefocusReport(first, len(chosen) - skipped, skipped, time.monotonic() - began, held)
+    return RefocusReport(
+        first, len(chosen) - skipped, skipped, time.monotonic() - began, held, unclipped
+    )
 
 
 def _planes(shown: Refocused, *, overlay: bool) -> list[Plane]:
     colour = focus_tint(shown) if overlay else shown.colour
     opaque = np.ones(colour.shape[:2], np.float32)
-    return [
+    planes = [
         Plane(
             name="beauty",
             data=np.dstack([colour, opaque]).astype(np.float32),
@@ -217,3 +271,7 @@ def _planes(shown: Refocused, *, overlay: bool) -> list[Plane]:
         Plane(name="coc", data=shown.coc, channels=("coc.X",), half=False),
         Plane(name="alpha", data=shown.matte, channels=("alpha.A",), half=True),
     ]
+    for name, side in (("near", shown.near), ("far", shown.far)):
+        if side is not None:
+            planes.append(Plane(name=name, data=side, channels=(f"{name}.X",), half=True))
+    return planes

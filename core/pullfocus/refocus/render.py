@@ -6,44 +6,30 @@ blurred silhouette lies what the atlas knows of the background.
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
 import torch
 
-from cuda_lensblur import Aperture, scatter_blur
+from cuda_lensblur import FrameView
+from cuda_lensblur.field import curved
 from pullfocus.model.formation import LayerFrame
+from pullfocus.model.glass import spread, spread_channels
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.model.strips import in_strips
+from pullfocus.refocus.bloom import bloomed
+from pullfocus.refocus.new_lens import NewLens
+from pullfocus.refocus.preview import quick_spread
 from pullfocus.virtual_lens import VirtualLens, signed_coc
 
-__all__ = ["NewLens", "Refocused", "focus_tint", "refocused_frame"]
+__all__ = ["Refocused", "focus_tint", "refocused_frame"]
 
-_HIGHLIGHT = 0.8  # light above this is taken for clipped
+_HIGHLIGHT = 0.8  # of where the sensor clips: from here on light is lifted
 _LIFTED_FROM_PX = 2.0  # highlights are lifted in full from this radius on
 _IN_FOCUS_PX = 0.5
 _NEAR, _IN_FOCUS, _FAR = np.array([[0.3, 0.5, 1.0], [0.2, 1.0, 0.3], [1.0, 0.35, 0.3]], np.float32)
-
-
-@dataclass(frozen=True)
-class NewLens:
-    """What the shot is seen through."""
-
-    aperture: float = 1.0
-    """Scale of all circles of confusion; 1 is the plate's own lens, 0 is deep focus."""
-    near: float = 1.0
-    """Scale of those in front of the plane of focus."""
-    far: float = 1.0
-    """Scale of those behind it."""
-    max_radius_px: float = 64.0
-    """Larger circles are held at this radius."""
-    bokeh: Aperture | torch.Tensor | None = None
-    """Shape of highlights; None is the soap bubble that the solve assumes."""
-    highlight_gain: float = 1.0
-    """Light above 0.8 that is out of focus is multiplied by up to this: what a clipped sensor
-    lost."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +42,10 @@ class Refocused:
     """(h, w) signed radius of what is seen, px, near negative."""
     matte: np.ndarray
     """(h, w) the first layer's matte as the lens shows it, 0..1."""
+    near: np.ndarray | None = None
+    """(h, w) share of what is seen that lies before the focus, as the lens shows it, 0..1."""
+    far: np.ndarray | None = None
+    """(h, w) the same behind it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +58,22 @@ class _Layer:
 
 
 def _radius(signed: np.ndarray, lens: NewLens) -> np.ndarray:
+    signed = -signed if lens.switched else signed
     scaled = lens.aperture * np.where(signed < 0, lens.near * signed, lens.far * signed)
     return scaled.clip(-lens.max_radius_px, lens.max_radius_px).astype(np.float32)
 
 
-def _lifted(colour: torch.Tensor, gain: float, radius_px: torch.Tensor) -> torch.Tensor:
-    """Give highlights (3, h, w) back what clipping took; in focus nobody misses it."""
-    if gain == 1:
+def _lifted(
+    colour: torch.Tensor, gain: float, radius_px: torch.Tensor, clipped: float
+) -> torch.Tensor:
+    """Give highlights (3, h, w) back what clipping took; in focus nobody misses it.
+
+    ``clipped`` is where the sensor clips; infinity lifts nothing.
+    """
+    if gain == 1 or clipped == float("inf"):
         return colour
-    bright = ((colour.amax(0, keepdim=True) - _HIGHLIGHT) / (1 - _HIGHLIGHT)).clamp(0, 1)
+    start = _HIGHLIGHT * clipped
+    bright = ((colour.amax(0, keepdim=True) - start) / (clipped - start)).clamp(0, 1)
     spread = ((radius_px - _IN_FOCUS_PX) / (_LIFTED_FROM_PX - _IN_FOCUS_PX)).clamp(0, 1)
     return colour * (1 + (gain - 1) * bright * bright * spread)
 
@@ -90,7 +87,10 @@ def _reach(
         lens_px = float(np.abs(signed).max(initial=0)) if virtual.trusted else 0.0
         largest = max(model.largest_radius(index, t), lens_px)
         signed = np.array([-largest, largest], np.float32)
-    return ceil(float(np.abs(_radius(signed, lens)).max(initial=0))) + 1
+    off_axis = abs(lens.field.astigmatism_px) + abs(lens.field.curvature_px)
+    extra = off_axis + max(abs(shift) for shift in lens.axial_px)
+    largest = lens.field.growth * (float(np.abs(_radius(signed, lens)).max(initial=0)) + extra)
+    return ceil(min(largest, lens.max_radius_px)) + 1
 
 
 @torch.no_grad()
@@ -103,6 +103,8 @@ def refocused_frame(
     lens: NewLens,
     keep_sharp: frozenset[str] = frozenset(),
     atlases: list[torch.Tensor] | None = None,
+    clipped: float = 1.0,
+    mattes: bool = False,
 ) -> Refocused:
     """Show frame ``t`` with focus pulled elsewhere.
 
@@ -114,7 +116,10 @@ def refocused_frame(
         lens: aperture and bokeh.
         keep_sharp: layers that stay in focus whatever the rest does.
         atlases: ``bake.atlases.finished_atlases``, when they are at hand.
+        clipped: where the plate clips, scene-linear; `highlight_gain` acts on what reaches it.
+        mattes: make `Refocused.near` and `far` as well.
     """
+    clipped = 1.0 if lens.lift_bright else clipped
     frame = model.frame_box()
     layers = []
     for index, name in enumerate(model.layer_names):
@@ -128,9 +133,11 @@ def refocused_frame(
         fill = functools.partial(
             _fill, held, model=model, index=index, t=t, atlas=atlas, lens=lens, sharp=sharp
         )
+        fill = functools.partial(fill, clipped=clipped)
         in_strips(box, functools.partial(fill, virtual=virtual, focus=focus))
         layers.append(held)
-    return _shown(layers, frame, lens)
+    kept = [name in keep_sharp for name in model.layer_names]
+    return _shown(layers, frame, lens, kept=kept, mattes=mattes)
 
 
 def _fill(
@@ -145,6 +152,7 @@ def _fill(
     focus: float | None,
     lens: NewLens,
     sharp: bool,
+    clipped: float,
 ) -> None:
     """Evaluate some rows of a layer."""
     layer = model.layer_frame(index, t, strip, atlas)
@@ -154,7 +162,7 @@ def _fill(
     lifted = layer.colour
     if lens.highlight_gain != 1:
         radius = torch.from_numpy(np.abs(held.coc[rows])).to(model.device)
-        lifted = _lifted(lifted, lens.highlight_gain, radius)
+        lifted = _lifted(lifted, lens.highlight_gain, radius, clipped)
     torch.mul(lifted, layer.alpha, out=held.stack[:3, rows])
     held.stack[3, rows] = layer.alpha[0]
 
@@ -179,45 +187,102 @@ def _box(model: ShotModel, index: int, t: int, frame: Box, reach: int) -> Box:
     return box if matte is None else matte.bounds(t, 0).grown(reach).intersection(box)
 
 
-def _shown(layers: list[_Layer], frame: Box, lens: NewLens) -> Refocused:
-    stacks = []
-    for layer in layers:
-        stack = layer.stack
-        if layer.coc.any():
-            kernel = "soap_bubble" if lens.bokeh is None else lens.bokeh
-            radius = torch.from_numpy(np.abs(layer.coc)).to(stack.device)
-            stack = scatter_blur(stack, radius, kernel=kernel)
-        stacks.append(stack)
-    shape = (frame.height, frame.width)
-    out = Refocused(
-        np.empty((*shape, 3), np.float32), np.empty(shape, np.float32), np.zeros(shape, np.float32)
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """A layer as the lens shows it."""
+
+    box: Box
+    coc: np.ndarray  # (h, w)
+    light: torch.Tensor  # (3, h, w) premultiplied
+    coverage: torch.Tensor  # (1, h, w), or (3, h, w) by channel
+    sides: torch.Tensor | None  # (2, h, w) coverage by what lies before and behind the focus
+
+
+def _through(layer: _Layer, frame: Box, lens: NewLens, *, sharp: bool, mattes: bool) -> _Spread:
+    """Spread one layer."""
+    view = FrameView(
+        frame.width, frame.height, layer.box.left - frame.left, layer.box.top - frame.top
     )
-    in_strips(frame, functools.partial(_compose, out, layers, stacks, frame))
-    return out
+    coc = torch.from_numpy(layer.coc).to(layer.stack.device)
+    glass = lens.glass
+    if lens.aperture and not sharp:
+        coc = curved(lens.field, coc, view)
+        glass = replace(glass, field=replace(glass.field, curvature_px=0.0))
+    sides = None
+    if mattes:
+        share = ((coc.abs() - _IN_FOCUS_PX) / _IN_FOCUS_PX).clamp(0, 1) * layer.stack[3]
+        sides = torch.stack([share * (coc < 0), share * (coc > 0)])
+    shown = coc.cpu().numpy()
+    off_axis = lens.field.astigmatism_px or any(lens.axial_px)
+    if sharp or not (shown.any() or (off_axis and lens.aperture)):
+        return _Spread(layer.box, shown, layer.stack[:3], layer.stack[3:], sides)
+    through = quick_spread if lens.preview else spread
+    light, coverage = through(layer.stack, coc, glass, view, lens.max_radius_px)
+    if sides is not None:
+        sides = spread_channels(sides, coc, glass, view, lens.max_radius_px)
+    return _Spread(layer.box, shown, light, coverage, sides)
 
 
-def _compose(
-    out: Refocused, layers: list[_Layer], stacks: list[torch.Tensor], frame: Box, strip: Box
-) -> None:
+def _shown(
+    layers: list[_Layer], frame: Box, lens: NewLens, *, kept: list[bool], mattes: bool
+) -> Refocused:
+    seen = [
+        _through(layer, frame, lens, sharp=sharp, mattes=mattes)
+        for layer, sharp in zip(layers, kept, strict=True)
+    ]
+    shape = (frame.height, frame.width)
+    near, far = (np.zeros(shape, np.float32) if mattes else None for _ in range(2))
+    out = Refocused(
+        np.empty((*shape, 3), np.float32),
+        np.empty(shape, np.float32),
+        np.zeros(shape, np.float32),
+        near,
+        far,
+    )
+    in_strips(frame, functools.partial(_compose, out, seen, frame))
+    return replace(out, colour=bloomed(out.colour, lens.bloom)) if lens.bloom.amount else out
+
+
+def _compose(out: Refocused, layers: list[_Spread], frame: Box, strip: Box) -> None:
     """Put the layers over each other in some rows; the last one is divided by its own weight."""
     here = strip.inside(frame)
-    rows, columns = strip.inside(layers[-1].box)
-    last = stacks[-1][:, rows, columns]
-    colour = last[:3] / last[3:].clamp(min=1e-4)
-    out.coc[here] = layers[-1].coc[rows, columns]
-    for layer, stack in reversed(list(zip(layers[:-1], stacks[:-1], strict=True))):
+    last = layers[-1]
+    rows, columns = strip.inside(last.box)
+    weight = last.coverage[:, rows, columns].clamp(min=1e-4)
+    colour = last.light[:, rows, columns] / weight
+    out.coc[here] = last.coc[rows, columns]
+    _put_sides(out, here, last, (rows, columns), 1 / weight.mean(0))
+    for layer in reversed(layers[:-1]):
         seen = layer.box.intersection(strip)
         if not (seen.width and seen.height):
             continue
         inside, onto, there = seen.inside(layer.box), seen.inside(strip), seen.inside(frame)
-        own = stack[:, inside[0], inside[1]]
+        coverage = layer.coverage[:, inside[0], inside[1]]
         below = colour[:, onto[0], onto[1]]
-        colour[:, onto[0], onto[1]] = own[:3] + (1 - own[3:]) * below
-        alpha = own[3].cpu().numpy()
+        colour[:, onto[0], onto[1]] = layer.light[:, inside[0], inside[1]] + (1 - coverage) * below
+        alpha = coverage.mean(0).cpu().numpy()
         out.coc[there] = np.where(alpha > 0.5, layer.coc[inside], out.coc[there])
+        _put_sides(out, there, layer, inside, None, 1 - alpha)
         if layer is layers[0]:
             out.matte[there] = alpha.clip(0, 1)
     out.colour[here] = colour.permute(1, 2, 0).cpu().numpy()
+
+
+def _put_sides(
+    out: Refocused,
+    there: tuple[slice, slice],
+    layer: _Spread,
+    inside: tuple[slice, slice],
+    scale: torch.Tensor | None,
+    below: np.ndarray | None = None,
+) -> None:
+    """Put a layer's focus mattes over what lies below it."""
+    if layer.sides is None or out.near is None or out.far is None:
+        return
+    own = layer.sides[:, inside[0], inside[1]]
+    own = own if scale is None else own * scale
+    for plane, side in zip((out.near, out.far), own.cpu().numpy(), strict=True):
+        plane[there] = (side + (0 if below is None else below * plane[there])).clip(0, 1)
 
 
 def focus_tint(shown: Refocused) -> np.ndarray:
