@@ -29,6 +29,7 @@ import bpy
 from blender_addon import compat
 from blender_addon.import_passes import import_passes
 from blender_addon.passes import read_passes
+from blender_addon.group_views import show_view
 order = json.loads(open(sys.argv[2]).read())
 scene = bpy.context.scene
 node = import_passes(scene, read_passes(order["passes"])).node
@@ -42,7 +43,10 @@ for name, inputs in order["settings"].items():
         base = {"View": 0, "Aperture": 1.0, "Follow Plate": 0.0, "Focus": 0.0}
         sharp = {socket.name: 0.0 for socket in node.inputs if socket.name.endswith(" Sharp")}
         for key, value in {**base, **sharp, **inputs}.items():
-            node.inputs[key].default_value = value
+            if key == "View":
+                show_view(node, value)
+            else:
+                node.inputs[key].default_value = value
         scene.render.filepath = f"{order['out']}/{name}.{frame}.exr"
         began = time.perf_counter()
         bpy.ops.render.render(write_still=True)

@@ -11,9 +11,29 @@ from typing import Any
 
 
 def _operators() -> tuple[Any, ...]:
-    from . import farm_op, focus_op, follow_op, import_op, paint_op, panels, preferences, solve_op
+    from . import (
+        camera_op,
+        farm_op,
+        focus_op,
+        follow_op,
+        import_op,
+        paint_op,
+        panels,
+        preferences,
+        solve_op,
+    )
 
-    modules = (preferences, solve_op, follow_op, farm_op, import_op, focus_op, paint_op, panels)
+    modules = (
+        preferences,
+        solve_op,
+        follow_op,
+        farm_op,
+        import_op,
+        focus_op,
+        camera_op,
+        paint_op,
+        panels,
+    )
     return tuple(cls for module in modules for cls in module.CLASSES)
 
 
@@ -22,7 +42,9 @@ def register() -> None:
     import bpy
 
     from . import properties, relative_paths
+    from .words import table
 
+    bpy.app.translations.register(__name__, table(tuple(bpy.app.translations.locales)))
     properties.register()
     relative_paths.register()
     for cls in _operators():
@@ -41,3 +63,4 @@ def unregister() -> None:
     for cls in reversed(_operators()):
         bpy.utils.unregister_class(cls)
     properties.unregister()
+    bpy.app.translations.unregister(__name__)

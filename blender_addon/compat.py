@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import bpy
@@ -61,6 +62,9 @@ def smooth_map_uv(node: Any) -> None:
     """Filter between texels."""
     if FIVE:
         node.inputs["Interpolation"].default_value = "Bilinear"
+        for name in ("Extension X", "Extension Y"):  # else the atlas fades out along its border
+            if name in node.inputs:
+                node.inputs[name].default_value = "Extend"
     else:
         node.filter_type = "ANISOTROPIC"
 
@@ -105,8 +109,33 @@ def vary_blur_size(node: Any, largest_px: float) -> None:
         node.blur_max = largest_px
 
 
+@functools.cache
+def has_menus() -> bool:
+    """Whether inputs of compositor groups can be menus (5.x)."""
+    if not FIVE:
+        return False
+    tree = bpy.data.node_groups.new("PullFocus asks", "CompositorNodeTree")
+    try:
+        tree.nodes.new("GeometryNodeMenuSwitch")
+    except RuntimeError:
+        return False
+    finally:
+        bpy.data.node_groups.remove(tree)
+    return True
+
+
+def name_items(node: Any, names: Sequence[str]) -> None:
+    """Make a Menu Switch choose among numbers, one an item."""
+    node.data_type = "FLOAT"
+    node.enum_items.clear()
+    for name in names:
+        node.enum_items.new(name)
+
+
 def interface_kind(kind: str) -> str:
-    """Return the socket type of a group input: "float", "int", "bool", "color"."""
+    """Return the socket type of a group input: "float", "int", "bool", "color", "menu"."""
+    if kind == "menu":
+        kind = "menu" if has_menus() else "int"
     if not SOCKETS_4_5 and kind in ("int", "bool"):
         kind = "float"
     return {
@@ -114,6 +143,7 @@ def interface_kind(kind: str) -> str:
         "int": "NodeSocketInt",
         "bool": "NodeSocketBool",
         "color": "NodeSocketColor",
+        "menu": "NodeSocketMenu",
     }[kind]
 
 
@@ -165,18 +195,31 @@ def group_nodes(tree: Any) -> Iterator[Any]:
                 waiting.append(node.node_tree)
 
 
-def curve_of(owner: Any, data_path: str) -> Any | None:
-    """Return the F-curve that moves a value of an ID, None where nothing does."""
+def _curve_lists(owner: Any) -> Iterator[Any]:
+    """Give the collections of F-curves that move an ID."""
     animation = owner.animation_data
     if animation is None or animation.action is None:
-        return None
+        return
     action = animation.action
     if hasattr(action, "layers") and len(action.layers):
-        bags = [bag for strip in action.layers[0].strips for bag in strip.channelbags]
-        curves = [curve for bag in bags for curve in bag.fcurves]
+        for strip in action.layers[0].strips:
+            for bag in strip.channelbags:
+                yield bag.fcurves
     else:
-        curves = list(getattr(action, "fcurves", ()))
+        yield getattr(action, "fcurves", ())
+
+
+def curve_of(owner: Any, data_path: str) -> Any | None:
+    """Return the F-curve that moves a value of an ID, None where nothing does."""
+    curves = (curve for curves in _curve_lists(owner) for curve in curves)
     return next((curve for curve in curves if curve.data_path == data_path), None)
+
+
+def remove_curve(owner: Any, data_path: str) -> None:
+    """Take away what moves a value of an ID."""
+    for curves in _curve_lists(owner):
+        for curve in [one for one in curves if one.data_path == data_path]:
+            curves.remove(curve)
 
 
 def render_on_cpu(scene: Any) -> None:

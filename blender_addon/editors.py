@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds the editors of the window: an image editor to show or paint something in."""
+"""Editors of the window: one to show or paint an image in, those that show a node."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 
@@ -30,6 +31,31 @@ def show_image(context: Any, image: Any, *, mode: str) -> bool:
     space.ui_mode = mode
     area.tag_redraw()
     return True
+
+
+def show_node(node: Any) -> None:
+    """Select a node, alone, and bring it into view wherever a window shows its tree."""
+    import bpy  # the rest of this file is tested without Blender
+
+    tree = node.id_data
+    for other in tree.nodes:
+        other.select = other == node
+    tree.nodes.active = node
+    if not bpy.app.background:  # editors learn of a new tree, and of its size, when they are drawn
+        bpy.app.timers.register(functools.partial(_frame, node.name), first_interval=0.3)
+
+
+def _frame(name: str) -> None:
+    import bpy
+
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            tree = area.spaces.active.edit_tree if area.type == "NODE_EDITOR" else None
+            if tree is None or tree.nodes.active is None or tree.nodes.active.name != name:
+                continue
+            region = next(one for one in area.regions if one.type == "WINDOW")
+            with bpy.context.temp_override(window=window, area=area, region=region):
+                bpy.ops.node.view_selected()
 
 
 def _image_area(screen: Any) -> Any | None:

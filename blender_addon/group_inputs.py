@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from .passes import Passes
 
 VIEWS = ("Result", "Focal Plane", "Matte", "Sharp", "Beauty Pass", "Layer", "COC", "Confidence")
-"""By number; those up to Matte need the blur."""
+"""By number."""
+
+BLURRED_VIEWS = 3
+"""So many of them, from the first on, show the lens at work."""
 
 VIEW_TIPS = (
     "The shot through the new lens",
@@ -32,7 +35,7 @@ class InputSpec:
 
     name: str
     kind: str
-    """"float", "int" or "bool"."""
+    """"float", "int", "bool", or "menu": VIEWS by name; by number where Blender has no menus."""
     value: float | int | bool
     low: float
     high: float
@@ -50,7 +53,7 @@ def _view(passes: Passes) -> list[InputSpec]:
     names = ", ".join(f"{number} {name}" for number, name in enumerate(VIEWS))
     layers = ", ".join(f"{number} {layer.name}" for number, layer in enumerate(passes.layers, 1))
     return [
-        InputSpec("View", "int", 0, 0, len(VIEWS) - 1, f"What Image shows: {names}"),
+        InputSpec("View", "menu", 0, 0, len(VIEWS) - 1, f"What Image shows: {names}"),
         InputSpec("Layer", "int", 1, 1, len(passes.layers), f"For Layer and Matte: {layers}"),
     ]
 

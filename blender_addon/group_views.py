@@ -74,12 +74,26 @@ def show_views(build: TreeBuilder, layers: list[ShownLayer], source: Any) -> Non
     }
     view = shown[VIEWS[0]]
     for number, name in enumerate(VIEWS[1:], 1):
-        wanted = build.math("GREATER_THAN", build.input("View"), number - 0.5, at=(4, 0.3 * number))
+        wanted = build.math("GREATER_THAN", build.view(), number - 0.5, at=(4, 0.3 * number))
         view = build.choose(wanted, view, shown[name], label=name, at=(5, 0.3 * number))
     node = build.tree.nodes.new("NodeGroupOutput")
     node.location = (right + 1400, 500)
     for name, value in (("Image", view), ("Sharp", sharp), ("Matte", matte), ("COC", coc)):
         build.set(node.inputs[name], value)
+
+
+def shown_view(node: Any) -> int:
+    """Return the number of the view that a PullFocus node shows."""
+    held = node.inputs["View"].default_value
+    if isinstance(held, str):  # a menu; empty in groups that have none linked
+        return VIEWS.index(held) if held in VIEWS else 0
+    return min(round(held), len(VIEWS) - 1)
+
+
+def show_view(node: Any, number: int) -> None:
+    """Make a PullFocus node show a view, by number."""
+    socket = node.inputs["View"]
+    socket.default_value = VIEWS[number] if isinstance(socket.default_value, str) else number
 
 
 def _focal_plane(build: TreeBuilder, picture: Any, coc: Any) -> Any:

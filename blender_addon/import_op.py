@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
+from .editors import show_node
 from .errors import AddonError
 from .import_passes import import_passes
 from .passes import read_passes
@@ -57,12 +58,9 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
 
     def draw(self, context: Any) -> None:
         """Show the options beside the file browser."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.prop(self, "match_scene")
-        layout.prop(self, "connect")
-        layout.prop(self, "in_place")
-        layout.prop(self, "own_start")
+        layout = self.layout  # no split: half of this narrow column cuts every name
+        for name in ("match_scene", "connect", "in_place", "own_start"):
+            layout.prop(self, name)
         row = layout.row()
         row.active = not self.own_start
         row.prop(self, "start")
@@ -90,6 +88,7 @@ class PULLFOCUS_OT_import_passes(bpy.types.Operator):
             return {"CANCELLED"}
         if done.beside is None:
             scene.pullfocus.shot = done.group  # else panels would be about a node that nobody sees
+            show_node(done.node)
         for note in done.notes:
             self.report({"INFO"}, note)
         return {"FINISHED"}

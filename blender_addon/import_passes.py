@@ -17,7 +17,7 @@ from .focus import layer_depth
 from .group_views import CONFIDENCE
 from .passes import Layer, Passes, read_passes
 from .relative_paths import KEY, SOLVE_KEY, absolute, stored_path
-from .same_shot import is_in, remove_group, show_instead, shown_kin
+from .same_shot import is_in, put_group, remove_group, show_instead, shown_kin
 from .shot_group import PASSES_NODE, Pictures, Timing, build_group
 
 PAINTED_SUFFIX = "_painted"
@@ -240,7 +240,7 @@ def _replace(old: Any, group: Any, tree: Any) -> Any | None:
     name = old.name
     nodes = [node for node in compat.group_nodes(tree) if node.node_tree == old]
     for node in nodes:
-        node.node_tree = group
+        put_group(node, group)
     old.user_remap(group)  # other scenes, and the panels' choice of a shot
     remove_group(old)
     group.name = name
@@ -261,8 +261,6 @@ def _place(tree: Any, group: Any, connect: bool) -> Any:
             viewer = tree.nodes.new("CompositorNodeViewer")  # for the backdrop, to pick focus on
             viewer.location = (600, -100)
             tree.links.new(node.outputs["Image"], viewer.inputs[0])
-    for other in tree.nodes:
-        other.select = other == node
     tree.nodes.active = node
     return node
 

@@ -54,6 +54,9 @@ class JobOperator:
         """
         raise NotImplementedError
 
+    def failed(self, context: Any, text: str) -> None:
+        """Keep why it failed where the button is; a report is gone in seconds."""
+
     def execute(self, context: Any) -> set[str]:
         """Run and wait."""
         if not self._begin(context):
@@ -104,6 +107,7 @@ class JobOperator:
             self._job = self.prepare(context)
         except AddonError as error:
             self.report({"ERROR"}, str(error))
+            self.failed(context, str(error))
             return False
         self._scene = context.scene.name
         _jobs[:] = [self._job]
@@ -120,6 +124,7 @@ class JobOperator:
             return {"CANCELLED"}
         if job.error:
             self.report({"ERROR"}, job.error)
+            self.failed(context, job.error)
             return {"CANCELLED"}
         scene = bpy.data.scenes.get(self._scene) or context.scene
         try:
@@ -127,6 +132,7 @@ class JobOperator:
         except AddonError as error:
             job.error = str(error)
             self.report({"ERROR"}, job.error)
+            self.failed(context, job.error)
             return {"CANCELLED"}
         return {"FINISHED"}
 

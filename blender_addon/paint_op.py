@@ -12,7 +12,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from .command import edit_command
-from .editors import show_image
+from .editors import show_image, show_node
 from .errors import AddonError
 from .import_passes import import_passes, layer_names, painted_path, passes_of
 from .job_operator import JobOperator
@@ -198,7 +198,7 @@ class PULLFOCUS_OT_propagate(JobOperator, bpy.types.Operator):
         out = layer.atlas.parent.with_name(f"{layer.atlas.parent.name}_painted_{layer.name}")
         command = edit_command(start, solve, layer=layer.name, atlas=str(painted), out=str(out))
         self._shot = context.scene.pullfocus.shot.name
-        return Job("Propagate", [command], folder=solve)
+        return Job("Propagate", [command], folder=solve, steps=("edit", "import"))
 
     def finish(self, context: Any, scene: Any, job: Job) -> str:
         """Show the passes, or say where they are."""
@@ -211,6 +211,8 @@ class PULLFOCUS_OT_propagate(JobOperator, bpy.types.Operator):
             scene, read_passes(first.parent), solve=Path(job.folder), instead_of=shot
         )
         scene.pullfocus.shot = done.group
+        if scene == context.scene:
+            show_node(done.node)
         for note in done.notes:
             self.report({"INFO"}, note)
         lost = f"; without the paint on {', '.join(left)}, which is not in them" if left else ""

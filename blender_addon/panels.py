@@ -39,6 +39,7 @@ def draw_focus(layout: Any, context: Any) -> None:
     column.use_property_split = True
     for name in ("Focus", "Follow Plate"):
         column.prop(node.inputs[name], "default_value", text=name)
+    layout.operator("pullfocus.camera_follows", icon="CAMERA_DATA")
 
 
 class _Compositor:
@@ -151,14 +152,14 @@ class PULLFOCUS_PT_layers(_WithShot, bpy.types.Panel):
 
 
 def _draw_paint(layout: Any, name: str) -> None:
-    row = layout.row(align=True)
-    for operator, text, icon in (
-        ("pullfocus.paint", "Paint Atlas", "BRUSH_DATA"),
-        ("pullfocus.save_paint", "Save", "FILE_TICK"),
-        ("pullfocus.reset_paint", "Reset", "LOOP_BACK"),
-        ("pullfocus.propagate", "Propagate", "RENDER_ANIMATION"),
+    column = layout.column(align=True)
+    for pair in (  # two a row: four are cut at the width that Blender starts with
+        (("paint", "Paint Atlas", "BRUSH_DATA"), ("propagate", "Propagate", "RENDER_ANIMATION")),
+        (("save_paint", "Save", "FILE_TICK"), ("reset_paint", "Reset", "LOOP_BACK")),
     ):
-        row.operator(operator, text=text, icon=icon).layer = name
+        row = column.row(align=True)
+        for operator, text, icon in pair:
+            row.operator(f"pullfocus.{operator}", text=text, icon=icon).layer = name
 
 
 class PULLFOCUS_PT_image(bpy.types.Panel):

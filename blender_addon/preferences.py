@@ -6,10 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .command import find_launcher
+from .layout_lines import draw_lines
 
+_LINE = 84  # characters across the preferences, as wide as Blender opens them
 _DEVICES = (
     ("cpu", "CPU", "Solve on the processor"),
     ("cuda", "CUDA", "Solve on a CUDA device"),
@@ -34,6 +36,9 @@ class PullFocusPreferences(bpy.types.AddonPreferences):
         " folder is put behind it. Empty: Send to Farm writes the job and leaves it there",
     )
     found: StringProperty(name="Found", description="What Test found", options={"SKIP_SAVE"})
+    wrong: BoolProperty(
+        name="Wrong", description="Whether Test found something to mend", options={"SKIP_SAVE"}
+    )
 
     def draw(self, context: Any) -> None:
         """Show them."""
@@ -41,7 +46,9 @@ class PullFocusPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "launcher", placeholder="found on PATH")
         row = layout.row()
         row.operator("pullfocus.test", icon="CHECKMARK")
-        row.label(text=self.found)
+        row.label()  # leaves the button its half of the width
+        if self.found:
+            draw_lines(layout, self.found, "ERROR" if self.wrong else "CHECKMARK", _LINE)
         layout.prop(self, "device")
         layout.prop(self, "submit", placeholder="deadline bundle gui-submit")
 

@@ -19,6 +19,7 @@ from bpy.props import (
 
 from . import compat
 from .group_inputs import VIEW_TIPS, VIEWS
+from .group_views import show_view, shown_view
 from .relative_paths import KEY
 
 _PLATES = (
@@ -78,13 +79,13 @@ def shot_node(scene: Any) -> Any | None:
 
 def _view(self: Any) -> int:
     node = shot_node(self.id_data)
-    return round(node.inputs["View"].default_value) if node is not None else 0
+    return shown_view(node) if node is not None else 0
 
 
 def _set_view(self: Any, value: int) -> None:
     node = shot_node(self.id_data)
     if node is not None:
-        node.inputs["View"].default_value = value
+        show_view(node, value)
 
 
 class PullFocusMatte(bpy.types.PropertyGroup):

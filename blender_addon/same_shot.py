@@ -13,6 +13,7 @@ import bpy
 
 from . import compat
 from .errors import AddonError
+from .group_views import show_view, shown_view
 from .passes import Passes, read_passes
 from .relative_paths import KEY, SOLVE_KEY, absolute
 from .solve_state import recorded_solve
@@ -51,6 +52,13 @@ def is_in(scene: Any, group: Any) -> bool:
     return any(node.node_tree == group for node in nodes)
 
 
+def put_group(node: Any, group: Any) -> None:
+    """Give a node another group; Blender carries values over by name, but not to another kind."""
+    view = shown_view(node)
+    node.node_tree = group
+    show_view(node, view)
+
+
 def show_instead(scene: Any, old: Any, group: Any) -> Any:
     """Put a group where a scene shows another one of the same inputs; returns its node.
 
@@ -60,7 +68,7 @@ def show_instead(scene: Any, old: Any, group: Any) -> Any:
     tree = compat.compositor_of(scene)
     nodes = [node for node in compat.group_nodes(tree) if node.node_tree == old]
     for node in nodes:
-        node.node_tree = group
+        put_group(node, group)
         node.label = group.name
     if scene.pullfocus.shot == old:
         scene.pullfocus.shot = group

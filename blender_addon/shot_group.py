@@ -16,7 +16,7 @@ from typing import Any
 
 from . import compat
 from .errors import AddonError
-from .group_inputs import input_specs
+from .group_inputs import BLURRED_VIEWS, VIEWS, input_specs
 from .group_views import ShownLayer, show_views
 from .layer_blur import blurred, spread_coc
 from .passes import Layer, Passes
@@ -71,6 +71,9 @@ def build_group(group: Any, passes: Passes, pictures: Pictures, timing: Timing) 
     ]
     show_views(build, layers, source)
     build.tidy()
+    if compat.has_menus():
+        view = next(item for item in group.interface.items_tree if item.name == "View")
+        view.default_value = VIEWS[0]
 
 
 def plate_focus_path() -> str:
@@ -94,7 +97,9 @@ def _interface(group: Any, passes: Passes) -> None:
             socket_type=compat.interface_kind(spec.kind),
             parent=panels.get(spec.panel),
         )
-        if spec.kind in ("float", "int"):
+        if socket.bl_socket_idname == "NodeSocketMenu":
+            continue  # it learns its items from the nodes that it is linked to
+        if spec.kind != "bool":
             socket.min_value, socket.max_value = spec.low, spec.high
         if spec.subtype and socket.bl_socket_idname == "NodeSocketFloat":
             socket.subtype = spec.subtype
@@ -143,9 +148,9 @@ def _lens(build: TreeBuilder, passes: Passes, timing: Timing) -> dict[str, Any]:
         shift = build.math("MULTIPLY", away, kept, label="shift of focus", at=(2, 0))
     near, far = (build.input(n) if passes.signed else 1.0 for n in ("Near", "Far"))
     apart = build.math("SUBTRACT", near, far, label="near - far", at=(1, 0.6))
-    # views up to Matte show the lens at work; for the others blur would be time lost
+    # for the others blur would be time lost
     working = build.math(
-        "LESS_THAN", build.input("View"), 2.5, label="does this view blur?", at=(1, 0.9)
+        "LESS_THAN", build.view(), BLURRED_VIEWS - 0.5, label="does this view blur?", at=(1, 0.9)
     )
     return {"shift": shift, "far": far, "near - far": apart, "working": working}
 

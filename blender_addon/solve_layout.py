@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from .errors import AddonError
 from .follow_op import draw_follow
 from .footage import folders
 from .job_operator import PREVIEW, current_job, redraw
-from .preferences import preferences
+from .layout_lines import draw_lines
+from .preferences import launcher, preferences
 from .slow import asked
 from .solve_state import NONE, STOPPED, solve_state
 
@@ -64,14 +64,15 @@ def draw_solve(layout: Any, context: Any) -> None:
         _draw_progress(layout, job)
         layout.operator("pullfocus.cancel", icon="CANCEL")
     else:
+        _draw_missing(layout, context)
         row = layout.row(align=True)
         row.operator("pullfocus.solve", text=_solve_label(context), icon="PLAY")
         row.operator("pullfocus.bake", text="Bake")
         layout.operator("pullfocus.send_to_farm", icon="NETWORK_DRIVE")
         if job is not None and job.error:
-            layout.label(text=job.error, icon="ERROR")
+            draw_lines(layout, job.error, icon="ERROR")
         elif job is not None and job.stopped:
-            layout.label(text=f"{job.title} stopped; what was done is kept", icon="INFO")
+            draw_lines(layout, f"{job.title} stopped; what was done is kept", icon="INFO")
     if PREVIEW in bpy.data.images:
         layout.operator("pullfocus.show_preview", icon="IMAGE_DATA")
 
@@ -86,16 +87,6 @@ def _slow_line() -> str:
 
 def _drawn_again() -> None:
     redraw(bpy.context)
-
-
-_LABEL = 44  # characters that a sidebar shows without cutting them
-
-
-def draw_lines(layout: Any, text: str, icon: str) -> None:
-    """Show a long sentence below one icon."""
-    column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(text, _LABEL)):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 def draw_options(layout: Any, context: Any) -> None:
@@ -113,6 +104,22 @@ def draw_options(layout: Any, context: Any) -> None:
         column.prop(settings, name)
 
 
+def _draw_missing(layout: Any, context: Any) -> None:
+    """Say that pullfocus is not there, before Solve is pressed."""
+    when, missing = _asked.get("", (-_LOOK_EVERY_S, ""))
+    if time.monotonic() - when >= _LOOK_EVERY_S:
+        try:
+            launcher(context)
+            missing = ""
+        except AddonError as error:
+            missing = str(error)
+        _asked[""] = (time.monotonic(), missing)
+    if missing:
+        draw_lines(layout, missing, icon="ERROR")
+        layout.operator("pullfocus.open_preferences", icon="PREFERENCES")
+
+
+_asked: dict[str, tuple[float, str]] = {}  # when, and why pullfocus cannot be started
 _looked: dict[str, tuple[float, str]] = {}  # by scene: when, and how far the solve is
 _LOOK_EVERY_S = 2.0
 
@@ -155,3 +162,5 @@ def _draw_progress(layout: Any, job: Any) -> None:
         layout.progress(factor=min(max(job.fraction, 0.0), 1.0), text=job.status())
     else:
         layout.label(text=job.status())
+    if job.outlook():
+        draw_lines(layout, job.outlook(), icon="BLANK1")

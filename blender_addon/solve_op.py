@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 
 from .command import SolveOrder, bake_command, doctor_command, doctor_summary, solve_command
+from .editors import show_node
 from .errors import AddonError
 from .footage import folders, matte_paths, plate_path
 from .import_passes import import_passes
@@ -40,10 +41,12 @@ def solve_order(context: Any) -> SolveOrder:
     )
 
 
-def _import(operator: Any, scene: Any, job: Job) -> str:
+def _import(operator: Any, context: Any, scene: Any, job: Job) -> str:
     passes = read_passes(Path(job.results[-1]["passes_json"]))
     done = import_passes(scene, passes, solve=Path(job.folder))
     scene.pullfocus.shot = done.group
+    if scene == context.scene:
+        show_node(done.node)
     for note in done.notes:
         operator.report({"INFO"}, note)
     return f"{passes.name} is ready: {len(passes.frames)} frames, {len(passes.layers)} layers"
@@ -66,12 +69,13 @@ class PULLFOCUS_OT_solve(JobOperator, bpy.types.Operator):
             Path(solve).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise AddonError(f"expected to write {solve}, got: {error.strerror}") from error
-        return Job("Solve", [command, bake_command(start, solve, passes)], folder=solve)
+        commands = [command, bake_command(start, solve, passes)]
+        return Job("Solve", commands, folder=solve, steps=("solve", "bake", "import"))
 
     def finish(self, context: Any, scene: Any, job: Job) -> str:
         """Import what was baked."""
         scene.pullfocus.restart = False
-        return _import(self, scene, job)
+        return _import(self, context, scene, job)
 
 
 class PULLFOCUS_OT_bake(JobOperator, bpy.types.Operator):
@@ -86,11 +90,12 @@ class PULLFOCUS_OT_bake(JobOperator, bpy.types.Operator):
         solve, passes = folders(context.scene)
         if not (Path(solve) / "settings.json").is_file():
             raise AddonError(f"expected a solve to bake, got none in {solve}")
-        return Job("Bake", [bake_command(launcher(context), solve, passes)], folder=solve)
+        command = bake_command(launcher(context), solve, passes)
+        return Job("Bake", [command], folder=solve, steps=("bake", "import"))
 
     def finish(self, context: Any, scene: Any, job: Job) -> str:
         """Import what was baked."""
-        return _import(self, scene, job)
+        return _import(self, context, scene, job)
 
 
 class PULLFOCUS_OT_test(JobOperator, bpy.types.Operator):
@@ -107,8 +112,26 @@ class PULLFOCUS_OT_test(JobOperator, bpy.types.Operator):
     def finish(self, context: Any, scene: Any, job: Job) -> str:
         """Show what was found."""
         found = doctor_summary(job.lines)
-        preferences(context).found = found
+        held = preferences(context)
+        held.found, held.wrong = found, found.count("; ") > 1  # complaints follow version and CPU
         return found
+
+    def failed(self, context: Any, text: str) -> None:
+        """Show it where the answer would be."""
+        held = preferences(context)
+        held.found, held.wrong = text, True
+
+
+class PULLFOCUS_OT_open_preferences(bpy.types.Operator):
+    """Open the preferences of PullFocus, where the command is set and tested"""
+
+    bl_idname = "pullfocus.open_preferences"
+    bl_label = "Set It in Preferences"
+
+    def execute(self, context: Any) -> set[str]:
+        """Open them."""
+        bpy.ops.preferences.addon_show(module=__package__)
+        return {"FINISHED"}
 
 
 class PULLFOCUS_OT_cancel(bpy.types.Operator):
@@ -225,6 +248,7 @@ CLASSES = (
     PULLFOCUS_OT_solve,
     PULLFOCUS_OT_bake,
     PULLFOCUS_OT_test,
+    PULLFOCUS_OT_open_preferences,
     PULLFOCUS_OT_cancel,
     PULLFOCUS_OT_show_preview,
     PULLFOCUS_OT_use_as_plate,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import compat
+from .group_inputs import VIEWS
 
 _COLUMN, _ROW = 200, 180
 
@@ -27,6 +28,7 @@ class TreeBuilder:
         self._frame: Any = None
         self._origin = (0.0, 0.0)
         self._inputs: Any = None
+        self._view: Any = None
 
     def frame(self, label: str, at: tuple[float, float], colour: tuple[float, ...] = ()) -> None:
         """Start a labelled frame whose first node lies at `at`; what is added next goes into it."""
@@ -143,6 +145,22 @@ class TreeBuilder:
         node.hide = True
         self.set(node.inputs[0], picture)
         return node.outputs
+
+    def view(self) -> Any:
+        """Return the number of the view that the group's View chooses.
+
+        One node reads the menu: items that two nodes name are two menus to Blender.
+        """
+        if not compat.has_menus():
+            return self.input("View")
+        if self._view is None:
+            node = self.add("GeometryNodeMenuSwitch", "number of the view", 0, 1.5)
+            compat.name_items(node, VIEWS)
+            for number in range(len(VIEWS)):
+                node.inputs[1 + number].default_value = float(number)
+            self.set(node.inputs[0], self.input("View"))
+            self._view = node.outputs[0]
+        return self._view
 
     def choose(
         self, condition: Any, off: Any, on: Any, *, label: str, at: tuple[float, float]

@@ -111,6 +111,8 @@ class Job:
     commands: list[list[str]]
     folder: str = ""
     """Solve folder that it works on."""
+    steps: tuple[str, ...] = ()
+    """What each command does, and what follows the last one, a word each."""
     stage: str = "starting"
     fraction: float = 0.0
     """0..1 of the stage."""
@@ -173,12 +175,25 @@ class Job:
         self.stopped = True
 
     def status(self) -> str:
-        """One line for a panel."""
+        """One short line for a panel: which of its steps, what is done in it, how far it is."""
         parts = [f"{self.stage} {100 * self.fraction:.0f} %"]
+        if len(self.steps) > 1:
+            at = min(max(self._next, 1), len(self.steps))
+            parts[0] = f"{at} of {len(self.steps)}: {parts[0]}"
         if self.eta_s is not None:
             minutes, seconds = divmod(round(self.eta_s), 60)
             parts.append(f"{minutes}:{seconds:02d} left")
-        return ", ".join([*parts, *([self.figures] if self.figures else [])])
+        return ", ".join(parts)
+
+    def outlook(self) -> str:
+        """What is known of how good it is, and what comes next; may be empty."""
+        later = self.steps[max(self._next, 1) :]
+        return "; ".join(
+            [
+                *([self.figures] if self.figures else []),
+                *([f"then {', '.join(later)}"] if later else []),
+            ]
+        )
 
     def _start(self) -> bool:
         try:

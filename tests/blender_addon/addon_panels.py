@@ -48,7 +48,7 @@ class Layout:
 
     def label(self, **given: object) -> None:
         self._call("label", given)
-        self._drawn.append(f"label {given['text']}")
+        self._drawn.append(f"label {given.get('text', '')}")
 
     def progress(self, **given: object) -> None:
         self._call("progress", given)
@@ -110,7 +110,9 @@ def draw_all(module: str) -> dict[str, object]:
         if not issubclass(cls, bpy.types.Panel):
             continue
         context = SimpleNamespace(
-            scene=bpy.context.scene, space_data=SimpleNamespace(tree_type="CompositorNodeTree")
+            scene=bpy.context.scene,
+            preferences=bpy.context.preferences,
+            space_data=SimpleNamespace(tree_type="CompositorNodeTree"),
         )
         shown: list[str] = []
         drawn[cls.__name__] = shown
@@ -120,7 +122,12 @@ def draw_all(module: str) -> dict[str, object]:
     preferences = bpy.context.preferences.addons[module].preferences
     shown = []
     type(preferences).draw(
-        SimpleNamespace(layout=Layout(shown), bl_rna=preferences.bl_rna, found=preferences.found),
+        SimpleNamespace(
+            layout=Layout(shown),
+            bl_rna=preferences.bl_rna,
+            found=preferences.found,
+            wrong=preferences.wrong,
+        ),
         bpy.context,
     )
     drawn["preferences"] = shown

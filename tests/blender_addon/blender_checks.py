@@ -47,7 +47,10 @@ def node():
 
 def render(name: str, frame: int, **inputs) -> str:
     for key, value in inputs.items():
-        node().inputs[key.replace("_", " ")].default_value = value
+        if key == "View":
+            addon("group_views").show_view(node(), value)
+        else:
+            node().inputs[key.replace("_", " ")].default_value = value
     scene().frame_set(frame)
     scene().render.filepath = str(OUT / f"{name}.exr")
     bpy.ops.render.render(write_still=True)
@@ -388,6 +391,64 @@ def panels_with_shot():
         scene().pullfocus.view = "LAYER" if name == "LAYER" else "RESULT"
     found = addon_panels.draw_all(MODULE)
     scene().pullfocus.view = "RESULT"
+    return found
+
+
+@check
+def camera_follows():
+    """A white card in Cycles, at the last layer's distance, seen by the camera that follows."""
+    render_ = scene().render
+    lens = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    mesh = bpy.data.meshes.new("card")
+    mesh.from_pydata(
+        [(-50, -50, -10), (0, -50, -10), (0, 50, -10), (-50, 50, -10)], [], [[0, 1, 2, 3]]
+    )
+    white = bpy.data.materials.new("white")
+    white.use_nodes = True
+    white.node_tree.nodes.clear()
+    light = white.node_tree.nodes.new("ShaderNodeEmission")
+    end = white.node_tree.nodes.new("ShaderNodeOutputMaterial")
+    white.node_tree.links.new(light.outputs[0], end.inputs[0])
+    mesh.materials.append(white)
+    card = bpy.data.objects.new("card", mesh)
+    others, world, held = list(scene().objects), scene().world, scene().camera
+    for one in others:
+        one.hide_render = True
+    scene().world, scene().camera = None, None
+    nobody = bpy.ops.pullfocus.camera_follows.poll()
+    for one in (lens, card):
+        scene().collection.objects.link(one)
+    scene().camera = lens
+    node().inputs["Follow Plate"].default_value = 1.0
+    wrong = error_of(lambda: bpy.ops.pullfocus.camera_follows(near_distance=10.0, far_distance=2.0))
+    result = bpy.ops.pullfocus.camera_follows(near_distance=2.0, far_distance=10.0)
+    render_.engine, render_.use_compositing = "CYCLES", False
+    scene().cycles.samples, scene().cycles.use_denoising = 512, False
+    render_.use_border, render_.use_crop_to_border = True, True
+    render_.border_min_x, render_.border_max_x = 0.0, 1.0
+    render_.border_min_y, render_.border_max_y = 0.45, 0.55
+    files = {}
+    for frame in (scene().frame_start, ORDER["frame"]):
+        scene().frame_set(frame)
+        render_.filepath = str(OUT / f"card_{frame}.exr")
+        bpy.ops.render.render(write_still=True)
+        files[frame] = render_.filepath
+    keys = addon("compat").curve_of(lens.data, "dof.focus_distance")
+    found = {
+        "without a camera": nobody,
+        "wrong": wrong,
+        "result": sorted(result),
+        "files": files,
+        "keys": len(keys.keyframe_points),
+        "f-stops": [lens.data.dof.aperture_fstop],
+    }
+    render_.use_border, render_.use_compositing = False, True
+    node().inputs["Follow Plate"].default_value = 0.0
+    for one in (lens, card):
+        bpy.data.objects.remove(one)
+    for one in others:
+        one.hide_render = False
+    scene().world, scene().camera = world, held
     return found
 
 

@@ -34,9 +34,10 @@ say(event="preview", path="preview.png")
 say(event="done", text="solved", folder="x")
 """
     second = 'say(event="done", text="baked", passes_json="y"); print("no json")'
-    job = run(Job("Solve", [python(first), python(second)]))
+    job = run(Job("Solve", [python(first), python(second)], steps=("solve", "bake", "import")))
     assert (job.error, job.stopped) == ("", False)
-    assert job.status() == "solve 25 %, 1:15 left, reblur 31.3 dB"
+    assert job.status() == "2 of 3: solve 25 %, 1:15 left", "the second command is the last"
+    assert job.outlook() == "reblur 31.3 dB; then import"
     assert job.notes == ["taken as sRGB"]
     assert (job.preview, job.previews) == ("preview.png", 1)
     assert [result["text"] for result in job.results] == ["solved", "baked"]

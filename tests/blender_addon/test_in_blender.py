@@ -324,6 +324,27 @@ def test_refocus(results: dict, references: dict, name: str, reference: str) -> 
     assert psnr(picture(held(results, "pulls")[name]), references[reference]) >= 34
 
 
+def test_camera_blurs_a_card_as_the_plate_was_blurred(results: dict, solved: Path) -> None:
+    """Cycles's own lens against the closed form of an edge seen through a disc of that radius."""
+    found = held(results, "camera_follows")
+    assert not found["without a camera"]
+    assert "expected the near place before the far one" in found["wrong"]
+    assert found["result"] == ["FINISHED"]
+    assert found["keys"] == 20
+    lens = json.loads((solved / "passes/passes.json").read_text())["lens_curve"]
+    radii = []
+    for frame, path in found["files"].items():
+        radius = abs(lens["layers"]["bg"] - lens["focus"][frame])
+        radii.append(radius)
+        profile = picture(path)[..., 0].mean(axis=0)
+        x = ((128 - np.arange(256) - 0.5) / max(radius, 1e-3)).clip(-1, 1)
+        wanted = 0.5 + (x * np.sqrt(1 - x**2) + np.arcsin(x)) / np.pi
+        # Cycles filters pixels over 1.5 px, and takes its samples at random
+        assert np.abs(profile - wanted).max() < 0.06 + 0.12 / max(radius, 0.5), (frame, radius)
+        assert np.abs(profile - wanted).mean() < 0.004
+    assert max(radii) > 2, "one of them is well out of focus"
+
+
 def test_keep_sharp_and_layers_off(results: dict, references: dict) -> None:
     found = held(results, "keep_sharp")
     assert psnr(picture(found["file"]), references["keep sharp"]) >= 34
@@ -553,7 +574,7 @@ def test_solve_cancel_and_resume(results: dict) -> None:
     assert stopped["steps"] > 0
     assert stopped["timers"] == ["timer"]
     assert "operator Cancel" in stopped["panels"]
-    assert any(line.startswith("progress solve") for line in stopped["panels"])
+    assert any(line.startswith("progress 1 of 3: solve ") for line in stopped["panels"])
     assert any("one job at a time" in text for _, text in stopped["said"])
     assert stopped["slowest"] < 0.5, "Blender would hang"
     assert any("what was done is kept" in text for _, text in stopped["said"])
