@@ -29,6 +29,7 @@ from blender_addon import compat
 from blender_addon.focus import layer_depth
 from blender_addon.import_passes import import_passes
 from blender_addon.passes import read_passes
+from blender_addon.group_views import show_view
 folder, out, frame = sys.argv[2], sys.argv[3], int(sys.argv[4])
 scene = bpy.context.scene
 passes = read_passes(folder)
@@ -50,7 +51,10 @@ shots = [
 for name, inputs in shots:
     defaults = {"View": 0, "Focus": near, "Follow Plate": 0.0, "Aperture": 1.0}
     for key, value in {**defaults, **inputs}.items():
-        node.inputs[key].default_value = value
+        if key == "View":
+            show_view(node, value)
+        else:
+            node.inputs[key].default_value = value
     scene.render.filepath = f"{out}/{name}.png"
     bpy.ops.render.render(write_still=True)
 
