@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
 BPY_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 
-.PHONY: setup demo test test-slow lint blender extension gizmos wheels bench clean
+.PHONY: setup demo test test-slow test-window lint blender extension gizmos wheels bench clean
 
 setup: $(STAMP)
 
@@ -23,10 +23,15 @@ demo: setup
 # with Blender where it can be had: its tests are skipped, and say so, where it cannot
 test: setup
 	@$(MAKE) --no-print-directory blender || echo "no Blender here: its tests will be skipped"
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not window"
+
+# Blender with a window, worked by mouse and keyboard; pictures of every station in build/window.
+# SUITE=trixie takes Blender 4.3, BLENDER=/path/to/blender yours; skipped, and says so, without
+test-window: setup
+	$(BIN)/python -m pytest -m window tests/window
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not window"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Works a Blender by mouse and keyboard, and looks at what its window shows.
+
+Places are px of the screen from its top left. Buttons are found as a hand finds them: the mouse
+goes down an editor's sidebar until what lies under it is the wanted one, as Blender itself says
+(what Ctrl-C over it would copy).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.window.room import SCREEN_PX, Room
+
+_STARTS_S = 90
+_STEP_PX = 9
+MODULE = "bl_ext.user_default.pullfocus"
+_HERE = Path(__file__).parent
+
+
+class ByHand:
+    """One Blender with a window."""
+
+    def __init__(self, room: Room, pictures: Path) -> None:
+        """Attach to a room.
+
+        Args:
+            room: where Blender runs.
+            pictures: folder for what `keep` keeps.
+        """
+        self.room, self.pictures = room, pictures
+        self._socket: socket.socket | None = None
+        self._stream: Any = None
+        self._starts = 0
+        self.before = np.empty(0)
+        """What a test keeps for the next one to compare with."""
+
+    def start(self, *words: str) -> float:
+        """Start Blender with further words of its command line; returns the seconds it took."""
+        self._starts += 1
+        agent = self.room.work / f"agent{self._starts}"
+        width, height = SCREEN_PX
+        began = time.monotonic()
+        self.room.run(
+            f"{self.room.blender} --window-geometry 0 0 {width} {height}"
+            f" {' '.join(words)} --python {_HERE}/agent.py -- {agent}"
+            f" >{self.room.work}/blender{self._starts}.log 2>&1 & blender_pid=$!"
+        )
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(120)
+        self.until(lambda: self._connects(agent), "Blender to start", _STARTS_S)
+        self._stream = self._socket.makefile("rb")
+        return time.monotonic() - began
+
+    def _connects(self, agent: Path) -> bool:
+        assert self._socket is not None
+        try:
+            self._socket.connect(str(agent))
+        except OSError:
+            return False
+        return True
+
+    def ask(self, code: str) -> Any:
+        """Run Python in Blender, between events; returns its last expression by JSON."""
+        assert self._socket is not None
+        self._socket.sendall(json.dumps(code).encode() + b"\n")
+        said = json.loads(self._stream.readline() or '{"error": "Blender is gone"}')
+        if "error" in said:
+            raise AssertionError(f"in Blender: {said['error']}")
+        return said["value"]
+
+    def until(self, wanted: Callable[[], Any], what: str, within_s: float = 15) -> Any:
+        """Wait for something; returns it."""
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            found = wanted()
+            if found:
+                return found
+            time.sleep(0.05)
+        self.keep("waiting")
+        raise AssertionError(f"waited {within_s:g} s for {what}; {self.pictures}/waiting.png")
+
+    def insist(
+        self, act: Callable[[], Any], wanted: Callable[[], Any], what: str, within_s: float = 5
+    ) -> Any:
+        """Do something, and again where nothing came of it: a busy machine loses clicks."""
+        for _ in range(4):
+            act()
+            end = time.monotonic() + within_s
+            while time.monotonic() < end:
+                found = wanted()
+                if found:
+                    return found
+                time.sleep(0.05)
+        return self.until(wanted, what, 1)
+
+    def begin(self) -> None:
+        """Click the splash screen away."""
+        self.settled()
+        for _ in range(2):
+            self.click(1000, 505)
+            self.settled()
+        self.ask("bpy.context.preferences.view.show_splash = False")
+
+    def close_preferences(self) -> None:
+        """Close their window."""
+        self.ask(
+            "found = area_of('PREFERENCES')[0]\n"
+            "with bpy.context.temp_override(window=found):\n    bpy.ops.wm.window_close()"
+        )
+        self.until(lambda: not self.ask("opens('PREFERENCES')"), "the preferences to close")
+
+    def unfold_addon(self, name: str) -> None:
+        """Open the row of an extension in the preferences, found by searching for its name."""
+        left, top, width, height = self.box("PREFERENCES")
+        self.fill(left + 0.2 * width, top + 19, name)
+        self.settled()
+        self.insist(
+            lambda: (self.click(left + 22, top + 55), self.settled()),
+            lambda: self._changed_below(left, top + 80, width, height - 90),
+            "the extension's row to open",
+            1,
+        )
+
+    def _changed_below(self, left: int, top: int, width: int, height: int) -> bool:
+        """Whether a part of the screen shows more than its plain background."""
+        seen = self.picture()[top : top + height, left : left + width - 30]
+        return bool(seen.reshape(-1, 3).std(0).max() > 8)
+
+    def raise_editor(self, editor: str, to_px: int = 240) -> None:
+        """Drag the upper edge of an editor, px of the screen from the top."""
+        left, top, width, _ = self.box(editor, "HEADER")
+        x = left + width // 2
+        self.drag((x, top - 2), (x, (top + to_px) // 2), (x, to_px + 20), (x, to_px))
+        self.settled()
+
+    def open_preferences(self, section: str) -> None:
+        """Open a section of the preferences, such as ADDONS, through the Edit menu."""
+        if not self.ask("opens('PREFERENCES')"):
+            self.insist(
+                lambda: (
+                    self.key("Escape"),
+                    self.click(80, 15),
+                    time.sleep(0.3),
+                    self.click(130, 284),
+                ),
+                lambda: self.ask("opens('PREFERENCES')"),
+                "the preferences",
+            )
+        row = {"EXTENSIONS": 194, "ADDONS": 229}[section]
+        left, top, *_ = self.box("PREFERENCES", "UI")
+        self.insist(
+            lambda: self.click(left + 60, top + row),
+            lambda: self.ask(f"bpy.context.preferences.active_section == {section!r}"),
+            f"the section {section}",
+        )
+        self.settled()
+
+    def open_tab(self, editor: str, tab: str = "PullFocus") -> None:
+        """Click the tab of an editor's sidebar."""
+        shown = f"region_of({editor!r}, 'UI')[2].active_panel_category == {tab!r}"
+        if self.ask(shown):
+            return
+        left, top, width, height = self.box(editor, "UI")
+        for y in range(top + 20, top + height, 22):
+            self.click(left + width - 12, y)
+            time.sleep(0.15)
+            if self.ask(shown):
+                return
+        self.keep("no_tab")
+        raise AssertionError(f"no tab {tab} in {editor}")
+
+    def fold_panel(self, editor: str, label: str) -> None:
+        """Click the header of a sidebar's first panel, so that what is below comes up."""
+        del label  # for the reader
+        left, top, _, _ = self.box(editor, "UI")
+        self.click(left + 60, top + 14)
+        self.settled()
+
+    def open_workspace(self, name: str) -> None:
+        """Click a tab of the window's top bar, where 1600 px wide windows have it."""
+        at = {"Layout": 300, "Compositing": 909}[name]
+        self.insist(
+            lambda: self.click(at, 15),
+            lambda: self.ask(f"bpy.context.window_manager.windows[0].workspace.name == {name!r}"),
+            f"the workspace {name}",
+        )
+        self.settled()
+
+    def picture(self) -> np.ndarray:
+        """What the screen shows, (h, w, 3), 8 bit, display-encoded."""
+        data = (self.room.work / "Xvfb_screen0").read_bytes()
+        head = struct.unpack(">25I", data[:100])
+        width, height, row = head[4], head[5], head[12]
+        pixels = np.frombuffer(data, np.uint8, row * height, head[0] + 12 * head[19])
+        return pixels.reshape(height, row // 4, 4)[:, :width, 2::-1]
+
+    def keep(self, name: str, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
+        """Write what the screen shows, or a box of it, into the folder of pictures; returns it."""
+        seen = self.picture()
+        if box is not None:
+            left, top, width, height = box
+            seen = seen[top : top + height, left : left + width]
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.ascontiguousarray(seen)).save(self.pictures / f"{name}.png")
+        return seen
+
+    def settled(self, still_s: float = 0.4, within_s: float = 8) -> np.ndarray:
+        """Wait until the screen stands still; returns what it shows."""
+        end = time.monotonic() + within_s
+        last, since = self.picture(), time.monotonic()
+        while time.monotonic() < end and time.monotonic() - since < still_s:
+            time.sleep(0.1)
+            now = self.picture()
+            if not np.array_equal(now, last):
+                last, since = now, time.monotonic()
+        return last
+
+    def box(self, editor: str, region: str = "WINDOW") -> tuple[int, int, int, int]:
+        """Left, top, width, height of a region of an editor, px of the screen."""
+        left, bottom, width, height = self.ask(f"box({editor!r}, {region!r})")
+        return left, SCREEN_PX[1] - bottom - height, width, height
+
+    def see(self, editor: str, region: str = "WINDOW") -> np.ndarray:
+        """What a region of an editor shows, (h, w, 3)."""
+        left, top, width, height = self.box(editor, region)
+        return self.settled()[top : top + height, left : left + width]
+
+    def rest(self) -> None:
+        """Lead the mouse away step by step, so that popups and tooltips close."""
+        for x in (700, 760, 800):
+            self.move(x, SCREEN_PX[1] - 8)
+
+    def took(self) -> None:
+        """Wait until Blender has taken in what was done, and drawn: its loop came round twice."""
+        with contextlib.suppress(AssertionError, OSError):  # what was done may have closed it
+            for _ in range(2):
+                self.ask("None")
+
+    def image_box(self) -> tuple[int, int, int, int]:
+        """Left, top, width, height of the picture that the Image editor shows, px of the screen."""
+        left, bottom, right, top = self.ask("image_box()")
+        return left, SCREEN_PX[1] - top, right - left, top - bottom
+
+    def shown_image(self, width: int, height: int) -> np.ndarray:
+        """The picture that the Image editor shows, scaled to a size, (height, width, 3), 0..1."""
+        self.took()
+        seen = self.settled()
+        left, top, across, down = self.image_box()
+        part = np.ascontiguousarray(seen[top : top + down, left : left + across])
+        scaled = Image.fromarray(part).resize((width, height), Image.Resampling.BOX)
+        return np.asarray(scaled, np.float32) / 255
+
+    def on_image(self, x: float, y: float) -> tuple[float, float]:
+        """Where on the screen a place of the shown image is, 0..1 from its top left."""
+        left, top, width, height = self.image_box()
+        return left + x * width, top + y * height
+
+    def job(self) -> Any:
+        """What runs, or ran last: running, stage, fraction, error, stopped, status."""
+        return self.ask("job()")
+
+    def move(self, x: float, y: float) -> None:
+        """Move the mouse."""
+        self.room.xdotool("mousemove", round(x), round(y))
+        self.took()
+
+    def click(self, x: float, y: float, button: int = 1) -> None:
+        """Click."""
+        self.move(x, y)
+        self.room.xdotool("mousedown", button)
+        self.took()
+        self.room.xdotool("mouseup", button)
+        self.took()
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Press, move from place to place, let go."""
+        self.move(*places[0])
+        self.room.xdotool("mousedown", 1)
+        for place in places[1:]:
+            self.took()
+            self.move(*place)
+        self.room.xdotool("mouseup", 1)
+        self.took()
+
+    def scroll(self, x: float, y: float, notches: int) -> None:
+        """Turn the wheel over a place, down where positive."""
+        self.move(x, y)
+        for _ in range(abs(notches)):
+            self.room.xdotool("click", 5 if notches > 0 else 4)
+            self.took()
+
+    def key(self, *keys: str) -> None:
+        """Press keys, such as ctrl+z."""
+        for one in keys:
+            self.room.xdotool("key", one)
+            self.took()
+
+    def type(self, text: str) -> None:
+        """Type."""
+        self.room.xdotool("type", "--delay", 4, text)
+        self.took()
+
+    def under(self, editor: str, region: str = "UI") -> str:
+        """What lies under the mouse: the call or the data path that Blender would copy."""
+        return str(self.ask(f"under({editor!r}, {region!r})"))
+
+    def find(
+        self, editor: str, wanted: str, *, region: str = "UI", share: float = 0.5, scrolls: int = 0
+    ) -> tuple[int, int]:
+        """Move down a region until the mouse is over a button; returns the place.
+
+        Args:
+            editor: type of the area.
+            wanted: part of the call or data path.
+            region: of the editor.
+            share: where across the region, 0..1.
+            scrolls: how often to turn the wheel and look again, where it is not to be seen.
+        """
+        left, top, width, height = self.box(editor, region)
+        x, seen = left + round(width * share), []
+        for turn in range(scrolls + 1):
+            self.rest()
+            if turn:
+                self.scroll(x, top + height // 2, 6)
+            for y in range(top + 4, top + height - 2, _STEP_PX):
+                self.move(x, y)
+                found = self.under(editor, region)
+                if wanted in found:
+                    self.move(x, min(y + 4, top + height - 3))
+                    return x, min(y + 4, top + height - 3)
+                if found and found not in seen:
+                    seen.append(found)
+        self.keep("not_found")
+        raise AssertionError(f"no {wanted} in {editor}, found: {seen}")
+
+    def press(self, editor: str, wanted: str, **where: Any) -> tuple[int, int]:
+        """Find a button and click it; returns where."""
+        x, y = self.find(editor, wanted, **where)
+        self.click(x, y)
+        return x, y
+
+    def enter(self, editor: str, wanted: str, text: str, **where: Any) -> None:
+        """Double-click a field, type over what it holds, Return."""
+        self.fill(*self.find(editor, wanted, **where), text)
+
+    def fill(self, x: float, y: float, text: str) -> None:
+        """Double-click a field, type over what it holds, Return."""
+        self.move(x, y)
+        self.room.xdotool("click", "--repeat", 2, "--delay", 60, 1)
+        self.took()
+        self.key("ctrl+a")
+        self.type(text)
+        self.key("Return")
+
+    def choose(self, path: Path) -> None:
+        """Choose a file in the file browser that is open, and confirm."""
+        self.until(lambda: self.ask("opens('FILE_BROWSER')"), "a file browser")
+        self.settled()
+        left, top, width, height = self.box("FILE_BROWSER", "UI")
+        self.fill(left + 0.4 * width, top + height / 2, f"{path.parent}/")
+        left, top, width, height = self.box("FILE_BROWSER", "EXECUTE")
+        self.fill(left + 0.3 * width, top + height / 2, path.name)
+        self.click(left + 0.87 * width, top + height / 2)
+        self.until(lambda: not self.ask("opens('FILE_BROWSER')"), "the file browser to close")
+
+    def middle(self, editor: str, region: str = "WINDOW") -> tuple[float, float]:
+        """The middle of a region of an editor, px of the screen."""
+        left, top, width, height = self.box(editor, region)
+        return left + width / 2, top + height / 2
+
+    def quit(self) -> None:
+        """Close Blender, without a question about what is not saved."""
+        with contextlib.suppress(AssertionError, OSError):  # it cannot answer any more
+            self.ask("bpy.ops.wm.quit_blender()")
+        self.ended()
+
+    def running(self) -> bool:
+        """Whether Blender still runs."""
+        return "yes" in self.room.run("kill -0 $blender_pid 2>/dev/null && echo yes")
+
+    def ended(self, within_s: float = 20) -> None:
+        """Wait until Blender has closed."""
+        self.until(lambda: not self.running(), "Blender to close", within_s)
+        if self._socket is not None:
+            self._socket.close()
