@@ -318,7 +318,8 @@ def with_proxy(settings: Any, proxy: str, width: int) -> Any:
     if proxy == "off":
         return settings
     if proxy == "auto":
-        chosen = automatic_width(width) if takes_proxy(settings) else 0
+        # without steps nothing is solved, at no size
+        chosen = automatic_width(width) if takes_proxy(settings) and settings.steps else 0
         return dataclasses.replace(settings, proxy=chosen)
     if not (proxy.isascii() and proxy.isdigit() and int(proxy) >= LEAST_PX):
         raise PullfocusError(

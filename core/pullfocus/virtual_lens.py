@@ -114,16 +114,16 @@ def _gathered(model: ShotModel, cell: float) -> tuple[np.ndarray, np.ndarray, np
     """Return radii (N, T) and how often they were seen, by grid point, and who is nearer (N,)."""
     grids, frames = _grids(model, cell), len(model.observed.frames)
     sums, counts, rows = ([np.zeros((h * w, frames)) for h, w in grids] for _ in range(3))
-    atlases = model.linear_atlases()
+    atlases, level = model.linear_atlases(), model.smooth_level
     for t in range(frames):
-        layers = model.frame(t, level=1, overscan=False, atlases=atlases)
+        layers = model.frame(t, level=level, overscan=False, atlases=atlases)
         for index, layer in enumerate(layers):
             height, width = grids[index]
             seen = _visible(layers, index)
             texel = layer.texel.cpu().numpy()[:, seen]
             x, y = (((axis + 0.5) / cell).astype(int) for axis in texel)
             at = y.clip(0, height - 1) * width + x.clip(0, width - 1)
-            radius = 2 * layer.radius_px.cpu().numpy()[seen]  # px of the plate
+            radius = 2**level * layer.radius_px.cpu().numpy()[seen]  # px of the plate
             row = np.nonzero(seen)[0] / max(1, seen.shape[0])
             for into, values in ((sums, radius), (counts, None), (rows, row)):
                 into[index][:, t] += np.bincount(at, values, height * width)
@@ -228,8 +228,9 @@ def layer_depths(
     """
     atlases = model.linear_atlases() if atlases is None else atlases
     medians: dict[str, list[float]] = {name: [] for name in model.layer_names}
+    level = model.smooth_level
     for t in range(len(model.observed.frames)):
-        for index, layer in enumerate(model.frame(t, level=1, overscan=False, atlases=atlases)):
+        for index, layer in enumerate(model.frame(t, level=level, overscan=False, atlases=atlases)):
             covered = (layer.alpha[0] > _COVERED).cpu().numpy()
             if covered.any():
                 depth = lens.depth_at(index, layer.texel.cpu().numpy())

@@ -22,13 +22,15 @@ _SUPPORT_TEXELS = 2  # kept beside: what a bicubic lookup reaches
 def used_texels(model: ShotModel, index: int) -> np.ndarray:
     """Return which texels of a layer some frame shows, (height, width) uint8, 0 or 1."""
     height, width = model.layers[index].texture.size
-    used = np.zeros((height, width), np.uint8)
+    used, level = np.zeros((height, width), np.uint8), model.smooth_level
+    atlases = model.linear_atlases()
     for t in range(len(model.observed.frames)):
-        layer = model.frame(t, level=1, overscan=False)[index]
+        layer = model.frame(t, level=level, overscan=False, atlases=atlases)[index]
         x, y = layer.texel.cpu().numpy()[:, (layer.alpha[0] > _SEEN).cpu().numpy()].round()
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         used[y[inside].astype(int), x[inside].astype(int)] = 1
-    reach = 2 * int(np.ceil(model.settings.texels_per_px))  # half resolution leaves gaps
+    # fewer pixels leave gaps
+    reach = 2**level * int(np.ceil(model.settings.texels_per_px))
     wide = np.pad(used, reach)
     brush = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return cv2.morphologyEx(wide, cv2.MORPH_CLOSE, brush)[reach:-reach, reach:-reach]

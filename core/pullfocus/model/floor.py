@@ -77,13 +77,13 @@ class SharpestSeen:
 @torch.no_grad()
 def sharpest_seen(model: ShotModel) -> SharpestSeen:
     """Gather every layer's sharpest view, over all frames."""
-    grids = []
+    grids, atlases = [], model.linear_atlases()
     for layer in model.layers:
         height, width = layer.texture.size
         shape = (-(-height // _CELL_TEXELS), -(-width // _CELL_TEXELS))
         grids.append(np.full(shape, _UNSEEN))
     for t in range(len(model.observed.frames)):
-        shown = model.frame(t, level=_LEVEL, overscan=False)
+        shown = model.frame(t, level=_LEVEL, overscan=False, atlases=atlases)
         for grid, one in zip(grids, shown, strict=True):
             seen = (one.alpha[0] > 0.5).cpu().numpy()
             x, y = (one.texel.cpu().numpy()[:, seen] + 0.5) // _CELL_TEXELS

@@ -20,6 +20,7 @@ from pullfocus.observe.scale import SAME, Scale
 __all__ = ["Layer", "ModelSettings", "ShotModel", "build_model"]
 
 Atlases = Sequence[torch.Tensor | None]
+_SMOOTH_PX = 384
 _RIM_PX = 4  # that a disc's soft rim reaches past its radius, at most
 
 
@@ -51,6 +52,11 @@ class ShotModel(nn.Module):
     def wide(self) -> float:
         """Px of the lattices that are one at 512 wide."""
         return self.observed.width / self.scale.x / 512
+
+    @property
+    def smooth_level(self) -> int:
+        """Pyramid level, a few hundred px wide, at which smooth things are gathered."""
+        return max(1, round(math.log2(self.observed.width / _SMOOTH_PX)))
 
     @property
     def layer_names(self) -> tuple[str, ...]:
