@@ -2,7 +2,7 @@
 """The model of a shot: layers front to back, each a mapping, a texture, a matte and a COC."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -17,9 +17,11 @@ from pullfocus.model.settings import ModelSettings
 from pullfocus.observe.observed import Observed, level_size
 from pullfocus.observe.scale import SAME, Scale
 
-__all__ = ["Layer", "ModelSettings", "ShotModel", "build_model"]
+__all__ = ["Layer", "Lookup", "ModelSettings", "ShotModel", "build_model"]
 
-Atlases = Sequence[torch.Tensor | None]
+Lookup = Callable[[torch.Tensor], torch.Tensor]
+"""What an atlas shows at texels (2, h, w): (4, h, w)."""
+Atlases = Sequence[torch.Tensor | Lookup | None]
 _SMOOTH_PX = 384
 _RIM_PX = 4  # that a disc's soft rim reaches past its radius, at most
 
@@ -103,13 +105,18 @@ class ShotModel(nn.Module):
         return self.layers[index].coc.largest(t) / 2**level
 
     def layer_frame(
-        self, index: int, t: int, box: Box, atlas: torch.Tensor | None = None
+        self, index: int, t: int, box: Box, atlas: torch.Tensor | Lookup | None = None
     ) -> LayerFrame:
         """Evaluate one layer on a box."""
         layer = self.layers[index]
         texel = layer.mapping(t, box)
         held = texel if self.atlas_level == 0 else (texel + 0.5) / 2**self.atlas_level - 0.5
-        looked_up = layer.texture.at(held) if atlas is None else sample_atlas(atlas, held)
+        if atlas is None:
+            looked_up = layer.texture.at(held)
+        elif isinstance(atlas, torch.Tensor):
+            looked_up = sample_atlas(atlas, held)
+        else:
+            looked_up = atlas(held)
         if layer.matte is None:
             alpha = torch.ones_like(looked_up[:1])
         else:

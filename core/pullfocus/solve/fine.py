@@ -16,7 +16,8 @@ import torch
 from pullfocus.errors import SolveError
 from pullfocus.model.colour import to_display
 from pullfocus.model.grid import Box
-from pullfocus.model.shot_model import ShotModel
+from pullfocus.model.sampling import sample_atlas
+from pullfocus.model.shot_model import Lookup, ShotModel
 from pullfocus.solve.losses import regularisers
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
@@ -29,6 +30,29 @@ STRIP_PIXELS = 500_000
 """Of a frame, worked out at once."""
 _WARMUP_STEPS = 8
 _LAST_RATE = 0.02  # of the first
+
+
+def _by_rows(atlas: torch.Tensor, grad: torch.Tensor) -> Lookup:
+    """Return a lookup into an atlas, whose gradient it adds to ``grad``, row by row as needed."""
+
+    def look_up(texel: torch.Tensor) -> torch.Tensor:
+        rows = texel.detach()[1]
+        if not rows.numel():
+            return sample_atlas(atlas[:1], texel)
+        last = len(atlas)
+        # the four rows of a bicubic lookup; past the edge it reads the last one
+        top = int(rows.min().clamp(0, last - 1)) - 2
+        bottom = int(rows.max().clamp(0, last - 1)) + 4
+        kept = slice(max(0, top), min(last, bottom))
+        part = atlas[kept].detach().requires_grad_()
+
+        def add(found: torch.Tensor) -> None:
+            grad[kept] += found
+
+        part.register_hook(add)
+        return sample_atlas(part, texel - texel.new_tensor([0, kept.start])[:, None, None])
+
+    return look_up
 
 
 class FineSolver:
@@ -105,7 +129,10 @@ class FineSolver:
         model = self.model
         textures = [layer.texture for layer in model.layers]
         atlases = [texture.linear() for texture in textures]
-        held = [atlas.detach().requires_grad_() for atlas in atlases]
+        grads = [torch.zeros_like(atlas) for atlas in atlases]
+        lookups = [
+            _by_rows(atlas.detach(), grad) for atlas, grad in zip(atlases, grads, strict=True)
+        ]
         frame = model.frame_box()
         weight = self.settings.l1_weight
         count = 3 * frame.width * frame.height
@@ -115,7 +142,7 @@ class FineSolver:
             rows = slice(piece.top, piece.top + piece.height)
             plate = torch.from_numpy(model.observed.plate_rows(t, rows)).permute(2, 0, 1)
             plate = plate.to(model.device)
-            layers = model.frame(t, atlases=held, piece=piece)
+            layers = model.frame(t, atlases=lookups, piece=piece)
             missing = to_display(model.blurred(layers, piece)) - plate
             if covered is not None:  # bars and words say nothing
                 missing = missing * torch.from_numpy(~covered[rows]).to(plate.device)
@@ -123,10 +150,7 @@ class FineSolver:
             loss.backward()
             l1 += loss.item()
             squares += missing.detach().square().sum().item() / count
-        torch.autograd.backward(
-            [a for a, h in zip(atlases, held, strict=True) if h.grad is not None],
-            [h.grad for h in held if h.grad is not None],
-        )
+        torch.autograd.backward(atlases, grads)
         return l1, squares
 
     def _diverged(self, why: object) -> SolveError:
