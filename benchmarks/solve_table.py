@@ -5,8 +5,9 @@
 
 Rows: fusion (no solve: the frames fused by sharpness), draft, standard, high, fat (standard, with
 every matte dilated by 6 px), rough (standard, with the clip's own matte.####.png), twice (standard,
-the clip played forth and back); and after the paper's Table 4 network (standard, --coc auto), fixed
-(the network's radii, held), truth (the true radii, held).
+the clip played forth and back), half (draft, on a proxy of half the width); and after the paper's
+Table 4 network (standard, --coc auto), fixed (the network's radii, held), truth (the true radii,
+held).
 
 Subject, edge (12 px around the silhouette), background and a region that a clip marks (a mouth) are
 measured apart. Below plate: frames whose whole, subject, edge, background or region lost against
@@ -37,6 +38,7 @@ ROWS = {
     "draft": ["--quality", "draft"],
     "standard": [],
     "high": ["--quality", "high"],
+    "half": ["--quality", "draft"],
     "fat": [],
     "rough": [],
     "twice": [],
@@ -149,12 +151,15 @@ def measure(clip: Path, row: str, out: Path, code: Code = HERE) -> Measured:
         truth = forth_and_back(clip, inputs)
         matte = truth / "alpha.####.png"
     log = out / "log.txt"
-    coc: list[str] = []
+    more: list[str] = []
+    if row == "half":
+        plate = cv2.imread(str(next(clip.glob("plate.*"))), cv2.IMREAD_UNCHANGED)
+        more = ["--proxy", str(plate.shape[1] // 2)]
     if row == "fixed":
         pullfocus(log, code, "coc", str(truth / "plate.####.png"), "--out", str(out / "coc"))
-        coc = ["--coc", str(out / "coc" / "plate_coc.####.exr")]
+        more = ["--coc", str(out / "coc" / "plate_coc.####.exr")]
     if row == "truth":
-        coc = ["--coc", str(truth / "truth.####.exr")]
+        more = ["--coc", str(truth / "truth.####.exr")]
     solve, passes, report = out / "x.solve", out / "passes", out / "report"
     costs = [
         pullfocus(
@@ -166,7 +171,7 @@ def measure(clip: Path, row: str, out: Path, code: Code = HERE) -> Measured:
                 if any(matte.parent.glob(matte.name.replace("####", "*")))
                 else []
             ),
-            *("--out", str(solve), "--restart", *ROWS[row], *coc),
+            *("--out", str(solve), "--restart", *ROWS[row], *more),
         ),
         # nothing is known of the lens before a solve: nothing of the plate may be kept
         pullfocus(
