@@ -107,3 +107,16 @@ def test_a_plate_that_is_no_number_is_said():
     one.model.observed.plate[:] = float("nan")
     with pytest.raises(SolveError, match="diverged at step 0 of the plate"):
         one.step()
+
+
+def test_bars_and_words_have_no_say():
+    grads = []
+    for value in (0.2, 0.9):
+        one = solver(strip_pixels=96 * 21)
+        covered = torch.zeros(drawn.HEIGHT, drawn.WIDTH, dtype=torch.bool).numpy()
+        covered[:7] = covered[40:44, 50:80] = True
+        object.__setattr__(one.model.observed, "covered", covered)
+        one.model.observed.plate[:, covered] = value
+        one.step()
+        grads.append(one.model.layers[1].texture.texels.grad.clone())
+    assert torch.equal(*grads)
