@@ -178,6 +178,8 @@ def measure(clip: Path, row: str, out: Path, code: Code = HERE) -> Measured:
             log,
             code,
             *("bake", str(solve), "--out", str(passes)),
+            # the truth has none; checkouts from before it lay no grain
+            *(["--no-regrain"] if (code.root / "core/pullfocus/bake/grain.py").exists() else []),
             *(["--no-keep-plate"] if row == "fusion" else []),
         ),
     ]

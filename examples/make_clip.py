@@ -14,6 +14,8 @@ layered picture with overscan. A solve that wins here has not merely inverted it
 | clean.####.png | the sharp background alone (--compact: black where alpha is 0) |
 | alpha.####.png | coverage of the subject in the sharp frame |
 | matte.####.png | with --matte-grow: a hard matte, grown by so many pixels, as a rough roto |
+| hdr.####.exr | with --lamps: the sharp frame, scene-linear, not clipped |
+| still.####.png | with --shutter: sharp without motion blur (sharp, clean and alpha have it) |
 | truth.####.exr | half: coc.X of what is seen, cocfg.X (0 outside the subject), cocbg.X: signed |
 |  | radius in px, near negative; flow.X flow.Y in px to the next frame, x right, y down |
 """
@@ -37,7 +39,23 @@ from clip_scene import (
     render_subject,
     shrink,
 )
-from market_paint import Cutout, paint_jar, paint_street, paint_walker, to_display, to_linear
+from market_paint import (
+    STREET_HALF_WIDTH,
+    TEXELS_PER_METRE,
+    WALL_HEIGHT,
+    Cutout,
+    paint_jar,
+    paint_street,
+    paint_walker,
+    to_display,
+    to_linear,
+)
+
+LAMPS = ((-1.45, 1.9), (-0.75, 1.35), (-0.2, 2.05), (0.55, 1.75), (1.2, 1.2), (1.7, 2.0))
+"""Metres from the middle of the wall, to the right and up."""
+MOMENTS = 15  # of an open shutter
+LAMP_RADIUS = 0.04
+LAMP_TINT = np.array([1.0, 0.85, 0.6], np.float32)
 
 # --- files ---------------------------------------------------------------------------------------
 
@@ -77,12 +95,14 @@ def make_clip(
     matte_grow: int | None = None,
     compact: bool = False,
     pull: tuple[float, float] = (0.0, 1.0),
+    lamps: float = 0.0,
+    shutter: float = 0.0,
 ) -> None:
     """Write the whole clip into `out`. `max_radius` in px; by default 2 % of the width."""
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     street = paint_street(rng)
-    mips = [to_linear(street)]
+    mips = [hung_with_lamps(to_linear(street), lamps)]
     while len(mips) < 5:
         mips.append(cv2.resize(mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     radius = 0.02 * width if max_radius is None else max_radius
@@ -101,23 +121,67 @@ def make_clip(
     # Floor nearer than the subject blurs more than `max_radius`.
     margin = int(np.ceil(radius * 1.6)) + 3
     for frame in range(frames):
-        write_frame(out, scene, cutout, mips, frame, margin, matte_grow, compact)
+        write_frame(out, scene, cutout, mips, frame, margin, matte_grow, compact, shutter)
+        if lamps:
+            hdr = open_shutter(scene, cutout, mips, frame, margin, shutter)["sharp"]
+            planes = {channel: hdr[..., i] for i, channel in enumerate("RGB")}
+            save_truth(out / f"hdr.{frame + 1:04d}.exr", planes)
 
 
-def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int,
-                margin: int, matte_grow: int | None, compact: bool) -> None:  # fmt: skip
-    """Render frame `frame` (from 0) and write its files (numbered from 1)."""
+def hung_with_lamps(street: np.ndarray, strength: float) -> np.ndarray:
+    """The linear street with round lamps on its wall, so many times as bright as white."""
+    if not strength:
+        return street
+    rows, columns = (np.arange(n) + 0.5 for n in street.shape[:2])
+    lit = street.copy()
+    for right, up in LAMPS:
+        x = (STREET_HALF_WIDTH + right) * TEXELS_PER_METRE
+        y = (WALL_HEIGHT - up) * TEXELS_PER_METRE
+        away = np.hypot(rows[:, None] - y, columns[None] - x)
+        cover = (LAMP_RADIUS * TEXELS_PER_METRE - away + 0.5).clip(0, 1)[..., None]
+        lit = lit * (1 - cover) + cover * strength * LAMP_TINT
+    return lit.astype(np.float32)
+
+
+def at_moment(
+    scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: float, margin: int
+) -> dict[str, np.ndarray]:
+    """What a shutter that is open for no time sees, scene-linear at pixel size."""
     background = render_background(scene, mips, frame, margin)
     subject = render_subject(scene, cutout, frame, margin)
     disparity, _ = scene.background_rows(grid(scene, margin)[0], frame)
     subject_coc = float(scene.coc(frame, scene.subject_pose(frame)[1]))
     spread = blur_rows(background, scene.coc(frame, disparity) * SUPERSAMPLING)
     front = blur_constant(subject, abs(subject_coc) * SUPERSAMPLING)
-    plate = shrink(front[..., :3] + (1 - front[..., 3:]) * spread, margin)
-    sharp = shrink(subject[..., :3] + (1 - subject[..., 3:]) * background, margin)
-    clean = shrink(background, margin)
+    return {
+        "plate": shrink(front[..., :3] + (1 - front[..., 3:]) * spread, margin),
+        "sharp": shrink(subject[..., :3] + (1 - subject[..., 3:]) * background, margin),
+        "clean": shrink(background, margin),
+        "alpha": shrink(subject[..., 3:], margin)[..., 0],
+    }
+
+
+def open_shutter(
+    scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int, margin: int, degrees: float
+) -> dict[str, np.ndarray]:
+    """The mean over the time that a shutter is open, centred on the frame."""
+    if not degrees:
+        return at_moment(scene, cutout, mips, frame, margin)
+    share = degrees / 360
+    times = frame + share * ((np.arange(MOMENTS) + 0.5) / MOMENTS - 0.5)
+    seen = [at_moment(scene, cutout, mips, time, margin) for time in times]
+    return {part: np.mean([one[part] for one in seen], 0) for part in seen[0]}
+
+
+def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int,
+                margin: int, matte_grow: int | None, compact: bool,
+                shutter: float) -> None:  # fmt: skip
+    """Render frame `frame` (from 0) and write its files (numbered from 1)."""
+    seen = open_shutter(scene, cutout, mips, frame, margin, shutter)
+    plate, sharp, clean = seen["plate"], seen["sharp"], seen["clean"]
+    subject_coc = float(scene.coc(frame, scene.subject_pose(frame)[1]))
     # As it will be read back, so that the truth's outline is that of the alpha frames.
-    alpha = np.round(shrink(subject[..., 3:], margin)[..., 0] * 255) / 255
+    alpha = np.round(seen["alpha"] * 255) / 255
 
     noise = np.random.default_rng((scene.seed, frame)).standard_normal(plate.shape)
     plate = plate + noise * np.sqrt(4e-6 * np.maximum(plate, 0) + 4e-8)
@@ -133,6 +197,9 @@ def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray],
     hidden = alpha[..., None] > 0
     save_png(out / f"clean.{name}.png", to_display(clean) * (hidden if compact else 1))
     save_png(out / f"alpha.{name}.png", alpha)
+    if shutter:
+        still = at_moment(scene, cutout, mips, frame, margin)["sharp"]
+        save_png(out / f"still.{name}.png", to_display(still))
     if matte_grow is not None:
         size = 2 * matte_grow + 1
         brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
@@ -171,6 +238,16 @@ def main() -> None:
         default=(0.0, 1.0),
         metavar=("FROM", "TO"),
         help="where focus goes, 0 the wall, 1 the subject; 0 0.3: the subject is never sharp",
+    )
+    parser.add_argument(
+        "--lamps",
+        type=float,
+        default=0.0,
+        metavar="TIMES",
+        help="lamps so much brighter than white",
+    )
+    parser.add_argument(
+        "--shutter", type=float, default=0.0, metavar="DEGREES", help="open so long"
     )
     parser.add_argument("--matte-grow", type=int, metavar="PX", help="also write rough mattes")
     parser.add_argument(

@@ -37,6 +37,13 @@ def bake(
             help="Keep the plate's own pixels, grain and all, where it is in focus.",
         ),
     ] = True,
+    regrain: Annotated[
+        bool,
+        typer.Option(
+            "--regrain/--no-regrain",
+            help="Lay grain over what was restored, as the plate has it where it is in focus.",
+        ),
+    ] = True,
     frames: FramesOption = None,
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
@@ -60,6 +67,7 @@ def bake(
             folder,
             out,
             keep_plate=keep_plate,
+            regrain=regrain,
             frames=frames,
             skip_existing=skip_existing,
             where=where,
@@ -67,6 +75,8 @@ def bake(
         )
         if not report.signed:
             say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
+        if report.grain is not None:
+            say.note(f"grain of {report.grain:.1%} of white lies over what was restored")
         written = frames_text(report.frames, report.skipped)
         say.done(
             f"baked {written} in {report.seconds:.0f} s: {report.passes_json}",

@@ -18,6 +18,7 @@ from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.existing import ORIGIN, already_made, origin
 from pullfocus.bake.folder import frame_header, motion_targets, windows
 from pullfocus.bake.frame import Repainted, frame_planes
+from pullfocus.bake.grain import plate_noise
 from pullfocus.bake.guide import atlas_guide, write_guide
 from pullfocus.bake.passes import (
     JSON_NAME,
@@ -61,6 +62,8 @@ class BakeReport:
     """Frames written."""
     skipped: int
     """Frames that were there already."""
+    grain: float | None
+    """Standard deviation of the grain laid over, display-encoded; None: none is."""
     seconds: float
     signed: bool
     """Whether circles of confusion have their sign."""
@@ -154,6 +157,7 @@ def bake(
     out: Path,
     *,
     keep_plate: bool = True,
+    regrain: bool = True,
     frames: str | None = None,
     repaint: Repaint | None = None,
     skip_existing: bool = False,
@@ -168,6 +172,7 @@ def bake(
         out: folder for the passes; files in it are replaced one by one, each whole.
         keep_plate: keep the plate's own pixels in the beauty where it is in focus, and where the
             solve does not explain it; else the solve alone.
+        regrain: lay the plate's own kind of grain over what is restored in a kept plate.
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
@@ -204,7 +209,7 @@ def bake(
     atlases = finished_atlases(model)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
-    made_from = origin(shot, model, keep_plate, *(shown if repainted is not None else ()))
+    made_from = origin(shot, model, keep_plate, regrain, *(shown if repainted is not None else ()))
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     metadata[ORIGIN] = made_from
     own = chromaticities(shot.colorspace)
@@ -223,6 +228,7 @@ def bake(
     # Before the frames: a bake that is stopped leaves passes that a host can open.
     write_passes_json(out / JSON_NAME, passes)
     floor = Floor(model, atlases) if model.settings.reblur != "none" else None
+    noise = plate_noise(model, atlases) if regrain and keep_plate and floor is not None else None
     skipped = 0
     with output.telling():
         for done, t in enumerate(chosen, 1):
@@ -244,6 +250,7 @@ def bake(
                 repainted=repainted,
                 lens=lens,
                 floor=floor,
+                noise=noise,
             )
             header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
             write_exr(path, planes, metadata=header, windows=windows(shot))
@@ -251,4 +258,5 @@ def bake(
             progress("baking", done / len(chosen))
     written = len(chosen) - skipped
     seconds = time.monotonic() - began
-    return BakeReport(out / JSON_NAME, written, skipped, seconds, passes.coc_signed)
+    strength = None if noise is None else noise.typical
+    return BakeReport(out / JSON_NAME, written, skipped, strength, seconds, passes.coc_signed)

@@ -4,20 +4,27 @@
 from dataclasses import dataclass
 from math import ceil
 
+import cv2
 import numpy as np
 import torch
 
+from pullfocus.bake.grain import grain
 from pullfocus.bake.motion import layer_motion
 from pullfocus.bake.passes import PassDefinition
 from pullfocus.model.floor import Floor
 from pullfocus.model.formation import LayerFrame, sharp
 from pullfocus.model.in_focus import share_in_focus
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.model.trust import PLAIN_PX
+from pullfocus.observe.noise import Noise
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.plate.exr import Plane
 from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["Repainted", "frame_planes", "laid_over"]
+
+_SMOOTH_PX = 2.0  # over which the strength of grain is looked up
+_FAINT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,18 @@ def _over_plate(plate: np.ndarray, restored: np.ndarray, kept: np.ndarray) -> np
     return np.where(kept[..., None] > 0, mixed, plate)
 
 
+def _grained(restored: np.ndarray, kept: np.ndarray, noise: Noise, frame: int) -> np.ndarray:
+    """Return a restored frame, display-encoded, with the grain that its mix with the plate lacks.
+
+    Of independent noise 1 - kept of the plate's and kept of what is laid over add as squares.
+    """
+    wide = max(1.0, restored.shape[1] / 512)
+    smooth = cv2.GaussianBlur(restored, (0, 0), _SMOOTH_PX)
+    share = np.sqrt(kept * (2 - kept)) / np.maximum(kept, _FAINT)
+    field = grain(noise, smooth, frame, brought_px=PLAIN_PX * wide)
+    return np.asarray(restored + share[..., None] * field)
+
+
 def _motion(model: ShotModel, layers: list[_Layer], t: int, to: int) -> np.ndarray:
     frame, frames = model.frame_box(), model.observed.frames
     if not 0 <= to < len(frames):
@@ -135,6 +154,7 @@ def frame_planes(
     repainted: Repainted | None = None,
     lens: VirtualLens | None = None,
     floor: Floor | None = None,
+    noise: Noise | None = None,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
 
@@ -150,6 +170,7 @@ def frame_planes(
         lens: gives circles of confusion their sign, and depth; None: radii without.
         floor: says how far the solve may replace the plate; None: wherever the plate is out of
             focus, with a confidence of 1.
+        noise: of the plate, laid over what is restored; None: it stays without grain.
     """
     raw = model.frame(t, overscan=False, atlases=atlases)
     solved = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
@@ -164,7 +185,14 @@ def frame_planes(
         kept = found.kept * (1 - in_focus)
         confidence = found.confidence(kept, in_focus)
         if plate is not None:
-            beauty = _over_plate(plate, found.restored, kept)
+            restored = found.restored
+            if noise is not None:
+                restored = _grained(restored, kept, noise, model.observed.frames[t])
+            beauty = _over_plate(plate, restored, kept)
+            # in focus or not: light above the ceiling is what only other frames tell
+            clipped = model.observed.clipped(t)
+            if clipped is not None:
+                beauty = np.where(clipped, np.maximum(beauty, solved), beauty)
     elif plate is not None:
         beauty = in_focus[..., None] * plate + (1 - in_focus[..., None]) * beauty
     if repainted is not None:

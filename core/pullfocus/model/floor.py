@@ -160,7 +160,10 @@ class Floor:
         )
         radius = front_most(layers, [layer.radius_px for layer in layers], model)
         views = [self.seen.at(i, layer.texel) for i, layer in enumerate(layers)]
-        plate, covered = model.observed.plate_display(t, level), model.observed.covered_at(level)
+        plate, covered = (
+            model.observed.at_least(t, blurred, level),
+            model.observed.covered_at(level),
+        )
         if covered is not None:  # there the plate says nothing of the scene
             plate = np.where(covered[..., None], blurred, plate)
         evidence = gather(plate, shown, blurred, radius)

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-__all__ = ["Evidence", "gather", "share_kept"]
+__all__ = ["PLAIN_PX", "Evidence", "gather", "share_kept"]
 
 _WINDOW_PX = 3.0  # in which energies are compared, standard deviation at 512 wide
-_PLAIN_PX = 1.0  # what the plate gives back is smoothed so far: its grain and blocks are its own
+PLAIN_PX = 1.0
+"""What the plate gives back is smoothed so far, standard deviation at 512 wide: its grain and
+blocks are its own."""
 _CAUTION = 1.5  # c: a misfit is only what blur left of the error in the sharp frame,
 _CAUTION_BY_BLUR = 0.1  # and the more, the wider the blur: c grows by this much of radius^2
 _NOTHING = 1e-7
@@ -57,7 +59,7 @@ def gather(
         return np.asarray(cv2.GaussianBlur(square, (0, 0), _WINDOW_PX * wide))
 
     return Evidence(
-        sharp + cv2.GaussianBlur(misfit, (0, 0), _PLAIN_PX * wide),
+        sharp + cv2.GaussianBlur(misfit, (0, 0), PLAIN_PX * wide),
         energy(misfit),
         energy(sharp - plate),
         _CAUTION * (1 + _CAUTION_BY_BLUR * np.square(radius_px / wide)),

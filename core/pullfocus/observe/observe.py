@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from pullfocus.errors import MatteError, SolveError
+from pullfocus.observe.ceiling import find_ceiling
 from pullfocus.observe.cuts import check_one_shot
 from pullfocus.observe.flow import grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
@@ -35,7 +37,7 @@ from pullfocus.shot import Shot
 
 __all__ = ["ObserveSettings", "observe"]
 
-_FORMAT = 5  # raise when the cache's contents change meaning
+_FORMAT = 6  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
 _DRAFT = "measuring-"
 _OURS = re.compile(rf"[0-9a-f]{{16}}|{_DRAFT}.*")
@@ -57,6 +59,8 @@ class ObserveSettings:
     """Whether to look for bars and burnt-in words, and leave them out."""
     repeats: bool = True
     """Whether to look for frames that are shown twice."""
+    ceiling: bool = True
+    """Whether clipped values only say at least."""
 
 
 def observe(
@@ -126,9 +130,14 @@ def _load(shot: Shot, folder: Path) -> Observed:
         doubted=np.load(folder / "doubted.npy") if given.exists() else None,
         covered=_optional(folder / "covered.npy"),
         source=_optional(folder / "source.npy"),
-        notes=tuple(json.loads((folder / "notes.json").read_text(encoding="utf-8"))),
         folder=folder,
+        **_finds(folder),
     )
+
+
+def _finds(folder: Path) -> dict[str, Any]:
+    finds = json.loads((folder / "finds.json").read_text(encoding="utf-8"))
+    return {**finds, "notes": tuple(finds["notes"])}
 
 
 def _optional(path: Path) -> np.ndarray | None:
@@ -197,7 +206,8 @@ def _store_finds(
             source = found
             notes.append(f"plate: frames {range_text(repeated)} repeat the one before them")
             np.save(draft / "source.npy", source)
-    (draft / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
+    finds = {"notes": notes, "ceiling": find_ceiling(plate) if settings.ceiling else None}
+    (draft / "finds.json").write_text(json.dumps(finds), encoding="utf-8")
     return covered, source
 
 

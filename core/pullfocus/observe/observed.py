@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pullfocus.observe.ceiling import CEILING_WIDTH
 from pullfocus.observe.recent import Recent
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 
@@ -67,6 +68,8 @@ class Observed:
     """(H, W) bool: bars and burnt-in words, no part of the scene; None: there are none."""
     source: np.ndarray | None = None
     """(T,) index of the frame that each one repeats, else its own; None: none is repeated."""
+    ceiling: float | None = None
+    """Display-encoded value of clipped channels; None: nothing is clipped."""
     notes: tuple[str, ...] = ()
     """What was found that the user should know, a line each."""
     folder: Path | None = None
@@ -119,6 +122,22 @@ class Observed:
         share = cv2.resize(self.covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         return np.asarray(share > 0)
 
+    def at_least(self, t: int, shown: np.ndarray, level: int = 0) -> np.ndarray:
+        """Return the plate (h, w, 3), display-encoded, as far as it contradicts what is shown.
+
+        Where the plate is clipped and less bright than ``shown``, it says nothing against it.
+        """
+        plate, clipped = self.plate_display(t, level), self.clipped(t, level)
+        return plate if clipped is None else np.where(clipped, np.maximum(plate, shown), plate)
+
+    def clipped(self, t: int, level: int = 0) -> np.ndarray | None:
+        """Return where frame ``t`` is clipped, (h, w, 3) bool, if it may be; parts count."""
+        if self.ceiling is None:
+            return None
+        if level == 0:
+            return self.plate_display(t) >= self.ceiling - CEILING_WIDTH
+        return self._reduced_clipped(t, level)
+
     @cached_property
     def moments(self) -> list[int]:
         """Indices of the frames that are not repeats of another."""
@@ -150,6 +169,15 @@ class Observed:
         linear = display_to_linear(self.plate_rows(t, slice(None)))
         reduced = cv2.resize(linear, size, interpolation=cv2.INTER_AREA)
         return linear_to_display(reduced).astype(np.float16)
+
+    @lru_cache(maxsize=128)  # noqa: B019
+    def _reduced_clipped(self, t: int, level: int) -> np.ndarray:
+        whole = self.clipped(t)
+        assert whole is not None
+        size = level_size(self.width, self.height, level)
+        return np.asarray(
+            cv2.resize(whole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        )
 
     def __hash__(self) -> int:
         return id(self)

@@ -18,6 +18,7 @@ from pullfocus.model.colour import to_display
 from pullfocus.model.grid import Box
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import Lookup, ShotModel
+from pullfocus.observe.ceiling import CEILING_WIDTH
 from pullfocus.solve.losses import regularisers
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
@@ -146,6 +147,9 @@ class FineSolver:
             missing = to_display(model.blurred(layers, piece)) - plate
             if covered is not None:  # bars and words say nothing
                 missing = missing * torch.from_numpy(~covered[rows]).to(plate.device)
+            if model.observed.ceiling is not None:  # what is clipped says at least
+                clipped = plate >= model.observed.ceiling - CEILING_WIDTH
+                missing = torch.where(clipped, missing.clamp(max=0), missing)
             loss = weight * missing.abs().sum() / count
             loss.backward()
             l1 += loss.item()

@@ -192,9 +192,7 @@ class Solver:
         try:
             atlases = self.model.step_atlases()
             shown = to_display(self.model.reblur(t, level, atlases))
-            covered = self.observed.covered_at(level)
-            if covered is not None:
-                shown = torch.where(torch.from_numpy(covered).to(plate.device), plate, shown)
+            shown = self._against(shown, plate, t, level)
             terms = reconstruction(shown, plate, self.settings)
             terms |= regularisers(self.model, self.settings, self.priors)
             if self.points is not None:
@@ -202,6 +200,21 @@ class Solver:
         except (ValueError, OverflowError) as error:  # a parameter that is not a number
             return {}, plate, error
         return terms, shown, None
+
+    def _against(
+        self, shown: torch.Tensor, plate: torch.Tensor, t: int, level: int
+    ) -> torch.Tensor:
+        """Return a frame as far as the plate contradicts it, both (3, h, w) display-encoded.
+
+        Bars and words say nothing; where the plate is clipped it only says at least so bright.
+        """
+        covered, clipped = self.observed.covered_at(level), self.observed.clipped(t, level)
+        if covered is not None:
+            shown = torch.where(torch.from_numpy(covered).to(plate.device), plate, shown)
+        if clipped is not None:
+            beyond = torch.from_numpy(clipped).permute(2, 0, 1).to(plate.device) & (shown > plate)
+            shown = torch.where(beyond, plate, shown)
+        return shown
 
     def _try_frame(self, t: int) -> StepReport | None:
         """Fit one frame; None, and parameters as they were, when a number is not finite."""

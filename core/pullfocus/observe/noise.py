@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Noise and grain of a plate, measured: how strong by luminance, how coarse, how alike in colours.
+
+Blocks count in which least varies that no model of the frame explains: elsewhere that is detail, or
+the model is wrong. Chance makes the least of many look weaker than they are; by how much is known
+from how many independent values a block of such noise has.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["BLOCK", "Look", "Noise", "measure_noise"]
+
+BLOCK = 16
+"""Px of a block's side; spectra have as many bins."""
+_PLAIN = 0.25  # share of the blocks of a luminance that counts: those in which least varies
+_SHORT = 1.271  # by how many deviations the mean of that quarter of a normal law falls short
+_BINS = 10  # of luminance
+_FEWEST = 40  # blocks in a bin
+_LOW, _HIGH = 0.02, 0.97  # display-encoded: beyond, noise is cut off
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_GRID = 8  # px of the blocks of video codecs
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What varies where nothing is seen, display-encoded."""
+
+    levels: np.ndarray
+    """(k,) rising values at which strength was measured, 0..1."""
+    sigma: np.ndarray
+    """(k, 3) standard deviation there, R G B."""
+    spectrum: np.ndarray
+    """(BLOCK, BLOCK, 3) power by frequency as `np.fft.fft2` orders it, mean 1."""
+    correlation: np.ndarray
+    """(3, 3) between the colours."""
+    blockiness: float
+    """Differences across the 8 px grid of codecs over other differences; 1 where there is none."""
+
+    def strength(self, shown: np.ndarray) -> np.ndarray:
+        """Return the standard deviation at values (..., 3), display-encoded."""
+        out = [np.interp(shown[..., c], self.levels, self.sigma[:, c]) for c in range(3)]
+        return np.stack(out, -1).astype(np.float32)
+
+    @property
+    def typical(self) -> float:
+        """Standard deviation of green in the middle of what was measured."""
+        return float(np.median(self.sigma[:, 1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A frame to measure noise on, display-encoded."""
+
+    frame: np.ndarray
+    """(h, w, 3) float32."""
+    explained: np.ndarray
+    """(h, w, 3) float32, what a model without noise shows there; zeros where there is none."""
+    where: np.ndarray
+    """(h, w) bool, what may be looked at."""
+
+
+def measure_noise(looks: Iterable[Look]) -> Noise | None:
+    """Measure noise on some frames; None where too little of them is plain."""
+    found: list[tuple[np.ndarray, ...]] = []
+    across: list[float] = []
+    for look in looks:
+        found.append(_blocks(look))
+        across.append(_grid_steps(look.frame @ _LUMA))
+    found = [one for one in found if len(one[0])]
+    if not found:
+        return None
+    pixels, level = (np.concatenate(part) for part in zip(*found, strict=True))
+    chosen = _quietest(pixels, level)
+    if not len(chosen):
+        return None
+    pixels, level = pixels[chosen], level[chosen]
+    variance = np.square(pixels).mean((1, 2)) / (1 - 6 / BLOCK**2)  # (n, 3); a surface was fitted
+    levels, sigma = _by_level(level, variance)
+    own = np.stack([np.interp(level.mean(1), levels, sigma[:, c]) for c in range(3)], -1)
+    unit = pixels / np.maximum(own, 1e-6)[:, None, None]
+    spectrum, correlation = _spectrum(unit), _correlation(unit)
+    sigma = sigma / np.sqrt(_fallen_short(spectrum, correlation))
+    return Noise(levels, sigma, spectrum, correlation, float(np.mean(across)))
+
+
+def _blocks(look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """Return what nothing explains, in blocks (n, BLOCK, BLOCK, 3), and their levels (n, 3)."""
+    frame = look.frame
+    cut_off = ((frame < _LOW) | (frame > _HIGH)).any(-1)
+    usable = (look.where & ~cut_off)[..., None]
+    rows, columns = (n // BLOCK for n in frame.shape[:2])
+
+    def cut(values: np.ndarray) -> np.ndarray:
+        inner = values[: rows * BLOCK, : columns * BLOCK]
+        shape = (rows, BLOCK, columns, BLOCK, values.shape[2])
+        return inner.reshape(shape).transpose(0, 2, 1, 3, 4).reshape(-1, BLOCK, BLOCK, shape[-1])
+
+    whole = cut(usable).all((1, 2, 3))
+    pixels = cut(frame - look.explained)[whole]
+    return pixels - _surface(pixels), cut(frame)[whole].mean((1, 2))
+
+
+def _surface(pixels: np.ndarray) -> np.ndarray:
+    """Return the least-squares surface of second order through each block."""
+    x = np.linspace(-1, 1, BLOCK)
+    down, across = np.meshgrid(x, x, indexing="ij")
+    basis = np.stack([np.ones_like(x + across), down, across, down**2, across**2, down * across])
+    basis = np.linalg.qr(basis.reshape(6, -1).T)[0].astype(np.float32)
+    flat = pixels.reshape(len(pixels), BLOCK**2, 3)
+    fitted = np.einsum("pk,nkc->npc", basis, np.einsum("pk,npc->nkc", basis, flat))
+    return fitted.reshape(pixels.shape)
+
+
+def _bins(level: np.ndarray) -> np.ndarray:
+    return np.minimum((level.mean(1) * _BINS).astype(int), _BINS - 1)
+
+
+def _quietest(pixels: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return the indices of the quietest quarter of the blocks of every luminance."""
+    varies, bins = np.square(pixels).mean((1, 2, 3)), _bins(level)
+    chosen = []
+    for one in np.unique(bins):
+        own = np.flatnonzero(bins == one)
+        if len(own) >= _FEWEST:
+            chosen.append(own[np.argsort(varies[own])[: round(_PLAIN * len(own))]])
+    return np.concatenate(chosen) if chosen else np.zeros(0, int)
+
+
+def _by_level(level: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return levels (k,) and deviations (k, 3) of chosen blocks."""
+    bins = _bins(level)
+    levels = [level[bins == one].mean() for one in np.unique(bins)]
+    sigma = [np.sqrt(variance[bins == one].mean(0)) for one in np.unique(bins)]
+    return np.array(levels), np.stack(sigma)
+
+
+def _fallen_short(spectrum: np.ndarray, correlation: np.ndarray) -> float:
+    """Return the share of the variance that the quietest quarter of blocks shows."""
+    values = BLOCK**2 / np.square(spectrum.mean(-1)).mean()
+    values *= 9 / np.square(correlation).sum()  # colours that go together are one
+    return float(max(1 - _SHORT * np.sqrt(2 / values), 0.2))
+
+
+def _spectrum(unit: np.ndarray) -> np.ndarray:
+    """Return the mean power of blocks (n, BLOCK, BLOCK, 3) by frequency, mean 1."""
+    window = np.hanning(BLOCK + 1)[:-1]
+    shaped = unit * (window[:, None] * window[None])[None, ..., None]
+    power = np.square(np.abs(np.fft.fft2(shaped, axes=(1, 2))))
+    power = np.median(power, 0)  # some texture in a few blocks does not count
+    rounded = np.abs(np.fft.fftfreq(BLOCK, 1 / BLOCK))
+    ring = np.maximum(rounded[:, None], rounded[None])
+    power[ring <= 1] = power[ring == 2].mean(0)  # which the fit took away
+    return power / power.mean((0, 1))
+
+
+def _correlation(unit: np.ndarray) -> np.ndarray:
+    flat = unit.reshape(-1, 3)
+    covariance = flat.T @ flat / len(flat)
+    scale = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(scale, scale)
+
+
+def _grid_steps(luma: np.ndarray) -> float:
+    """Return the mean difference across the codec's grid over that elsewhere."""
+    ratios = []
+    for steps in (np.abs(np.diff(luma, axis=1)).T, np.abs(np.diff(luma, axis=0))):
+        # second differences: slopes of the picture are no steps
+        bent = np.abs(steps[1:-1] - (steps[:-2] + steps[2:]) / 2)
+        middle = np.median(bent, 1)
+        at = (np.arange(len(middle)) + 2) % _GRID == 0
+        if at.any() and (~at).any():
+            ratios.append(float(middle[at].mean() / max(float(middle[~at].mean()), 1e-6)))
+    return float(np.mean(ratios)) if ratios else 1.0
