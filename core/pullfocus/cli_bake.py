@@ -44,6 +44,10 @@ def bake(
             help="Lay grain over what was restored, as the plate has it where it is in focus.",
         ),
     ] = True,
+    still: Annotated[
+        bool,
+        typer.Option("--still", help="Without the plate's motion blur; wants solve --shutter."),
+    ] = False,
     frames: FramesOption = None,
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
@@ -68,6 +72,7 @@ def bake(
             out,
             keep_plate=keep_plate,
             regrain=regrain,
+            still=still,
             frames=frames,
             skip_existing=skip_existing,
             where=where,

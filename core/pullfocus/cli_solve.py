@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Quality", "ShotPath", "demo", "solve", "solve_settings"]
 
 _COC_AUTO = "auto"
+_SHUTTER_START = 180.0
 
 
 class Quality(StrEnum):
@@ -165,6 +166,14 @@ def solve(
     plate_layer: PlateLayerOption = None,
     overscan: OverscanOption = False,
     deinterlace: DeinterlaceOption = None,
+    shutter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEGREES|auto",
+            help="Tell motion blur from defocus: how long the shutter is open, 360 for all the "
+            "time between frames, or auto to find it. Up to five looks at an atlas for one.",
+        ),
+    ] = None,
     ignore_cuts: Annotated[
         bool,
         typer.Option("--ignore-cuts", help="Take frames with a hard cut among them as one shot."),
@@ -197,6 +206,7 @@ def solve(
             "texture": texture,
             "weights": weights,
             "ignore_cuts": ignore_cuts,
+            "shutter": shutter,
         }
     )
     inputs = ShotInputs(
@@ -331,6 +341,23 @@ def with_proxy(settings: Any, proxy: str, width: int) -> Any:
     return dataclasses.replace(settings, proxy=int(proxy) if int(proxy) < width else 0)
 
 
+def with_shutter(settings: Any, text: str) -> Any:
+    """Return settings with a shutter, ``auto`` or degrees.
+
+    Raises:
+        PullfocusError: it is neither.
+    """
+    found = text == "auto"
+    try:
+        degrees = _SHUTTER_START if found else float(text)
+    except ValueError:
+        degrees = float("nan")
+    if not 0 < degrees <= 360:
+        raise PullfocusError(f"expected --shutter auto or degrees up to 360, got {text!r}")
+    model = dataclasses.replace(settings.model, shutter_degrees=degrees, shutter_found=found)
+    return dataclasses.replace(settings, model=model)
+
+
 def solve_settings(options: Mapping[str, Any]) -> Any:
     """Return the SolveSettings that options of ``solve`` ask for, by their names there.
 
@@ -357,6 +384,8 @@ def solve_settings(options: Mapping[str, Any]) -> Any:
             raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
         settings = dataclasses.replace(settings, coc_network=True)
     check_coc(settings, given=coc not in (None, _COC_AUTO))
+    if options["shutter"] is not None:
+        settings = with_shutter(settings, options["shutter"])
     if options["ignore_cuts"]:
         observe = dataclasses.replace(settings.observe, ignore_cuts=True)
         settings = dataclasses.replace(settings, observe=observe)

@@ -158,6 +158,7 @@ def bake(
     *,
     keep_plate: bool = True,
     regrain: bool = True,
+    still: bool = False,
     frames: str | None = None,
     repaint: Repaint | None = None,
     skip_existing: bool = False,
@@ -173,6 +174,7 @@ def bake(
         keep_plate: keep the plate's own pixels in the beauty where it is in focus, and where the
             solve does not explain it; else the solve alone.
         regrain: lay the plate's own kind of grain over what is restored in a kept plate.
+        still: leave the plate's motion blur out, where the solve has a shutter.
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
@@ -187,6 +189,11 @@ def bake(
     """
     began = time.monotonic()
     shot, model = load_solve(solve_dir, progress, where)
+    if still and model.shutter is None:
+        raise SolveError(
+            f"--still: expected a solve with --shutter, got {solve_dir} without: motion blur is"
+            " not told from what moves"
+        )
     chosen = chosen_frames(shot, frames)
     # a model without a lens does not know what is in focus
     keep_plate = keep_plate and model.settings.reblur != "none"
@@ -209,7 +216,9 @@ def bake(
     atlases = finished_atlases(model)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
-    made_from = origin(shot, model, keep_plate, regrain, *(shown if repainted is not None else ()))
+    made_from = origin(
+        shot, model, keep_plate, regrain, still, *(shown if repainted is not None else ())
+    )
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     metadata[ORIGIN] = made_from
     own = chromaticities(shot.colorspace)
@@ -251,6 +260,7 @@ def bake(
                 lens=lens,
                 floor=floor,
                 noise=noise,
+                still=still,
             )
             header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
             write_exr(path, planes, metadata=header, windows=windows(shot))

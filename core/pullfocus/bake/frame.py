@@ -25,6 +25,7 @@ __all__ = ["Repainted", "frame_planes", "laid_over"]
 
 _SMOOTH_PX = 2.0  # over which the strength of grain is looked up
 _FAINT = 1e-3
+_SMEARED_PX = 1.0  # of motion blur, from which on a plate is not still
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def frame_planes(
     lens: VirtualLens | None = None,
     floor: Floor | None = None,
     noise: Noise | None = None,
+    still: bool = False,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
 
@@ -170,18 +172,23 @@ def frame_planes(
         lens: gives circles of confusion their sign, and depth; None: radii without.
         floor: says how far the solve may replace the plate; None: wherever the plate is out of
             focus, with a confidence of 1.
+        still: without the plate's motion blur, as far as the solve knows it.
         noise: of the plate, laid over what is restored; None: it stays without grain.
     """
-    raw = model.frame(t, overscan=False, atlases=atlases)
+    raw = model.frame(t, overscan=False, atlases=atlases, still=still)
     solved = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
     sizes = [(atlas.shape[0], atlas.shape[1]) for atlas in atlases]
     if repainted is not None:
-        raw = model.frame(t, overscan=False, atlases=repainted.atlases)
+        raw = model.frame(t, overscan=False, atlases=repainted.atlases, still=still)
     layers = [_spread(raw, i, t, model, size, lens) for i, size in enumerate(sizes)]
     in_focus = share_in_focus([(layer.alpha, layer.radius) for layer in layers])
+    if still:  # what moved is not as it should be, however well in focus
+        frame = model.frame_box()
+        smears = [model.smear_px(i, t, frame).cpu().numpy() for i in range(len(layers))]
+        in_focus = in_focus * (1 - _front_most(layers, smears) / _SMEARED_PX).clip(0, 1)
     beauty, confidence = solved, np.ones_like(in_focus)
     if floor is not None:
-        found = floor.frame(t)
+        found = floor.frame(t, still=still)
         kept = found.kept * (1 - in_focus)
         confidence = found.confidence(kept, in_focus)
         if plate is not None:
@@ -196,7 +203,7 @@ def frame_planes(
     elif plate is not None:
         beauty = in_focus[..., None] * plate + (1 - in_focus[..., None]) * beauty
     if repainted is not None:
-        painted = model.frame(t, overscan=False, atlases=repainted.covers)
+        painted = model.frame(t, overscan=False, atlases=repainted.covers, still=still)
         shown, cover = (
             sharp(one, model.frame_box()).permute(1, 2, 0).cpu().numpy() for one in (raw, painted)
         )

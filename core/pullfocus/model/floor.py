@@ -150,13 +150,19 @@ class Floor:
         self.seen = sharpest_seen(model)
 
     @torch.no_grad()
-    def frame(self, t: int, *, level: int = 0) -> FlooredFrame:
-        """Compare frame ``t`` with its plate, at a pyramid level."""
+    def frame(self, t: int, *, level: int = 0, still: bool = False) -> FlooredFrame:
+        """Compare frame ``t`` with its plate, at a pyramid level.
+
+        With ``still`` it may go without the motion blur that the plate has.
+        """
         model, frame = self.model, self.model.frame_box(level)
         layers = model.frame(t, level=level, atlases=self.atlases)
+        bare = layers
+        if still:
+            bare = model.frame(t, level=level, atlases=self.atlases, overscan=False, still=True)
         shown, blurred = (
             linear_to_display(picture.permute(1, 2, 0).cpu().numpy())
-            for picture in (sharp(layers, frame), model.blurred(layers))
+            for picture in (sharp(bare, frame), model.blurred(layers))
         )
         radius = front_most(layers, [layer.radius_px for layer in layers], model)
         views = [self.seen.at(i, layer.texel) for i, layer in enumerate(layers)]

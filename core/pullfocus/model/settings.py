@@ -58,6 +58,11 @@ class ModelSettings:
     atlas, and a layer that is never in focus stays so."""
     exposure: bool = True
     """Whether a layer's light may change from frame to frame by a gain and an offset."""
+    shutter_degrees: float = 0.0
+    """How long the shutter is open, 360 for all the time from frame to frame; 0: motion blur is not
+    told from defocus."""
+    shutter_found: bool = False
+    """Whether that is only where the search begins."""
     overscan_px: float = 24.0
     """How far past the frame's edge lattices reach."""
     largest_atlas: int = 8192

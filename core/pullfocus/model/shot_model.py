@@ -14,6 +14,7 @@ from pullfocus.model.grid import Box
 from pullfocus.model.parts import Layer, build_decoder, build_layer
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.settings import ModelSettings
+from pullfocus.model.shutter import Shutter
 from pullfocus.observe.observed import Observed, level_size
 from pullfocus.observe.scale import SAME, Scale
 
@@ -44,6 +45,9 @@ class ShotModel(nn.Module):
         self.settings = settings
         self.stack = nn.ModuleList(layers)
         self.atlas_level = 0
+        self.shutter: Shutter | None = None
+        if settings.shutter_degrees > 0:
+            self.shutter = Shutter(settings.shutter_degrees, found=settings.shutter_found)
 
     @property
     def layers(self) -> list[Layer]:
@@ -104,19 +108,63 @@ class ShotModel(nn.Module):
             return float(given.max())
         return self.layers[index].coc.largest(t) / 2**level
 
+    @torch.no_grad()
+    def sliding(self, index: int, t: int, box: Box) -> torch.Tensor:
+        """Return how a layer's atlas slides by the pixels of a box, (2, h, w) texels a frame."""
+        mapping, moments = self.layers[index].mapping, self.observed.moments
+        here = moments.index(t if self.observed.source is None else int(self.observed.source[t]))
+        before, after = moments[max(here - 1, 0)], moments[min(here + 1, len(moments) - 1)]
+        if before == after:
+            return torch.zeros(2, box.height, box.width, device=self.device)
+        return (mapping(after, box) - mapping(before, box)) / (after - before)
+
+    def smear_px(self, index: int, t: int, box: Box) -> torch.Tensor:
+        """Return how far a layer moves while the shutter is open, (h, w) px of the box's level."""
+        if self.shutter is None:
+            return torch.zeros(box.height, box.width, device=self.device)
+        texels = self.sliding(index, t, box).square().sum(0).sqrt() * self.shutter.share.detach()
+        return texels / self.layers[index].layout.texels_per_px / 2**box.level
+
+    def _looked_up(
+        self,
+        index: int,
+        t: int,
+        box: Box,
+        texel: torch.Tensor,
+        atlas: torch.Tensor | Lookup | None,
+        *,
+        still: bool,
+    ) -> torch.Tensor:
+        """Return what a layer's atlas shows at texels (2, h, w), (4, h, w)."""
+        texture = self.layers[index].texture
+
+        def at(place: torch.Tensor) -> torch.Tensor:
+            held = place if self.atlas_level == 0 else (place + 0.5) / 2**self.atlas_level - 0.5
+            if atlas is None:
+                return texture.at(held)
+            return sample_atlas(atlas, held) if isinstance(atlas, torch.Tensor) else atlas(held)
+
+        if still or self.shutter is None:
+            return at(texel)
+        sliding = self.sliding(index, t, box)
+        moments = self.shutter.moments(sliding)
+        if moments is None:
+            return at(texel)
+        return torch.stack([at(texel + moment * sliding) for moment in moments]).mean(0)
+
     def layer_frame(
-        self, index: int, t: int, box: Box, atlas: torch.Tensor | Lookup | None = None
+        self,
+        index: int,
+        t: int,
+        box: Box,
+        atlas: torch.Tensor | Lookup | None = None,
+        *,
+        still: bool = False,
     ) -> LayerFrame:
-        """Evaluate one layer on a box."""
+        """Evaluate one layer on a box; ``still`` without the motion blur of an open shutter."""
         layer = self.layers[index]
         texel = layer.mapping(t, box)
-        held = texel if self.atlas_level == 0 else (texel + 0.5) / 2**self.atlas_level - 0.5
-        if atlas is None:
-            looked_up = layer.texture.at(held)
-        elif isinstance(atlas, torch.Tensor):
-            looked_up = sample_atlas(atlas, held)
-        else:
-            looked_up = atlas(held)
+        looked_up = self._looked_up(index, t, box, texel, atlas, still=still)
         if layer.matte is None:
             alpha = torch.ones_like(looked_up[:1])
         else:
@@ -135,6 +183,7 @@ class ShotModel(nn.Module):
         overscan: bool = True,
         atlases: Atlases | None = None,
         piece: Box | None = None,
+        still: bool = False,
     ) -> list[LayerFrame]:
         """Evaluate all layers of frame ``t``, front to back.
 
@@ -144,6 +193,7 @@ class ShotModel(nn.Module):
             overscan: reach past the frame by each layer's radius, as `reblur` needs.
             atlases: `linear_atlases` or `step_atlases`, when they are at hand.
             piece: what of the frame is wanted, a box of the level; by default all of it.
+            still: without the motion blur of an open shutter.
         """
         frame = self.frame_box(level)
         reaches = [0] * len(self.layers)
@@ -160,7 +210,7 @@ class ShotModel(nn.Module):
             if piece is not None:  # as little as gives it the same light
                 box = piece.grown(reach + _RIM_PX).intersection(box)
             atlas = None if atlases is None else atlases[index]
-            out.append(self.layer_frame(index, t, box, atlas))
+            out.append(self.layer_frame(index, t, box, atlas, still=still))
         return out
 
     def sharp(self, t: int, level: int = 0) -> torch.Tensor:

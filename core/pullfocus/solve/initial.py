@@ -52,12 +52,17 @@ def sharp_by_detail(observed: Observed) -> Sharpness:
 
 
 def sharp_by_radius(model: ShotModel) -> Sharpness:
-    """Weigh a frame by its solved circle of confusion, 1 / (0.05 + r^2)^2."""
+    """Weigh a frame by its solved circle of confusion, 1 / (0.05 + r^2)^2.
+
+    What moves while the shutter is open counts like a disc of the same second moment.
+    """
 
     def weight(layer: int, t: int, level: int) -> np.ndarray:
+        box = model.frame_box(level)
         with torch.no_grad():
-            radius = model.radius(layer, t, model.frame_box(level)).cpu().numpy()
-        return 1 / (0.05 + radius**2) ** 2
+            radius = model.radius(layer, t, box).cpu().numpy()
+            smear = model.smear_px(layer, t, box).cpu().numpy()
+        return 1 / (0.05 + radius**2 + smear**2 / 3) ** 2
 
     return weight
 

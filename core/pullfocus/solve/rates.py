@@ -22,6 +22,8 @@ _NETWORK = {"betas": (0.9, 0.999), "eps": 1e-8}
 def parameter_groups(model: ShotModel, settings: SolveSettings) -> list[dict[str, Any]]:
     """Return groups for ``torch.optim.Adam``; ``base`` is the rate before any decay."""
     groups = [group for layer in model.layers for group in _of_layer(model, layer, settings)]
+    if model.shutter is not None and model.shutter.logit.requires_grad:
+        groups.append(_free([model.shutter.logit], settings.shutter_rate))
     if model.decoder is not None:
         groups.append(_network(model.decoder, settings))
     return groups

@@ -96,6 +96,8 @@ class SolveSettings:
     """Each frame's own matte correction, logits."""
     exposure_rate: float = 3e-4
     """Gain of a layer in a frame, natural logarithm; offset, hundredths of white."""
+    shutter_rate: float = 0.02
+    """Share of the time that the shutter is open, before the sigmoid."""
     network_rate: float = 1e-4
     """Weights of networks (section 4.1)."""
     warmup_steps: int = 20
