@@ -48,6 +48,13 @@ def bake(
         bool,
         typer.Option("--still", help="Without the plate's motion blur; wants solve --shutter."),
     ] = False,
+    undo_breathing: Annotated[
+        bool,
+        typer.Option(
+            "--undo-breathing",
+            help="Keep the picture's size as focus is pulled; passes.json has its curve anyway.",
+        ),
+    ] = False,
     frames: FramesOption = None,
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
@@ -73,6 +80,7 @@ def bake(
             keep_plate=keep_plate,
             regrain=regrain,
             still=still,
+            undo_breathing=undo_breathing,
             frames=frames,
             skip_existing=skip_existing,
             where=where,
@@ -82,6 +90,11 @@ def bake(
             say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
         if report.grain is not None:
             say.note(f"grain of {report.grain:.1%} of white lies over what was restored")
+        if report.breathing is not None:
+            kept = "undone" if undo_breathing else "kept; --undo-breathing"
+            say.note(f"focus breathing of {report.breathing:.1%} ({kept}): passes.json")
+        elif undo_breathing:
+            say.note("no focus breathing was found: nothing is undone")
         written = frames_text(report.frames, report.skipped)
         say.done(
             f"baked {written} in {report.seconds:.0f} s: {report.passes_json}",

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,8 @@ from pullfocus.bake.passes import (
     exr_metadata,
 )
 from pullfocus.bake.passes_json import check_passes, write_passes_json
+from pullfocus.bake.steady import steadied
+from pullfocus.breathing import fit_breathing, layer_sizes
 from pullfocus.errors import PassesError, SolveError
 from pullfocus.model.floor import Floor
 from pullfocus.model.shot_model import ShotModel
@@ -64,6 +66,8 @@ class BakeReport:
     """Frames that were there already."""
     grain: float | None
     """Standard deviation of the grain laid over, display-encoded; None: none is."""
+    breathing: float | None
+    """Share by which the picture's size follows focus; None: it does not."""
     seconds: float
     signed: bool
     """Whether circles of confusion have their sign."""
@@ -159,6 +163,7 @@ def bake(
     keep_plate: bool = True,
     regrain: bool = True,
     still: bool = False,
+    undo_breathing: bool = False,
     frames: str | None = None,
     repaint: Repaint | None = None,
     skip_existing: bool = False,
@@ -175,6 +180,7 @@ def bake(
             solve does not explain it; else the solve alone.
         regrain: lay the plate's own kind of grain over what is restored in a kept plate.
         still: leave the plate's motion blur out, where the solve has a shutter.
+        undo_breathing: scale frames so that the picture keeps its size as focus is pulled.
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
@@ -199,7 +205,11 @@ def bake(
     keep_plate = keep_plate and model.settings.reblur != "none"
     fitted = fit_virtual_lens(model)
     lens = fitted if fitted.trusted else None
+    breathing = None if lens is None else fit_breathing(*layer_sizes(model), lens.focus)
     passes = _describe(shot, model, solve_dir, out, lens)
+    if breathing is not None:
+        record = {**breathing.record(shot.frames), "undone": undo_breathing}
+        passes = replace(passes, breathing=record)
     table = passes.pass_table(depth=lens is not None)
     check_passes(passes)
     output = prepared(
@@ -216,9 +226,8 @@ def bake(
     atlases = finished_atlases(model)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
-    made_from = origin(
-        shot, model, keep_plate, regrain, still, *(shown if repainted is not None else ())
-    )
+    options = (keep_plate, regrain, still, undo_breathing)
+    made_from = origin(shot, model, *options, *(shown if repainted is not None else ()))
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     metadata[ORIGIN] = made_from
     own = chromaticities(shot.colorspace)
@@ -262,6 +271,8 @@ def bake(
                 noise=noise,
                 still=still,
             )
+            if undo_breathing and breathing is not None:
+                planes = steadied(planes, t, breathing, plate, model.observed.covered)
             header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
             write_exr(path, planes, metadata=header, windows=windows(shot))
             output.wrote(path)
@@ -269,4 +280,7 @@ def bake(
     written = len(chosen) - skipped
     seconds = time.monotonic() - began
     strength = None if noise is None else noise.typical
-    return BakeReport(out / JSON_NAME, written, skipped, strength, seconds, passes.coc_signed)
+    breathes = None if breathing is None else breathing.share
+    return BakeReport(
+        out / JSON_NAME, written, skipped, strength, breathes, seconds, passes.coc_signed
+    )

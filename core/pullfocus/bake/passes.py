@@ -209,6 +209,9 @@ class Passes:
     """Where the plate came from, as the user named it."""
     lens_curve: Mapping[str, Any] | None = None
     """The fitted lens, where there is one: focus and aperture by frame."""
+    breathing: Mapping[str, Any] | None = None
+    """Focus breathing, where there is some: size of the picture by frame, and whether the frames
+    here have it still."""
     pullfocus_version: str = ""
     solve_digest: str = ""
     """Digest of the settings that the solve ran with."""

@@ -125,6 +125,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "coc_signed": (bool,),
     "plate": (str,),
     "lens_curve": (dict, type(None)),
+    "breathing": (dict, type(None)),
     "pullfocus_version": (str,),
     "solve_digest": (str,),
     "solve": (str, type(None)),
