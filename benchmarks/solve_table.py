@@ -7,8 +7,8 @@ Rows: fusion (no solve: the frames fused by sharpness), draft, standard, high, f
 every matte dilated by 6 px), rough (standard, with the clip's own matte.####.png), twice (standard,
 the clip played forth and back), half (draft, on a proxy of half the width), followed (draft, one
 exact key in the middle, followed through the clip; compare with draft), rematte (the same with
---rematte); and after the paper's Table 4 network (standard, --coc auto), fixed (the network's radii,
-held), truth (the true radii, held).
+--rematte); and after the paper's Table 4 network (standard, --coc auto), fixed (the network's
+radii, held), truth (the true radii, held).
 
 Subject, edge (12 px around the silhouette), background and a region that a clip marks (a mouth) are
 measured apart. Below plate: frames whose whole, subject, edge, background or region lost against
