@@ -259,6 +259,11 @@ class _Walker:
                 seen = self._seen(t, key, points, warped_distance(key, matrix), matrix, behind)
                 there = presence(light, behind, seen.distance, appearance)
                 gone = not there.back
+            elif returning:
+                whole = _placed(home, seen.distance)
+                if whole is not None:
+                    key, matrix, points, returning = home, whole, contour_points(home), False
+                    seen = self._seen(t, key, points, warped_distance(key, whole), whole, behind)
             if gone:
                 nowhere = np.full_like(key, -float(np.hypot(*key.shape)))
                 yield t, _Seen(nowhere, matrix, 0.0, sure)
