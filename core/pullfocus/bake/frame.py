@@ -203,7 +203,9 @@ def frame_planes(
     elif plate is not None:
         beauty = in_focus[..., None] * plate + (1 - in_focus[..., None]) * beauty
     if repainted is not None:
-        painted = model.frame(t, overscan=False, atlases=repainted.covers, still=still)
+        painted = model.frame(
+            t, overscan=False, atlases=repainted.covers, still=still, as_shot=False
+        )
         shown, cover = (
             sharp(one, model.frame_box()).permute(1, 2, 0).cpu().numpy() for one in (raw, painted)
         )

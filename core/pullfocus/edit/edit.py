@@ -135,8 +135,12 @@ def edit(
         for done, t in enumerate(chosen, 1):
             with torch.no_grad():
                 solved, shown, cover = (
-                    model.reblur(t, atlases=held).permute(1, 2, 0).cpu().numpy()
-                    for held in (before, edited.atlases, edited.covers)
+                    model.reblur(t, atlases=held, as_shot=as_shot).permute(1, 2, 0).cpu().numpy()
+                    for held, as_shot in (
+                        (before, True),
+                        (edited.atlases, True),
+                        (edited.covers, False),
+                    )
                 )
             plate = np.asarray(shot.plate.read(t))
             colour = laid_over(plate, solved, shown, cover)

@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from pullfocus.model.atlas_network import NetworkTexture
+from pullfocus.model.change import Change
 from pullfocus.model.coc import CocLattice
 from pullfocus.model.decoder import AtlasDecoder, DecoderTexture
 from pullfocus.model.exposure import Exposure
+from pullfocus.model.grid import Box
 from pullfocus.model.layout import AtlasLayout, atlas_layout
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.mapping_network import MappingNetwork
@@ -37,6 +39,7 @@ class Layer(nn.Module):
     coc: CocLattice
     matte: Matte | None
     exposure: Exposure
+    change: Change | None
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Layer(nn.Module):
         coc: CocLattice,
         matte: Matte | None,
         exposure: Exposure,
+        change: Change | None,
         layout: AtlasLayout,
     ) -> None:
         super().__init__()
@@ -55,7 +59,21 @@ class Layer(nn.Module):
         self.coc = coc
         self.matte = matte
         self.exposure = exposure
+        self.change = change
         self.layout = layout
+
+    def as_shot(self, t: int, box: Box, colour: torch.Tensor) -> torch.Tensor:
+        """Bring the atlas's colour (3, h, w), scene-linear, to the light and look of a frame."""
+        colour = self.exposure(t, colour)
+        if self.change is None or not self.change.awake:
+            return colour
+        return self.change(t, box, colour)
+
+    def as_in_atlas(self, t: int, box: Box, colour: torch.Tensor) -> torch.Tensor:
+        """Bring a frame's colour (3, h, w) on ``box``, scene-linear, to those of the atlas."""
+        if self.change is not None and self.change.awake:
+            colour = self.change.undone(t, box, colour)
+        return self.exposure.undone(t, colour)
 
     def by_frame(self) -> list[torch.Tensor]:
         """Return what is held for each frame apart, (T, ...); networks hold nothing so."""
@@ -65,6 +83,8 @@ class Layer(nn.Module):
             held += [self.mapping.shake, self.mapping.time_basis]
         if isinstance(self.matte, LayerMatte):
             held.append(self.matte.residual)
+        if self.change is not None:
+            held.append(self.change.lattice)
         return held
 
 
@@ -130,7 +150,19 @@ def build_layer(
         if index == len(observed.layer_names) - 1
         else _matte(observed, index, settings, lattices),
         Exposure(len(observed.frames)),
+        _change(observed, settings, lattices) if settings.change else None,
         layout,
+    )
+
+
+def _change(observed: Observed, settings: ModelSettings, lattices: _Lattices) -> Change:
+    return Change(
+        frames=len(observed.frames),
+        width=lattices.width,
+        height=lattices.height,
+        cells=lattices.cells(settings.change_cell_px),
+        overscan_px=settings.overscan_px * lattices.wide,
+        scale=lattices.scale,
     )
 
 

@@ -45,7 +45,7 @@ class ModelSettings:
     """Atlas resolution."""
     mapping_cell_px: float = 16.0
     """Spacing of the mapping lattice."""
-    mapping_frames_per_knot: float = 2.0
+    mapping_frames_per_knot: float = 1.0
     """Its spacing in time, frames."""
     coc_cell_px: float = 32.0
     """Spacing of the COC lattice."""
@@ -63,6 +63,11 @@ class ModelSettings:
     told from defocus."""
     shutter_found: bool = False
     """Whether that is only where the search begins."""
+    change: bool = True
+    """Whether a layer's look may change in time, over what its atlas shows, where a solve finds
+    that it does (``solve.changing``)."""
+    change_cell_px: float = 20.0
+    """Spacing of its lattice."""
     overscan_px: float = 24.0
     """How far past the frame's edge lattices reach."""
     largest_atlas: int = 8192

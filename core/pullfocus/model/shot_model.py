@@ -160,8 +160,9 @@ class ShotModel(nn.Module):
         atlas: torch.Tensor | Lookup | None = None,
         *,
         still: bool = False,
+        as_shot: bool = True,
     ) -> LayerFrame:
-        """Evaluate one layer on a box; ``still`` without the motion blur of an open shutter."""
+        """Evaluate one layer on a box; ``still`` and ``as_shot`` as in `frame`."""
         layer = self.layers[index]
         texel = layer.mapping(t, box)
         looked_up = self._looked_up(index, t, box, texel, atlas, still=still)
@@ -170,8 +171,8 @@ class ShotModel(nn.Module):
         else:
             alpha = layer.matte(t, box, looked_up[3])[None]
         colour = looked_up[:3]
-        if self.settings.exposure:
-            colour = layer.exposure(t, colour)
+        if self.settings.exposure and as_shot:
+            colour = layer.as_shot(t, box, colour)
         radius = self.radius(index, t, box)
         return LayerFrame(layer.name, box, colour, alpha, texel, radius)
 
@@ -184,6 +185,7 @@ class ShotModel(nn.Module):
         atlases: Atlases | None = None,
         piece: Box | None = None,
         still: bool = False,
+        as_shot: bool = True,
     ) -> list[LayerFrame]:
         """Evaluate all layers of frame ``t``, front to back.
 
@@ -194,6 +196,7 @@ class ShotModel(nn.Module):
             atlases: `linear_atlases` or `step_atlases`, when they are at hand.
             piece: what of the frame is wanted, a box of the level; by default all of it.
             still: without the motion blur of an open shutter.
+            as_shot: in the light and with the look of this frame; else as atlases hold it.
         """
         frame = self.frame_box(level)
         reaches = [0] * len(self.layers)
@@ -210,17 +213,21 @@ class ShotModel(nn.Module):
             if piece is not None:  # as little as gives it the same light
                 box = piece.grown(reach + _RIM_PX).intersection(box)
             atlas = None if atlases is None else atlases[index]
-            out.append(self.layer_frame(index, t, box, atlas, still=still))
+            out.append(self.layer_frame(index, t, box, atlas, still=still, as_shot=as_shot))
         return out
 
     def sharp(self, t: int, level: int = 0) -> torch.Tensor:
         """Return the sharp frame, (3, h, w) scene-linear."""
         return sharp(self.frame(t, level=level, overscan=False), self.frame_box(level))
 
-    def reblur(self, t: int, level: int = 0, atlases: Atlases | None = None) -> torch.Tensor:
-        """Return the frame as the plate should show it, (3, h, w) scene-linear."""
+    def reblur(
+        self, t: int, level: int = 0, atlases: Atlases | None = None, *, as_shot: bool = True
+    ) -> torch.Tensor:
+        """Return the frame as the plate should show it, (3, h, w) scene-linear; see `frame`."""
         overscan = self.settings.reblur != "none"
-        return self.blurred(self.frame(t, level=level, overscan=overscan, atlases=atlases))
+        return self.blurred(
+            self.frame(t, level=level, overscan=overscan, atlases=atlases, as_shot=as_shot)
+        )
 
     def blurred(self, layers: list[LayerFrame], piece: Box | None = None) -> torch.Tensor:
         """Return layers, evaluated with their overscan, as the plate should show them."""

@@ -15,6 +15,7 @@ __all__ = ["Texture"]
 
 _LOGITS_PER_UNIT = 75.0  # so that one step size suits colours (0..1) and matte offsets (logits)
 _STEP = 0.02  # root-encoded: smaller differences between texels are grain
+_MATTE_STEPS = 5.0  # of the matte offset: .3 logits are as small a difference
 
 
 def _huber(step: torch.Tensor) -> torch.Tensor:
@@ -61,6 +62,15 @@ class Texture(nn.Module):
         """Return the mean total variation of the root-encoded colours, small steps squared."""
         colour = self.texels[..., :3]
         return _huber(colour.diff(dim=0)) + _huber(colour.diff(dim=1))
+
+    def matte_variation(self) -> torch.Tensor:
+        """Return the mean total variation of the matte offset in units of a step.
+
+        Without it the offset, free in every texel, turns to pepper where both layers explain a
+        pixel alike.
+        """
+        offset = _MATTE_STEPS * self.texels[..., 3]
+        return _huber(offset.diff(dim=0)) + _huber(offset.diff(dim=1))
 
     def matte_offset(self) -> torch.Tensor:
         """Return the matte channel in units of a step, for the pull to zero."""

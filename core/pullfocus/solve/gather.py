@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from pullfocus.model.grid import Box
 from pullfocus.model.inverse import places_of
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.sampling import sample_atlas
@@ -147,7 +148,8 @@ def _looked_up(model: ShotModel, index: int, t: int, place: np.ndarray) -> np.nd
     linear = display_to_linear(observed.plate_rows(t, slice(top, bottom)))
     planes = torch.from_numpy(linear).permute(2, 0, 1)
     if model.settings.exposure:
-        planes = model.layers[index].exposure.undone(t, planes)
+        rows = Box(0, top, observed.width, bottom - top, 0)
+        planes = model.layers[index].as_in_atlas(t, rows, planes)
     if index == len(model.layers) - 1:
         matte = torch.ones_like(planes[:1])
     else:

@@ -139,7 +139,7 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
         linear = display_to_linear(observed.plate_display(t, level))
         if model.settings.exposure:
             planes = torch.from_numpy(linear).permute(2, 0, 1)
-            linear = layer.exposure.undone(t, planes).permute(1, 2, 0).contiguous().numpy()
+            linear = layer.as_in_atlas(t, fine, planes).permute(1, 2, 0).contiguous().numpy()
         colour = cv2.resize(linear, size, interpolation=cv2.INTER_CUBIC).reshape(-1, 3)
         weight = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR).ravel()
         keep = weight > 0

@@ -57,10 +57,16 @@ def regularisers(
             terms[f"coc time {name}"] = settings.coc_time_weight * time
         if model.settings.exposure:
             terms[f"exposure {name}"] = settings.exposure_weight * layer.exposure.drift()
+        if layer.change is not None and layer.change.awake:
+            terms[f"change {name}"] = settings.change_weight * layer.change.size()
+            terms[f"change time {name}"] = settings.change_time_weight * layer.change.roughness()
         if isinstance(layer.texture, Texture) and settings.texel_weight:
             terms[f"texels {name}"] = settings.texel_weight * layer.texture.variation()
         if isinstance(layer.matte, LayerMatte):
             drift = layer.matte.residual.square().mean()
             drift = drift + 0.01 * layer.texture.matte_offset().square().mean()
             terms[f"matte {name}"] = settings.matte_weight * drift
+            if isinstance(layer.texture, Texture):
+                rough = layer.texture.matte_variation()
+                terms[f"matte edge {name}"] = settings.matte_smooth_weight * rough
     return terms

@@ -65,6 +65,7 @@ _NETWORKS = ModelSettings(
     reblur="flat",
     atlas="window",
     exposure=False,
+    change=False,
     networks=NetworkSettings(mixed_precision=True),
 )
 _PAPER = SolveSettings(

@@ -98,6 +98,8 @@ class SolveSettings:
     """Gain of a layer in a frame, natural logarithm; offset, hundredths of white."""
     shutter_rate: float = 0.02
     """Share of the time that the shutter is open, before the sigmoid."""
+    change_rate: float = 2e-3
+    """A layer's change in time, root-encoded."""
     network_rate: float = 1e-4
     """Weights of networks (section 4.1)."""
     warmup_steps: int = 20
@@ -109,7 +111,7 @@ class SolveSettings:
     """Squared difference, summed over RGB (Kasten et al.)."""
     gradient_weight: float = 0.0
     """Squared difference of the differences of neighbours (Kasten et al.)."""
-    rigidity_weight: float = 1e-3
+    rigidity_weight: float = 1e-4
     """Bend of the mapping lattice, px^2."""
     coc_smooth_weight: float = 1e-4
     """Change of the COC lattice across the frame."""
@@ -126,8 +128,14 @@ class SolveSettings:
     """Total variation of an atlas's colours, root-encoded: what no frame tells stays plain."""
     exposure_weight: float = 1e-3
     """Pull of gains to one and offsets to zero."""
+    change_weight: float = 1e-5
+    """Pull of a layer's change to none."""
+    change_time_weight: float = 1e-5
+    """Pull to its neighbours in time and space."""
     matte_weight: float = 1e-4
     """Pull of the matte corrections to zero."""
+    matte_smooth_weight: float = 3e-2
+    """Total variation of the correction that rides in the atlas: edges, no pepper."""
     points: PointSettings = PointSettings()
     model: ModelSettings = ModelSettings()  # noqa: RUF009 - frozen
     observe: ObserveSettings = ObserveSettings()  # noqa: RUF009 - frozen

@@ -18,6 +18,7 @@ from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.raft import flow_method
+from pullfocus.solve.changing import wake_changes
 from pullfocus.solve.closing import doubted_mattes
 from pullfocus.solve.initial import (
     Sharpness,
@@ -250,11 +251,14 @@ class Solver:
 
     def _refine(self) -> None:
         """Go to full resolution; detail comes from the frames that the coarse phase found sharp."""
+        asked = wake_changes(self.model)
         self.model.hold_atlases_at(0)
         sharpness = sharp_by_radius(self.model)
         for index, layer in enumerate(self.model.layers):
             if isinstance(layer.texture, Texture):
                 layer.texture.add_detail(fuse(self.model, index, sharpness).to(self.model.device))
+        for name in asked:
+            self.notes.append(f"{name}: its look changes in time")
         self._start_optimiser()
 
     # -- to disk and back -------------------------------------------------------------------

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an atlas's texels cost."""
+
+import torch
+from pullfocus.model.texture import Texture
+
+
+def test_pepper_in_a_matte_costs_more_than_an_edge_of_as_many_texels():
+    edge, pepper = Texture(16, 16), Texture(16, 16)
+    with torch.no_grad():
+        edge.texels[:, :8, 3] = 0.1
+        pepper.texels[..., 3].view(-1)[::2] = 0.1
+    assert pepper.matte_variation() > 5 * edge.matte_variation()
+    assert Texture(16, 16).matte_variation() == 0
+
+
+def test_neither_colour_nor_matte_costs_for_the_other():
+    texture = Texture(8, 8)
+    with torch.no_grad():
+        texture.texels[2, 3, 3] = 1.0
+    assert texture.variation() == 0
+    assert texture.matte_variation() > 0
