@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from pullfocus import checkpoint
-from pullfocus.bake.bake import load_solve
+from pullfocus.bake.bake import bake, load_solve
 from pullfocus.errors import SolveError
+from pullfocus.plate.exr import read_exr
 from pullfocus.progress import Progress
 from pullfocus.solve.finish import FULL
 from pullfocus.solve.inputs import ShotInputs
@@ -143,3 +144,19 @@ def test_atlases_that_do_not_belong_are_said(solved, tmp_path):
     checkpoint.save(out / FULL, {"model.fg": torch.zeros(3, 3, 4)}, meta)
     with pytest.raises(SolveError, match=r"full.safetensors: .* does not fit"):
         load_solve(out)
+
+
+def test_what_follows_sees_one_model_of_the_plates_size(solved, tmp_path):
+    out, _ = solved
+    bake(out, tmp_path / "passes", frames="5")
+    table = json.loads((tmp_path / "passes" / "passes.json").read_text())
+    assert (table["width"], table["height"]) == (256, 144)
+    frame = next(path for path in (tmp_path / "passes").glob("plate.*.exr"))
+    held, atlas = read_exr(frame), read_exr(tmp_path / "passes" / "atlas_bg.exr")["R"]
+    height, width = load_solve(out)[1].layers[1].texture.size
+    assert held["R"].shape == (144, 256)
+    assert atlas.shape == (height, width)
+    # the wall of the frame is the atlas under its coordinates
+    column = (held["bg_uv.X"] * width).astype(int).clip(0, width - 1)
+    row = ((1 - held["bg_uv.Y"]) * height).astype(int).clip(0, height - 1)
+    assert abs(atlas[row, column] - held["bg.R"]).mean() < 0.03

@@ -52,14 +52,18 @@ def proxy_line(shot: Shot, width: int) -> str:
 class Finish:
     """What is done once a proxy is solved."""
 
-    def __init__(self, observed: Observed, settings: SolveSettings, folder: Path) -> None:
+    def __init__(
+        self, observed: Observed, settings: SolveSettings, folder: Path, *, device: str = "cpu"
+    ) -> None:
         """Prepare it.
 
         Args:
             observed: the shot at its own size.
             settings: of the solve.
             folder: the solve folder; its checkpoint is of the proxy.
+            device: takes the steps; atlases are drawn on the CPU.
         """
+        self.device = device
         self.observed = observed
         self.settings = settings
         self.folder = folder
@@ -81,14 +85,14 @@ class Finish:
         earlier = _earlier(self.observed, self.settings, self.folder)
         if earlier is not None:
             model, tensors = earlier
-            solver = FineSolver(model, self.settings)
+            solver = FineSolver(model.to(self.device), self.settings)
             if "plan" in tensors:
                 solver.load_state(tensors)
                 return solver
         tensors, _ = checkpoint.load(self.folder / _PROXY)
         model = lift(self.observed, self.settings.model, self.settings.proxy, tensors)
         self._draw(model, report)
-        solver = FineSolver(model, self.settings)
+        solver = FineSolver(model.to(self.device), self.settings)
         self.save(solver)
         return solver
 

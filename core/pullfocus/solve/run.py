@@ -149,7 +149,7 @@ def run_solve(
         checkpoint.write_json(out / "settings.json", record)
         files = [path for one in shot.footage for path in one.files]
         checkpoint.write_json(out / CONTENTS, known_digests(files))
-        last = Finish(observed, settings, out) if proxy else None
+        last = Finish(observed, settings, out, device=device) if proxy else None
         return run.loop(solver, seen, meta, settings.steps, last)
 
 
