@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -58,3 +59,13 @@ def test_a_folder_that_cannot_be_written_is_said(observed, tmp_path):
 def test_large_plates_get_a_proxy_by_themselves():
     assert [automatic_width(w) for w in (512, 799, 800, 1920, 3840)] == [0, 0, 640, 640, 640]
     assert proxy_size((1998, 1080), 640) == (640, 346)
+
+
+def test_what_a_killed_run_left_is_cleared_once_it_is_old(observed, tmp_path):
+    old, new = tmp_path / ".proxy-old", tmp_path / ".proxy-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (1e9, 1e9))
+    proxied(observed, 48)
+    assert not old.exists()
+    assert new.exists()  # of another run, perhaps at work

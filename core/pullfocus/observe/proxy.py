@@ -8,6 +8,7 @@ beside those that they were made from.
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ LEAST_PX = 64
 """Width below which nothing can be solved."""
 WORTH_IT = 1.25
 """Plates at least so much wider than that get one."""
+_DRAFT, _OLD_S = ".proxy-", 86400.0
 _PARTS = ("plate", "mattes", "mattes_given", "coc")
 Report = Callable[[str, float], None]
 
@@ -86,7 +88,10 @@ def proxied(
 
 
 def _reduce(observed: Observed, size: tuple[int, int], folder: Path, report: Report) -> None:
-    draft = Path(tempfile.mkdtemp(prefix=".proxy-", dir=folder.parent))
+    for left in folder.parent.glob(f"{_DRAFT}*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > _OLD_S:
+            shutil.rmtree(left, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder.parent))
     shrink = size[0] / observed.width
     try:
         for part in _PARTS:
