@@ -143,9 +143,11 @@ class SolveSettings:
 
 QUALITIES = {
     # nearly all at half resolution, where a step costs a quarter
-    "draft": SolveSettings(steps=420, coarse_share=0.85, texture_rate=0.008, coc_rate=0.8),
+    "draft": SolveSettings(
+        steps=420, coarse_share=0.85, texture_rate=0.008, coc_rate=0.8, fine_looks=1
+    ),
     "standard": SolveSettings(),
-    "high": SolveSettings(steps=6000),
+    "high": SolveSettings(steps=6000, fine_looks=5),
 }
 """What --quality selects."""
 
