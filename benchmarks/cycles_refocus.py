@@ -11,7 +11,7 @@ score. A sheet of pictures is written beside. What DIR holds already is not made
 
 ``--night`` darkens the street and hangs lamps; ``--blades`` and ``--rotation`` give Cycles an iris,
 ``--hood`` a ring before the lens that moves over it by so many of its radii in the corner, a cat's
-eye.
+eye. With ``--lens auto`` the lens that was found is printed beside it.
 """
 
 from __future__ import annotations
@@ -167,6 +167,15 @@ def render(out: Path, given: argparse.Namespace) -> None:
     subprocess.run([BPY_PYTHON, scene, out / "job.json"], check=True, stdout=subprocess.DEVNULL)
 
 
+def true_lens(given: argparse.Namespace) -> dict[str, float]:
+    """Return what Cycles's lens is called here: irises turn clockwise in its pictures."""
+    return {
+        "blades": given.blades,
+        "rotation_deg": -given.rotation % (360 / max(given.blades, 1)),
+        "cats_eye": given.hood,
+    }
+
+
 def row(name: str, out: Path, ours: str, cells: list[np.ndarray]) -> str:
     """Score one look over the compared frames; appends pictures of the middle one."""
     got, before = [], []
@@ -193,6 +202,7 @@ def main() -> None:
     parser.add_argument("--blades", type=int, default=0)
     parser.add_argument("--rotation", type=float, default=0.0, help="degrees")
     parser.add_argument("--hood", type=float, default=0.0)
+    parser.add_argument("--lens", default="round", help="as bake and refocus take it")
     given = parser.parse_args()
     out, (width, height) = given.out, given.size
     out.mkdir(parents=True, exist_ok=True)
@@ -201,14 +211,17 @@ def main() -> None:
     if not (out / "passes" / "passes.json").exists():
         plate, matte = out / "plate.####.exr", f"fg={out / 'matte.####.exr'}"
         pullfocus("solve", plate, "--matte", matte, "--quality", given.quality, "--out", solve)
-        pullfocus("bake", solve, "--out", out / "passes", "--no-keep-plate")
+        pullfocus("bake", solve, "--out", out / "passes", "--no-keep-plate", "--lens", given.lens)
     cells: list[np.ndarray] = []
     lines = [row("sharp", out, str(out / "passes" / "plate.####.exr"), cells)]
     wall = f"{WALL_PLACE[0] * width:.0f},{WALL_PLACE[1] * height:.0f}@{COMPARED[0]}"
     for name, (_, _, asked) in LOOKS.items():
-        arguments = [a.format(wall=wall) for a in asked]
+        arguments = [*(a.format(wall=wall) for a in asked), "--lens", given.lens]
         pullfocus("refocus", solve, "--out", out / f"ours_{name}", *arguments)
         lines.append(row(name, out, str(out / f"ours_{name}" / "plate_refocus.####.exr"), cells))
+    if given.lens == "auto":
+        found = json.loads((out / "passes" / "passes.json").read_text())["plate_lens"]
+        print(f"lens found: {found}\ntrue: {true_lens(given)}")
     print("| look | plate dB | pullfocus dB | worst frame |\n|---|---|---|---|")
     print("\n".join(lines))
     sheet = (np.vstack(cells) * 255).round().astype(np.uint8)

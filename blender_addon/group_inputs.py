@@ -46,7 +46,7 @@ class InputSpec:
 
 def input_specs(passes: Passes) -> list[InputSpec]:
     """Return the inputs for a shot, in order; focus only where the shot tells depth."""
-    return [*_view(passes), *_focus(passes), *_lens(passes), *_iris(), *_layers(passes)]
+    return [*_view(passes), *_focus(passes), *_lens(passes), *_iris(passes), *_layers(passes)]
 
 
 def _view(passes: Passes) -> list[InputSpec]:
@@ -117,14 +117,23 @@ def _lens(passes: Passes) -> list[InputSpec]:
     ]
 
 
-def _iris() -> list[InputSpec]:
+def _iris(passes: Passes) -> list[InputSpec]:
+    """Begin with the plate's own iris, so that new blur sits beside old."""
+    blades, roundness = (6, 1.0) if passes.blades < 3 else (passes.blades, passes.roundness)
     return [
         InputSpec(
-            "Blades", "int", 6, 3, 24, "Blades of the iris, where Roundness is below 1", "Iris"
+            "Blades", "int", blades, 3, 24, "Blades of the iris, where Roundness is below 1", "Iris"
         ),
         InputSpec("Rotation", "float", 0.0, -6.3, 6.3, "Turn of the iris", "Iris", "ANGLE"),
         InputSpec(
-            "Roundness", "float", 1.0, 0, 1, "1: a round iris, 0: straight blades", "Iris", "FACTOR"
+            "Roundness",
+            "float",
+            roundness,
+            0,
+            1,
+            "1: a round iris, 0: straight blades",
+            "Iris",
+            "FACTOR",
         ),
         InputSpec(
             "Inner Ring",

@@ -67,6 +67,10 @@ class Passes:
     """Solve folder, relative to the passes, with forward slashes; empty: not written down."""
     solve_digest: str = ""
     """Of the solve's settings; empty: not written down."""
+    blades: int = 0
+    """Of the plate's own iris; 0: round, or not known."""
+    roundness: float = 0.0
+    """Of its blades."""
 
     @property
     def json(self) -> Path:
@@ -137,6 +141,7 @@ def _check_version(version: Any, source: Path) -> None:
 def _passes(document: dict[str, Any], source: Path) -> Passes:
     lens = document.get("lens_curve") or {}
     depths = lens.get("layers") or {}
+    plate_lens = document.get("plate_lens") or {}
     layers = tuple(_layer(entry, source, depths) for entry in document["layers"])
     frames = tuple(int(frame) for frame in document["frames"])
     if not layers or not frames:
@@ -166,6 +171,8 @@ def _passes(document: dict[str, Any], source: Path) -> Passes:
         plate=str(document.get("plate") or ""),
         solve=str(document.get("solve") or ""),
         solve_digest=str(document.get("solve_digest") or ""),
+        blades=int(plate_lens.get("blades", 0)),
+        roundness=float(plate_lens.get("roundness", 0.0)),
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from cuda_lensblur.errors import LensBlurError
 from cuda_lensblur.kernel import Kernel, disc_kernel
 
-__all__ = ["Aperture", "aperture_kernel", "corner_radius", "image_kernel"]
+__all__ = ["Aperture", "aperture_kernel", "corner_radius", "image_kernel", "share_left"]
 
 _LARGEST = 64  # px of a kernel picture: larger ones are shrunk first
 _SAMPLES = 4  # a px side, of a kernel picture
@@ -124,6 +124,43 @@ def _between(
 def corner_radius(aperture: Aperture) -> float:
     """Return the radius of the circle round an iris, in radii of the circle of its area."""
     return math.sqrt(math.pi / _area(aperture))
+
+
+_APARTS = 33
+_WIDEST_APART = 1.6  # radii of the circle round the iris
+
+
+@functools.lru_cache(maxsize=64)
+def _shares(aperture: Aperture) -> torch.Tensor:
+    """Return which share of an iris lies in both discs of a balanced cat's eye, by their distance.
+
+    The mean over directions: (_APARTS,), float64.
+    """
+    side = (torch.arange(96, dtype=torch.float64) + 0.5) / 48 - 1
+    x, y = side[None].expand(96, 96), side[:, None].expand(96, 96)
+    within = torch.hypot(x, y) <= _outline(aperture, torch.atan2(y, x))
+    shares = []
+    for half in torch.linspace(0, _WIDEST_APART / 2, _APARTS, dtype=torch.float64):
+        total = 0.0
+        for angle in torch.arange(12) * (math.pi / 12):
+            u, v = half * torch.cos(angle), half * torch.sin(angle)
+            both = (torch.hypot(x - u, y - v) <= 1) & (torch.hypot(x + u, y + v) <= 1)
+            total += float((both & within).sum())
+        shares.append(total / 12 / float(within.sum()))
+    return torch.tensor(shares, dtype=torch.float64)
+
+
+def share_left(aperture: Aperture, apart: torch.Tensor) -> torch.Tensor:
+    """Return which share of an iris a balanced cat's eye leaves.
+
+    Args:
+        aperture: the iris; its squeeze makes no difference.
+        apart: distance of the two discs, radii of the circle round the iris.
+    """
+    table = _shares(dataclasses.replace(aperture, squeeze=1.0)).to(apart)
+    at = (apart / (_WIDEST_APART / (_APARTS - 1))).clamp(0, _APARTS - 1.001)
+    i = at.floor().long()
+    return table[i] + (at - i) * (table[i + 1] - table[i])
 
 
 def aperture_kernel(aperture: Aperture, calibrated: bool) -> Kernel:

@@ -11,6 +11,7 @@ import math
 
 import torch
 
+from cuda_lensblur.aperture import Aperture, corner_radius, share_left
 from cuda_lensblur.clip import Clip
 from cuda_lensblur.errors import LensBlurError
 
@@ -47,13 +48,12 @@ class Field:
     curvature_px: float = 0.0
     """Field curvature: added to the signed circle of confusion in the corners, px."""
 
-    @property
-    def growth(self) -> float:
-        """How many times larger a disc may get off the axis."""
+    def growth(self, iris: Aperture) -> float:
+        """Return how many times larger a disc may get off the axis."""
         if not (self.cats_eye and self.balanced):
             return 1.0
-        farthest = math.sqrt(2) if self.screen_relative else 1.0
-        return 1 / math.sqrt(float(_overlap(torch.tensor(self.cats_eye * farthest))))
+        farthest = torch.tensor(math.sqrt(2) if self.screen_relative else 1.0)
+        return 1 / math.sqrt(float(share_left(iris, self.cats_eye * farthest)))
 
     def __post_init__(self) -> None:
         """Refuse what no lens does."""
@@ -108,8 +108,7 @@ def field_clip(
     coc: torch.Tensor,
     view: FrameView,
     *,
-    squeeze: float = 1.0,
-    corner_radius: float = 1.0,
+    iris: Aperture = Aperture(),  # noqa: B008 - frozen
     max_radius_px: float = math.inf,
 ) -> tuple[torch.Tensor, Clip | None]:
     """Return the circles of confusion off the axis and what cuts their discs.
@@ -118,8 +117,7 @@ def field_clip(
         field: the lens off its axis.
         coc: (H, W) signed circle of confusion on the axis, radius in px, near negative.
         view: where the picture lies in its frame.
-        squeeze: of the iris, whose clips are squeezed alike.
-        corner_radius: radius of the circle round the iris, in radii of its circle of confusion.
+        iris: what is cut; by default round.
         max_radius_px: larger circles are held at this.
 
     Returns:
@@ -135,16 +133,17 @@ def field_clip(
         softness.append(0.0)
     if field.cats_eye and field.balanced:
         x, y = _from_axis(coc, view, screen_relative=field.screen_relative)
-        coc = coc / _overlap(field.cats_eye * torch.hypot(x, y)).sqrt()
+        coc = coc / share_left(iris, field.cats_eye * torch.hypot(x, y)).sqrt()
     coc = coc.clamp(-max_radius_px, max_radius_px)
     radius = coc.abs().clamp(min=1)
     upright = torch.where(coc < 0, -1.0, 1.0).to(coc)
     if field.cats_eye:
         x, y = _from_axis(coc, view, screen_relative=field.screen_relative)
-        apart = -field.cats_eye * corner_radius * upright
+        corner = corner_radius(iris)
+        apart = -field.cats_eye * corner * upright
         u, v = apart * x, apart * y
         for share in (0.5, -0.5) if field.balanced else (1.0,):
-            conics.append(_circle(share * u, share * v, corner_radius, radius))
+            conics.append(_circle(share * u, share * v, corner, radius))
             softness.append(field.cats_eye_softness)
     if any(field.doors):
         x, y = _from_axis(coc, view, screen_relative=True)
@@ -156,16 +155,10 @@ def field_clip(
     if not conics:
         return coc, None
     planes = torch.stack(conics)
-    stretch = math.sqrt(squeeze)
+    squeeze, stretch = iris.squeeze, math.sqrt(iris.squeeze)
     for index, scale in enumerate((1, stretch, 1 / stretch, squeeze, 1.0, 1 / squeeze)):
         planes[:, index] *= scale
     return coc, Clip(planes, tuple(softness))
-
-
-def _overlap(apart: torch.Tensor) -> torch.Tensor:
-    """Return the share of a unit disc that another one covers whose centre lies so far away."""
-    half = (apart / 2).clamp(max=0.8)
-    return (2 * torch.acos(half) - 2 * half * (1 - half * half).sqrt()) / math.pi
 
 
 def _circle(u: torch.Tensor, v: torch.Tensor, size: float, radius: torch.Tensor) -> torch.Tensor:

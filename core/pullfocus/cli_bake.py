@@ -12,6 +12,7 @@ from pullfocus.cli_options import (
     FixedThreadsOption,
     FramesOption,
     MatteNowOption,
+    PlateLensOption,
     PlateNowOption,
     ProgressOption,
     Report,
@@ -55,6 +56,7 @@ def bake(
             help="Keep the picture's size as focus is pulled; passes.json has its curve anyway.",
         ),
     ] = False,
+    plate_lens: PlateLensOption = "round",
     frames: FramesOption = None,
     plate: PlateNowOption = None,
     matte: MatteNowOption = None,
@@ -81,11 +83,14 @@ def bake(
             regrain=regrain,
             still=still,
             undo_breathing=undo_breathing,
+            plate_lens=plate_lens,
             frames=frames,
             skip_existing=skip_existing,
             where=where,
             progress=say,
         )
+        if plate_lens == "auto":
+            say.note(report.plate_lens.words())
         if not report.signed:
             say.note("focus hardly moves in this shot: radii have no sign, and there is no depth")
         if report.grain is not None:

@@ -28,6 +28,7 @@ __all__ = [
     "MetricsOption",
     "OverscanOption",
     "PlateLayerOption",
+    "PlateLensOption",
     "PlateNowOption",
     "Preset",
     "PresetOption",
@@ -45,6 +46,17 @@ __all__ = [
     "metric_names",
     "named_mattes",
     "reporting",
+]
+
+
+PlateLensOption = Annotated[
+    str,
+    typer.Option(
+        "--lens",
+        metavar="auto|round|FILE",
+        help="The plate's own lens: looked for in the solve (blades, cat's eye, colour; round "
+        "where nothing else is proved), taken for round, or read from a lens file or passes.json.",
+    ),
 ]
 
 

@@ -14,6 +14,7 @@ from pullfocus.cli_options import (
     FixedThreadsOption,
     FramesOption,
     MatteNowOption,
+    PlateLensOption,
     PlateNowOption,
     ProgressOption,
     Report,
@@ -107,6 +108,7 @@ def refocus(
     max_radius: Annotated[
         float, typer.Option(min=0, max=128, help="Largest circle of confusion, radius in px.")
     ] = 64.0,
+    plate_lens: PlateLensOption = "round",
     blades: Annotated[int, typer.Option(help="Blades of the iris; 0: round.")] = 0,
     rotation: Annotated[float, typer.Option(help="Turn of the iris, degrees.")] = 0.0,
     roundness: Annotated[float, typer.Option(help="Curved blades, 0..1.")] = 0.0,
@@ -294,6 +296,7 @@ def refocus(
             overlay=overlay,
             focus_mattes=focus_mattes,
             metres=metres,
+            plate_lens=plate_lens,
             repaint=_repaint(paintings),
             paint={f"painted atlas of {one.layer}": one.path for one in paintings},
             frames=frames,
@@ -301,6 +304,8 @@ def refocus(
             where=elsewhere(plate, matte),
             progress=say,
         )
+        if plate_lens == "auto":
+            say.note(report.plate_lens.words())
         if report.unclipped:
             say.note(
                 "--highlight-gain: nothing proves that the plate clips, so nothing was lifted;"

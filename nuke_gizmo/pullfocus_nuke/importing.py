@@ -46,6 +46,8 @@ def import_passes(path: str | None = None) -> Any | None:
     group.setInput(0, read)
     group.setXYpos(read.xpos(), read.ypos() + 160)
     apply_passes(group, passes)
+    for knob, value in passes.iris.items():  # new blur beside old; a reload leaves it alone
+        group[knob].setValue(value)
     notes = remarks(passes)
     if notes:
         tell("\n".join(notes))

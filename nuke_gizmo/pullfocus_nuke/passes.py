@@ -55,6 +55,8 @@ class Passes:
     """Focus of the plate by frame, px of radius; empty where the lens is not known."""
     depths_known: bool
     """Whether layers have a depth of their own."""
+    iris: dict[str, float]
+    """The plate's own iris, by knob; only what differs from a round one."""
 
     @property
     def first(self) -> int:
@@ -167,7 +169,21 @@ def _passes(document: Any, path: str) -> Passes:
         coc_signed=bool(document.get("coc_signed")),
         focus={int(frame): float(f) for frame, f in (lens.get("focus") or {}).items()},
         depths_known=bool(depths),
+        iris=_iris(document.get("plate_lens") or {}),
     )
+
+
+_IRIS = (
+    ("blades", "blades", 0),
+    ("rotation_deg", "rotation", 0),
+    ("roundness", "roundness", 0),
+    ("squeeze", "squeeze", 1),
+)
+
+
+def _iris(lens: Any) -> dict[str, float]:
+    held = {knob: float(lens.get(name, round_one)) for name, knob, round_one in _IRIS}
+    return {knob: held[knob] for _, knob, round_one in _IRIS if held[knob] != round_one}
 
 
 def _checked(name: str, path: str) -> str:

@@ -45,6 +45,14 @@ def written(folder: Path, **changes: object) -> Path:
     return path
 
 
+def test_the_group_starts_with_the_plates_iris(tmp_path: Path) -> None:
+    held = read_passes(written(tmp_path, plate_lens={"blades": 5, "roundness": 0.2}))
+    found = {spec.name: spec.value for spec in input_specs(held)}
+    assert (found["Blades"], found["Roundness"]) == (5, 0.2)
+    plain = {spec.name: spec.value for spec in input_specs(read_passes(written(tmp_path)))}
+    assert (plain["Blades"], plain["Roundness"]) == (6, 1.0)
+
+
 def frame(folder: Path, number: int, *, compression: str = "zip") -> dict[str, np.ndarray]:
     rng = np.random.default_rng(number)
     shape = SIZE[::-1]

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from cuda_lensblur import Aperture, Field, FrameView, LensBlurError, field_clip, scatter_blur
-from cuda_lensblur.aperture import corner_radius
 
 VIEW = FrameView(801, 601)
 SIZE = 121
@@ -72,11 +71,11 @@ def test_balanced_discs_keep_area_and_centre() -> None:
 
 def test_on_the_axis_nothing_is_cut() -> None:
     for bokeh in ("extended_box", Aperture(blades=5, rotation_deg=7)):
-        corner = corner_radius(bokeh) if isinstance(bokeh, Aperture) else 1.0
+        iris = bokeh if isinstance(bokeh, Aperture) else Aperture()
         image, coc = torch.rand(1, SIZE, SIZE), torch.full((SIZE, SIZE), 20.0)
         view = FrameView(SIZE, SIZE)
         plain = scatter_blur(image, coc, kernel=bokeh)
-        _, clip = field_clip(Field(cats_eye=1e-4), coc, view, corner_radius=corner)
+        _, clip = field_clip(Field(cats_eye=1e-4), coc, view, iris=iris)
         cut = scatter_blur(image, coc, kernel=bokeh, clip=clip)
         torch.testing.assert_close(cut, plain, rtol=0, atol=2e-3)
 

@@ -105,7 +105,7 @@ TURNED: dict[str, tuple[Any, dict[str, Any]]] = {
     "preview": (True, {"aperture": 3.0}),
 }
 _ELSEWHERE = frozenset(
-    "folder out focus focus_point keep_sharp kernel focus_mattes overlay atlas frames "
+    "folder out focus focus_point keep_sharp kernel plate_lens focus_mattes overlay atlas frames "
     "plate matte skip_existing progress threads filmback focal_length distance".split()
 )
 

@@ -32,7 +32,9 @@ from pullfocus.bake.passes_json import check_passes, write_passes_json
 from pullfocus.bake.steady import steadied
 from pullfocus.breathing import fit_breathing, layer_sizes
 from pullfocus.errors import PassesError, SolveError
+from pullfocus.lens_search import ROUND, plate_lens_of
 from pullfocus.model.floor import Floor
+from pullfocus.model.plate_lens import PlateLens
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.observe.observe import ObserveSettings, observe
 from pullfocus.observe.observed import Observed
@@ -71,6 +73,8 @@ class BakeReport:
     seconds: float
     signed: bool
     """Whether circles of confusion have their sign."""
+    plate_lens: PlateLens = PlateLens()  # noqa: RUF009 - frozen
+    """What the plate was shot with, as far as anybody looked."""
 
 
 def load_solve(
@@ -164,6 +168,7 @@ def bake(
     regrain: bool = True,
     still: bool = False,
     undo_breathing: bool = False,
+    plate_lens: str = ROUND,
     frames: str | None = None,
     repaint: Repaint | None = None,
     skip_existing: bool = False,
@@ -181,6 +186,8 @@ def bake(
         regrain: lay the plate's own kind of grain over what is restored in a kept plate.
         still: leave the plate's motion blur out, where the solve has a shutter.
         undo_breathing: scale frames so that the picture keeps its size as focus is pulled.
+        plate_lens: what passes.json says of the plate's lens, as `lens_search.plate_lens_of` takes
+            it.
         frames: a frame range such as "1001-1010"; all by default. passes.json lists all.
         repaint: gives other atlases in place of the solved ones, from the model and the shot's
             colour space; where they are the same, what is written is the same to the bit.
@@ -210,6 +217,8 @@ def bake(
     if breathing is not None:
         record = {**breathing.record(shot.frames), "undone": undo_breathing}
         passes = replace(passes, breathing=record)
+    found = plate_lens_of(solve_dir, model, fitted, plate_lens, progress)
+    passes = replace(passes, plate_lens=None if plate_lens == ROUND else found.record())
     table = passes.pass_table(depth=lens is not None)
     check_passes(passes)
     output = prepared(
@@ -282,5 +291,5 @@ def bake(
     strength = None if noise is None else noise.typical
     breathes = None if breathing is None else breathing.share
     return BakeReport(
-        out / JSON_NAME, written, skipped, strength, breathes, seconds, passes.coc_signed
+        out / JSON_NAME, written, skipped, strength, breathes, seconds, passes.coc_signed, found
     )

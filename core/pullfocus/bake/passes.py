@@ -212,6 +212,8 @@ class Passes:
     breathing: Mapping[str, Any] | None = None
     """Focus breathing, where there is some: size of the picture by frame, and whether the frames
     here have it still."""
+    plate_lens: Mapping[str, Any] | None = None
+    """What the plate was shot with, as `PlateLens.record` tells it; None: nobody looked."""
     pullfocus_version: str = ""
     solve_digest: str = ""
     """Digest of the settings that the solve ran with."""

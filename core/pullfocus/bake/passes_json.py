@@ -126,6 +126,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "plate": (str,),
     "lens_curve": (dict, type(None)),
     "breathing": (dict, type(None)),
+    "plate_lens": (dict, type(None)),
     "pullfocus_version": (str,),
     "solve_digest": (str,),
     "solve": (str, type(None)),

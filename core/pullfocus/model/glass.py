@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from cuda_lensblur import Aperture, Field, FrameView, field_clip, scatter_blur
-from cuda_lensblur.aperture import corner_radius
 from cuda_lensblur.blur import MAX_RADIUS_PX
 
 __all__ = ["NO_SHIFT", "ROUND", "Glass", "spread", "spread_channels"]
@@ -42,6 +41,16 @@ class Glass:
             curvature_px=self.field.curvature_px * scale,
         )
         return replace(self, field=field, axial_px=(red, green, blue))
+
+    @property
+    def iris(self) -> Aperture:
+        """What cuts are made in; round for a picture."""
+        return self.bokeh if isinstance(self.bokeh, Aperture) else Aperture()
+
+    @property
+    def growth(self) -> float:
+        """How many times larger a disc may get off the axis."""
+        return self.field.growth(self.iris)
 
     @property
     def before_focus(self) -> "str | Aperture | torch.Tensor":
@@ -94,15 +103,11 @@ def spread_channels(
     max_radius_px: float,
 ) -> torch.Tensor:
     """Spread any channels; colour is left alone. What differs before the focus is blurred apart."""
-    squeeze, corner = 1.0, 1.0
-    if isinstance(glass.bokeh, Aperture):
-        squeeze, corner = glass.bokeh.squeeze, corner_radius(glass.bokeh)
     signed, clip = field_clip(
         glass.field,
         coc,
         view,
-        squeeze=squeeze,
-        corner_radius=corner,
+        iris=glass.iris,
         max_radius_px=max_radius_px,
     )
     behind, before, radius = glass.behind_focus, glass.before_focus, signed.abs()

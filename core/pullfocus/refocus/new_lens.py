@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a shot is seen through when focus is pulled again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from cuda_lensblur import Aperture, Field
 from pullfocus.errors import PullfocusError
 from pullfocus.model.glass import NO_SHIFT, Glass
+from pullfocus.model.plate_lens import PlateLens
 
 __all__ = ["COLOUR_PAIRS", "Bloom", "NewLens", "axial_shift"]
 
@@ -67,6 +68,21 @@ class NewLens:
     """Multiply all light above 0.8, whether or not clipping is proved."""
     preview: bool = False
     """Blur large circles at half the size: several times quicker, for looking."""
+
+    def starting_from(self, plate: PlateLens) -> "NewLens":
+        """Return the lens with the plate's own iris, cat's eye and colour where it asks for none.
+
+        So new blur sits beside old. Colour grows with the aperture, as all blur does.
+        """
+        glass = plate.glass
+        red, green, blue = (shift * self.aperture for shift in glass.axial_px)
+        off_axis = self.field if self.field.cats_eye else glass.field
+        return replace(
+            self,
+            bokeh=glass.bokeh if self.bokeh is None else self.bokeh,
+            field=replace(self.field, cats_eye=off_axis.cats_eye, balanced=off_axis.balanced),
+            axial_px=self.axial_px if any(self.axial_px) else (red, green, blue),
+        )
 
     @property
     def glass(self) -> Glass:

@@ -14,7 +14,9 @@ from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
 from pullfocus.bake.existing import ORIGIN, already_made, origin
 from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.errors import PullfocusError
+from pullfocus.lens_search import ROUND, plate_lens_of
 from pullfocus.model.grid import Box
+from pullfocus.model.plate_lens import PlateLens
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
@@ -44,6 +46,8 @@ class RefocusReport:
     seconds: float
     focus: dict[int, float | None]
     """Depth in focus by frame number, px of radius; None where the plate's blur was kept."""
+    plate_lens: PlateLens = PlateLens()  # noqa: RUF009 - frozen
+    """What the lens started from."""
     unclipped: bool = False
     """Highlights were to be lifted, but nothing proves that the plate clips."""
 
@@ -184,6 +188,7 @@ def refocus(
     overlay: bool = False,
     focus_mattes: bool = False,
     metres: Metres | None = None,
+    plate_lens: str = ROUND,
     repaint: Repaint | None = None,
     paint: Mapping[str, Path] | None = None,
     frames: str | None = None,
@@ -202,6 +207,7 @@ def refocus(
         overlay: tint the frames: near blue, in focus green, far red.
         focus_mattes: write near.X and far.X as well, what lies before and behind the focus.
         metres: the camera and one distance, where focus is told in metres.
+        plate_lens: what `lens` starts from, as `lens_search.plate_lens_of` takes it.
         repaint: gives other atlases in place of the solved ones, as in a bake.
         paint: what `repaint` reads, so that nothing is written over it.
         frames: a frame range; all by default.
@@ -225,6 +231,8 @@ def refocus(
     pixel_bytes = 18 if focus_mattes else 14
     output = prepared_frames(out, shot, chosen, "refocus", pixel_bytes=pixel_bytes, paint=paint)
     view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None, metres)
+    own = plate_lens_of(solve_dir, model, view.virtual, plate_lens, progress)
+    lens = lens.starting_from(own)
     track = view.track(keys) if keys else None
     options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay, focus_mattes)
     made_from = origin(shot, model, *options, *(view.atlases if repaint else ()))
@@ -254,7 +262,7 @@ def refocus(
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
     first = frame_path(out, shot, chosen[0], "refocus")
     return RefocusReport(
-        first, len(chosen) - skipped, skipped, time.monotonic() - began, held, unclipped
+        first, len(chosen) - skipped, skipped, time.monotonic() - began, held, own, unclipped
     )
 
 

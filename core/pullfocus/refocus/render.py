@@ -89,7 +89,7 @@ def _reach(
         signed = np.array([-largest, largest], np.float32)
     off_axis = abs(lens.field.astigmatism_px) + abs(lens.field.curvature_px)
     extra = off_axis + max(abs(shift) for shift in lens.axial_px)
-    largest = lens.field.growth * (float(np.abs(_radius(signed, lens)).max(initial=0)) + extra)
+    largest = lens.glass.growth * (float(np.abs(_radius(signed, lens)).max(initial=0)) + extra)
     return ceil(min(largest, lens.max_radius_px)) + 1
 
 
