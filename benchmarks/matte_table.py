@@ -49,11 +49,20 @@ def scribble(frame: int, truth: np.ndarray) -> Marked:
     return Marked(mark=mark, planes=(inside, outside))
 
 
+def _keyed(truth: list[np.ndarray]) -> int:
+    """The frame nearest the middle that shows at least half of the most that is ever shown."""
+    area = np.array([(alpha > 0.5).mean() for alpha in truth])
+    return int(
+        min(np.flatnonzero(area >= 0.5 * area.max()), key=lambda t: abs(t - len(truth) // 2))
+    )
+
+
 def main() -> None:
     """Print a row for every clip and mark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--frames", action="store_true", help="print every frame")
+    parser.add_argument("--marks", default="key,box,scribble", help="which rows, by commas")
     options = parser.parse_args()
     print("| clip | from | mean IoU | least | frames below .90 | processor s |")
     print("|---|---|---|---|---|---|")
@@ -64,8 +73,9 @@ def main() -> None:
             cv2.imread(str(clip / f"alpha.{frame:04d}.png"), cv2.IMREAD_GRAYSCALE) / np.float32(255)
             for frame in shot.frames
         ]
-        middle = len(truth) // 2
-        for name, marker in markers.items():
+        middle = _keyed(truth)
+        for name in options.marks.split(","):
+            marker = markers[name]
             began = time.process_time()
             settings = FollowSettings()
             frames = working_frames(shot, settings, lambda stage, fraction: None)

@@ -5,9 +5,10 @@
 
 Rows: fusion (no solve: the frames fused by sharpness), draft, standard, high, fat (standard, with
 every matte dilated by 6 px), rough (standard, with the clip's own matte.####.png), twice (standard,
-the clip played forth and back), half (draft, on a proxy of half the width); and after the paper's
-Table 4 network (standard, --coc auto), fixed (the network's radii, held), truth (the true radii,
-held).
+the clip played forth and back), half (draft, on a proxy of half the width), followed (draft, one
+exact key in the middle, followed through the clip; compare with draft), rematte (the same with
+--rematte); and after the paper's Table 4 network (standard, --coc auto), fixed (the network's
+radii, held), truth (the true radii, held).
 
 Subject, edge (12 px around the silhouette), background and a region that a clip marks (a mouth) are
 measured apart. Below plate: frames whose whole, subject, edge, background or region lost against
@@ -42,6 +43,8 @@ ROWS = {
     "fat": [],
     "rough": [],
     "twice": [],
+    "followed": ["--quality", "draft"],
+    "rematte": ["--quality", "draft", "--rematte"],
     "network": ["--coc", "auto"],
     "fixed": [],
     "truth": [],
@@ -118,6 +121,14 @@ def forth_and_back(clip: Path, folder: Path) -> Path:
     return folder
 
 
+def middle_key(clip: Path) -> Path:
+    """The true matte nearest the middle that shows at least half of the most that is ever seen."""
+    paths = sorted(clip.glob("alpha.*.png"))
+    area = [float(np.mean(np.asarray(cv2.imread(str(path), 0)) > 127)) for path in paths]
+    shown = [n for n, share in enumerate(area) if share >= 0.5 * max(area)]
+    return paths[min(shown, key=lambda n: abs(n - len(paths) // 2))]
+
+
 def reblur_db(log: Path) -> str:
     """Mean over the last steps, dB."""
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
@@ -151,6 +162,12 @@ def measure(clip: Path, row: str, out: Path, code: Code = HERE) -> Measured:
         truth = forth_and_back(clip, inputs)
         matte = truth / "alpha.####.png"
     log = out / "log.txt"
+    mattes = []
+    if any(matte.parent.glob(matte.name.replace("####", "*"))):
+        mattes = ["--matte", f"fg={matte}"]
+    if row in ("followed", "rematte"):
+        key = middle_key(clip)
+        mattes = ["--key", f"fg:{int(key.name.split('.')[1])}={key}"]
     more: list[str] = []
     if row == "half":
         plate = cv2.imread(str(next(clip.glob("plate.*"))), cv2.IMREAD_UNCHANGED)
@@ -166,11 +183,7 @@ def measure(clip: Path, row: str, out: Path, code: Code = HERE) -> Measured:
             log,
             code,
             *("solve", str(truth / "plate.####.png")),
-            *(
-                ["--matte", f"fg={matte}"]
-                if any(matte.parent.glob(matte.name.replace("####", "*")))
-                else []
-            ),
+            *mattes,
             *("--out", str(solve), "--restart", *ROWS[row], *more),
         ),
         # nothing is known of the lens before a solve: nothing of the plate may be kept

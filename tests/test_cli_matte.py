@@ -69,6 +69,28 @@ def test_a_solve_follows_once_and_goes_on(plate: Path, tmp_path: Path, capfd) ->
     assert cli.run(["bake", str(out), "--out", str(tmp_path / "p"), "--frames", "10"]) == 0
 
 
+def test_a_solve_finds_its_mattes_again(plate: Path, tmp_path: Path, capfd) -> None:
+    out = tmp_path / "x.solve"
+    matte = f"fg={CLIP}/alpha.####.png"
+    arguments = ["solve", str(plate), "--out", str(out), "--matte", matte, "--rematte"]
+    assert cli.run([*arguments, "--steps", "4", "--progress", "json"]) == 0
+    said = capfd.readouterr().out
+    assert "matte fg: found again in" in said
+    assert (out / "first" / "checkpoint.safetensors").is_file()
+    record = json.loads((out / "settings.json").read_text())
+    assert "rematte" in json.dumps(record["inputs"]["mattes"])
+    assert len(list((out / "rematte").glob("fg.*.exr"))) == 6
+    done = (out / "rematte" / "mattes.json").stat().st_mtime_ns
+    assert cli.run([*arguments, "--steps", "4", "--progress", "json"]) == 0
+    assert (out / "rematte" / "mattes.json").stat().st_mtime_ns == done
+    assert "already solved" in capfd.readouterr().out
+
+
+def test_mattes_are_found_again_where_there_are_any(plate: Path, tmp_path: Path, capfd) -> None:
+    assert cli.run(["solve", str(plate), "--out", str(tmp_path / "x.solve"), "--rematte"]) == 2
+    assert "--rematte: expected --matte, --key" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

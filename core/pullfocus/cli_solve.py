@@ -41,7 +41,7 @@ from pullfocus.cli_options import (
     reporting,
     say_if_slow,
 )
-from pullfocus.errors import PullfocusError
+from pullfocus.errors import MatteError, PullfocusError
 from pullfocus.progress import Progress
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ def solve(
             "outside stay as given. Default: 8 at 512 wide, and with the width.",
         ),
     ] = None,
+    rematte: Annotated[
+        bool,
+        typer.Option(
+            "--rematte",
+            help="Solve a draft first, find all mattes again from its layers, then solve with "
+            "those; the old ones stay where they explain the plate as well.",
+        ),
+    ] = False,
     preset: PresetOption = Preset.fast,
     quality: Annotated[
         Quality | None,
@@ -245,6 +253,9 @@ def solve(
                 check_plate(shot)
             inputs = follow_for_solve(shot, inputs, out, request, progress=say)
             shot = inputs.open()
+        if rematte:
+            inputs = _again(shot, inputs, out, settings, request, say, device, restart, threads)
+            shot = inputs.open()
         outcome = solve_together(
             shot,
             out,
@@ -259,6 +270,47 @@ def solve(
         )
         if outcome is not None:
             _end_solve(outcome, say)
+
+
+def _again(  # type: ignore[no-untyped-def]
+    shot, inputs, out, settings, request, say, device, restart, threads
+):
+    """Solve a draft in a folder of its own, and return the inputs with mattes found from it."""
+    from pullfocus.roto.for_solve import FIRST, rematte_for_solve
+    from pullfocus.solve.parallel import world_size
+    from pullfocus.solve.run import check_solve_folder, run_solve
+    from pullfocus.threads import Threads
+
+    if not inputs.mattes:
+        raise MatteError(
+            "--rematte: expected --matte, --key, --box, --scribble or --auto, got none"
+        )
+    if world_size() > 1:
+        raise PullfocusError("--rematte: expected one process, got torchrun: solve alone first")
+    check_solve_folder(out, shot)
+    draft = dataclasses.replace(settings, **_work_of_a_draft(settings))
+    first = run_solve(
+        shot,
+        out / FIRST,
+        draft,
+        inputs=inputs,
+        device=device.value,
+        restart=restart,
+        progress=say,
+        threads=Threads(threads),
+    )
+    if not first.finished:
+        _end_solve(first, say)
+    return rematte_for_solve(shot, inputs, out, request, progress=say)
+
+
+def _work_of_a_draft(settings: Any) -> dict[str, Any]:
+    """What differs between a draft and these settings in the amount of work."""
+    draft = _settings(Quality.draft)
+    names = ("steps", "coarse_share")
+    if settings.preset != draft.preset or settings.steps < draft.steps:
+        return {}
+    return {name: getattr(draft, name) for name in names if hasattr(settings, name)}
 
 
 def demo(

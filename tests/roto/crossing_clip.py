@@ -49,3 +49,22 @@ def draw(centres: list[float], *, blur: bool = True) -> Clip:
         frames.append((np.sqrt(light.clip(0, 1)) * 255 + 0.5).astype(np.uint8))
         alphas.append(alpha)
     return Clip(frames, alphas)
+
+
+def wave(angles: list[float], gains: list[float] | None = None) -> Clip:
+    """Draw a card that stands, with an arm (14 px wide) that turns by itself; angles in degrees."""
+    rng = np.random.default_rng(5)
+    wall = _noise(rng, HEIGHT, WIDTH, (0.5, 0.7, 0.5))
+    skin = _noise(rng, HEIGHT, WIDTH, (1.0, 0.45, 0.3))
+    frames, alphas = [], []
+    for t, angle in enumerate(angles):
+        alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+        cv2.ellipse(alpha, (80 + t, 70), (24, 40), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
+        turn = np.deg2rad(angle)
+        hand = (int(90 + t + 58 * np.cos(turn)), int(55 + 58 * np.sin(turn)))
+        cv2.line(alpha, (90 + t, 55), hand, 1.0, 14, cv2.LINE_AA)
+        light = skin * alpha[..., None] + wall * (1 - alpha[..., None])
+        light = light * (1 if gains is None else gains[t])
+        frames.append((np.sqrt(light.clip(0, 1)) * 255 + 0.5).astype(np.uint8))
+        alphas.append(alpha)
+    return Clip(frames, alphas)

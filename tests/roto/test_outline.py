@@ -26,16 +26,17 @@ def blob(matrix: np.ndarray | None = None) -> np.ndarray:
 
 
 @given(
-    turn=st.floats(-0.06, 0.06), grow=st.floats(0.95, 1.05), x=st.floats(-3, 3), y=st.floats(-3, 3)
+    turn=st.floats(-0.12, 0.12), grow=st.floats(0.92, 1.08), x=st.floats(-7, 7), y=st.floats(-7, 7)
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_fit_finds_how_an_outline_moved(turn: float, grow: float, x: float, y: float) -> None:
     c, s = grow * np.cos(turn), grow * np.sin(turn)
     around = np.array([[1, 0, 80], [0, 1, 60], [0, 0, 1.0]])
     matrix = around @ np.array([[c, -s, x], [s, c, y], [0, 0, 1]]) @ np.linalg.inv(around)
     key, seen = signed_distance(blob()), signed_distance(blob(matrix))
     found = fit_affine(contour_points(key), seen, np.eye(3))
-    assert overlap(warped_distance(key, found) > 0, seen > 0) > 0.9
+    # the thin part too, though it is 9 px wide and starts up to 10 px beside itself
+    assert overlap(warped_distance(key, found) > 0, seen > 0) > 0.97
 
 
 def test_a_fit_to_nothing_stays_where_it_was() -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from crossing_clip import Clip
@@ -12,6 +13,7 @@ from pullfocus.plate.footage import open_shot
 from pullfocus.roto.found import MatteRequest, find_mattes
 from pullfocus.roto.outline import overlap
 from pullfocus.roto.tool import method_named
+from toy_network import write_network
 
 # what a tool of somebody else's might be: the key, brought along by 11 px a frame
 TOY = """
@@ -97,8 +99,56 @@ def test_a_plug_in_is_found_by_its_name(on_disk: Path, crossing: Clip, monkeypat
         method_named("other")
 
 
-def test_an_onnx_file_wants_its_runtime(tmp_path: Path) -> None:
-    with pytest.raises(MatteError, match=r"onnxruntime|found none"):
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_network_finds_the_mattes(
+    on_disk: Path, crossing: Clip, tmp_path: Path, goes_on: bool
+) -> None:
+    pytest.importorskip("onnxruntime")
+    network = write_network(tmp_path / "toy.onnx", goes_on=goes_on)
+    shot = open_shot(str(on_disk / "plate.####.png"))
+    wanted = request(on_disk, model=str(network)).read(shot)
+    seen: list[float] = []
+    (matte,) = find_mattes(shot, wanted, report=lambda stage, fraction: seen.append(fraction))
+    assert seen[-1] == 1
+    # what it answers is what its one layer computes, on the frame as it is
+    if not goes_on:
+        frame = crossing.frames[0].astype(np.float64) / 255
+        redder = cv2.blur(frame[..., 0] - frame[..., 1], (7, 7), borderType=cv2.BORDER_CONSTANT)
+        assert np.abs(matte.alpha(0) - 1 / (1 + np.exp(6 - 40 * redder))).max() < 0.01
+    shares = [overlap(matte.alpha(t), a) for t, a in enumerate(crossing.alphas)]
+    assert min(shares) > 0.65
+    assert np.abs(matte.alpha(4) - crossing.alphas[4]).max() < 0.01  # the key's own frame
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda p: p, "found none at"),
+        (lambda p: p.write_text("no network") and p, "is no network"),
+        (
+            lambda p: write_network(p, goes_on=False, channels=4),
+            r"expected an input \(1, 3, h, w\)",
+        ),
+    ],
+)
+def test_a_network_that_cannot_be_used_is_named(tmp_path: Path, make, said: str) -> None:
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(MatteError, match=said):
+        method_named(str(make(tmp_path / "net.onnx")))
+
+
+def test_a_network_that_goes_on_wants_a_key(on_disk: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    network = write_network(tmp_path / "toy.onnx", goes_on=True)
+    shot = open_shot(str(on_disk / "plate.####.png"))
+    wanted = MatteRequest.parsed(box=["fg:1005=60,20,70,90"], model=str(network)).read(shot)
+    with pytest.raises(MatteError, match="goes on from a key"):
+        find_mattes(shot, wanted, report=lambda stage, fraction: None)
+
+
+def test_an_onnx_file_wants_its_runtime(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MatteError, match="pip install onnxruntime"):
         method_named(str(tmp_path / "net.onnx"))
 
 

@@ -21,6 +21,7 @@ __all__ = ["Guess", "guess_subject"]
 _LOOKS = 5  # frames that are looked at
 _SMALLEST, _LARGEST = 0.005, 0.6  # of the frame
 _BLUR_APART_PX = 1.5
+_CHANGED = 0.2  # of a region that is said to move
 _FACE = "haarcascade_frontalface_default.xml"
 _BODY = ((-1.2, -0.8), (2.4, 8.0))  # of a face's width, from its corner: where a person may be
 
@@ -80,7 +81,7 @@ def _by_motion(frames: Sequence[np.ndarray], order: Sequence[int]) -> tuple[int,
         evidence = motion_evidence(light_of(frames[t]), still, drift)
         # flow alone: what differs from a still picture may be a change of focus
         region = _blob((evidence > 0.5) & (cv2.medianBlur(drift.astype(np.float32), 5) > 0.5))
-        if region is None:
+        if region is None or background.changes(t)[region].mean() < _CHANGED:
             continue
         score = float(drift[region].mean() * np.sqrt(region.mean())) * (1 - _at_edge(region))
         if best is None or score > 1.1 * best[0]:

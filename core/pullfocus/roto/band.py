@@ -47,7 +47,11 @@ def carried_colours(light: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 
 def alpha_in_band(
-    light: np.ndarray, expected: np.ndarray, behind: Behind, settings: FollowSettings
+    light: np.ndarray,
+    expected: np.ndarray,
+    behind: Behind,
+    settings: FollowSettings,
+    front: np.ndarray | None = None,
 ) -> np.ndarray:
     """Find alpha near an expected edge.
 
@@ -56,6 +60,8 @@ def alpha_in_band(
         expected: signed distance of the edge, px.
         behind: what is behind the subject.
         settings: weights and the width of the band.
+        front: (H, W, 3), linear, colours of the subject where they are known beyond its edge;
+            None: those inside of it, carried outwards.
 
     Returns:
         (H, W) float32, 0..1; 0 and 1 outside the band.
@@ -65,7 +71,7 @@ def alpha_in_band(
     certain = (expected > 0).astype(np.float32)
     if int(band.sum()) < 10:
         return certain
-    wanted, weight = _wishes(light, expected, behind, settings)
+    wanted, weight = _wishes(light, expected, behind, settings, front)
     ys, xs = np.nonzero(band)
     part = (
         slice(max(0, ys.min() - _PAD), ys.max() + _PAD + 1),
@@ -79,9 +85,14 @@ def alpha_in_band(
 
 
 def _wishes(
-    light: np.ndarray, expected: np.ndarray, behind: Behind, settings: FollowSettings
+    light: np.ndarray,
+    expected: np.ndarray,
+    behind: Behind,
+    settings: FollowSettings,
+    front: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    front = carried_colours(light, expected > _CLEAR_PX)
+    if front is None:
+        front = carried_colours(light, expected > _CLEAR_PX)
     around = carried_colours(light, expected < -_CLEAR_PX)
     back = np.where(behind.known[..., None], behind.light, around)
     apart = front - back

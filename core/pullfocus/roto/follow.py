@@ -27,7 +27,9 @@ from pullfocus.roto.outline import (
     signed_distance,
     warped_distance,
 )
-from pullfocus.roto.reacquire import Appearance, found_again, presence
+from pullfocus.roto.reacquire import Appearance, presence
+from pullfocus.roto.regions import arbitrated, grown
+from pullfocus.roto.search import Search, State
 from pullfocus.roto.settings import FollowSettings
 
 __all__ = ["Followed", "follow"]
@@ -37,7 +39,12 @@ _SMALLEST = 2e-4  # of the frame's area: less is gone
 _MARGIN_PX = 3  # rough outlines are grown by before the background is taken
 _SMOOTH_FRAMES = 1.5  # sigma of the radius over time
 _LEFT, _LOST = 0.8, 0.3  # confidence that it is away: through the frame's edge, or untold
+_PASSES = 2
 _WHOLE = 0.9  # of its area: a subject that has come back
+_STIFF = 0.02  # of overlap, by which the key's own outline is preferred
+_LEAST_PART = 0.03  # of its area, that an outline which holds may lose or gain at once
+_AROUND_PX = 4  # of a change, coarse px: the outline is no longer the key's
+_PLACED = 0.85  # of overlap: the key's outline again
 _BESIDE = 0.25  # weight of either neighbour in time
 
 
@@ -65,6 +72,7 @@ class _Seen:
     radius_px: float
     confidence: float
     shown: np.ndarray | None = None  # signed distance of what matting alone found
+    logit: np.ndarray | None = None  # what the frame itself said, coarse
 
 
 def follow(
@@ -98,20 +106,25 @@ def follow(
     walker = _Walker(frames, greys, background, settings)
     ways = [(start, step) for start in shown for step in (1, -1)]
     total = sum(len(_path(start, step, known, len(frames))) for start, step in ways)
-    found: dict[int, list[tuple[int, _Seen]]] = {}
-    count = 0
-    for start, step in ways:
-        for t, seen in walker.walk(start, _path(start, step, known, len(frames)), known[start]):
-            found.setdefault(t, []).append((abs(t - start), seen))
-            count += 1
-            report("following", count / max(1, total))
-    known_shape = (greys[0].shape[0], greys[0].shape[1])
-    joined = [
-        _Seen(known[t], np.eye(3), walker.radius(t, known[t]), 1.0)
-        if t in known
-        else _joined(found.get(t, []), known_shape)
-        for t in range(len(frames))
-    ]
+    shape = (greys[0].shape[0], greys[0].shape[1])
+    joined: list[_Seen] = []
+    for again in range(_PASSES):
+        if again:  # what was found tells better than flow where the background is seen
+            background.take([(one.distance > -_MARGIN_PX).astype(np.float32) for one in joined])
+        found: dict[int, list[tuple[int, _Seen]]] = {}
+        count = 0
+        for start, step in ways:
+            path = _path(start, step, known, len(frames))
+            for t, seen in walker.walk(start, path, known[start], fine=again == _PASSES - 1):
+                found.setdefault(t, []).append((abs(t - start), seen))
+                count += 1
+                report("following", (again + count / max(1, total)) / _PASSES)
+        joined = [
+            _Seen(known[t], np.eye(3), walker.radius(t, known[t]), 1.0)
+            if t in known
+            else _joined(found.get(t, []), shape)
+            for t in range(len(frames))
+        ]
     return _smoothed(joined, set(known))
 
 
@@ -202,6 +215,8 @@ class _Walker:
     ) -> None:
         self._frames, self._greys = frames, greys
         self._background, self._settings = background, settings
+        self._search = Search(frames, background.gains, settings)
+        self._fine = True
 
     def radius(self, t: int, distance: np.ndarray) -> float:
         """Return the radius of blur at an outline that is known."""
@@ -210,37 +225,51 @@ class _Walker:
         alpha = self._alpha(t, distance, self._behind(t))
         return edge_radius(alpha, distance, self._settings.band_px)
 
-    def walk(self, start: int, path: Sequence[int], key: np.ndarray):  # type: ignore[no-untyped-def]
-        """Give (t, outline) for every frame of a path."""
-        points, smallest = contour_points(key), _SMALLEST * key.size
+    def walk(self, start: int, path: Sequence[int], key: np.ndarray, *, fine: bool):  # type: ignore[no-untyped-def]
+        """Give (t, outline) for every frame of a path; coarse ones are not matted."""
+        self._fine = fine
+        points, smallest, home = contour_points(key), _SMALLEST * key.size, key
         distance, matrix, before = key, np.eye(3), start
         appearance = Appearance.of(light_of(self._frames[start]), key)
         step = np.eye(3)
         gone, returning, sure = False, False, _LEFT
+        radius, said = self.radius(start, key), None
         for t in path:
             light, behind = light_of(self._frames[t]), self._behind(t)
             if not gone:
                 expected, step = _carried(distance, self._greys[before], self._greys[t], step)
-                seen = self._seen(t, key, points, expected, step @ matrix, behind)
+                known = (State(start, home, step @ matrix), State(before, distance, step, said))
+                seen = self._seen(t, key, points, expected, step @ matrix, behind, known, radius)
                 there = presence(light, behind, seen.distance, appearance)
                 gone = int((seen.distance > 0).sum()) < smallest or there.lost
                 sure = _LOST if there.lost and not _at_border(distance) else _LEFT
             again = None
             if (gone or returning) and self._settings.reacquire:
-                again = found_again(light, self._background.typical(t), appearance)
+                again = self._search.anywhere(
+                    t, State(start, home, np.eye(3)), self._background.typical(t)
+                )
             if again is not None and (gone or again.sum() > (seen.distance > 0).sum()):
                 # what comes back is seen in part at first: looked for until it is whole
                 returning = bool(again.sum() < _WHOLE * appearance.area)
-                key, matrix, step = signed_distance(again), np.eye(3), np.eye(3)
+                shown, step = signed_distance(again.astype(np.float32)), np.eye(3)
+                whole = _placed(home, shown)
+                key, matrix = (shown, np.eye(3)) if whole is None else (home, whole)
+                returning = returning and whole is None
                 points = contour_points(key)
-                seen = self._seen(t, key, points, key, matrix, behind)
+                seen = self._seen(t, key, points, warped_distance(key, matrix), matrix, behind)
                 there = presence(light, behind, seen.distance, appearance)
-                gone = there.lost
+                gone = not there.back
+            elif returning:
+                whole = _placed(home, seen.distance)
+                if whole is not None:
+                    key, matrix, points, returning = home, whole, contour_points(home), False
+                    seen = self._seen(t, key, points, warped_distance(key, whole), whole, behind)
             if gone:
                 nowhere = np.full_like(key, -float(np.hypot(*key.shape)))
                 yield t, _Seen(nowhere, matrix, 0.0, sure)
                 continue
             yield t, replace(seen, confidence=seen.confidence * there.trust)
+            radius, said = seen.radius_px, seen.logit
             distance = 0.5 * (signed_distance((seen.distance > 0).astype(np.float32)) + seen.shown)
             matrix, before = seen.matrix, t
 
@@ -252,20 +281,103 @@ class _Walker:
         expected: np.ndarray,
         start: np.ndarray,
         behind: Behind,
+        known: Sequence[State] = (),
+        radius: float = 0.0,
     ) -> _Seen:
         """Bring the key's outline over what frame ``t`` shows near an expected one."""
+        matrix, changed, logit = start, None, None
+        if known:
+            expected, matrix, changed, logit = self._revised(
+                t, key, points, expected, start, behind, known, radius
+            )
+        if not self._fine:
+            return _Seen(expected, matrix, radius, 1.0, expected, logit)
         alpha = self._alpha(t, expected, behind)
         shown = signed_distance(alpha)
-        matrix = fit_affine(points, shown, start)
-        shape = bent(warped_distance(key, matrix), shown, self._settings.bend_px)
+        matrix = fit_affine(points, shown, matrix)
+        bend_px = self._settings.bend_px
+        shape = bent(warped_distance(key, matrix), shown, bend_px)
+        if changed is not None:
+            own = bent(expected, shown, 0.25 * bend_px)
+            shape = changed * own + (1 - changed) * shape
         radius = edge_radius(alpha, shape, self._settings.band_px)
-        return _Seen(shape, matrix, radius, overlap(alpha > 0.5, shape > 0), shown)
+        agreed = overlap(alpha > 0.5, shape > 0)
+        return _Seen(shape, matrix, radius, agreed, shown, logit)
+
+    def _revised(
+        self,
+        t: int,
+        key: np.ndarray,
+        points: np.ndarray,
+        expected: np.ndarray,
+        start: np.ndarray,
+        behind: Behind,
+        known: Sequence[State],
+        radius: float,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+        """Let a frame's own evidence change what is expected: where an outline has changed.
+
+        Returns:
+            The outline, the affine map from the key, where (0..1) it is no longer the key's, and
+            what the frame said.
+        """
+        height, width = expected.shape
+        step = self._background.step(known[-1].t, t)
+        entering = _from_outside(known[-1].to_now, (height, width))
+        found = self._search.look(t, expected, known, behind, step, entering, radius)
+        shown = signed_distance(found.upsized(found.region, (height, width)))
+        matrix = fit_affine(points, shown, start)
+        bend_px = self._settings.bend_px
+        rigid = bent(warped_distance(key, matrix), shown, bend_px)
+        loose = bent(expected, shown, bend_px)
+        holds = overlap(rigid > 0, shown > 0) > overlap(loose > 0, shown > 0) - _STIFF
+        base = rigid if holds else loose
+        coarse = self._search.coarse(base)
+        before = coarse > 0
+        blur_px = radius * self._search.scale
+        least = _LEAST_PART if holds else 0.0
+        after = arbitrated(coarse, found.region, found.logit, blur_px, least)
+        new = self._search.nearest(entering)
+        after = np.where(new, found.region, after)
+        changes = before != after
+        if not changes.any():
+            return base, matrix, None if holds else np.ones_like(base), found.logit
+        free = signed_distance(found.upsized(after, (height, width)))
+        where = cv2.GaussianBlur(grown(changes, _AROUND_PX).astype(np.float32), (0, 0), 2.0)
+        share = found.upsized(where, (height, width))
+        outline = share * free + (1 - share) * base
+        return outline, matrix, share if holds else np.ones_like(base), found.logit
 
     def _behind(self, t: int) -> Behind:
         return self._background.behind(t, self._settings)
 
     def _alpha(self, t: int, expected: np.ndarray, behind: Behind) -> np.ndarray:
         return alpha_in_band(light_of(self._frames[t]), expected, behind, self._settings)
+
+
+def _placed(home: np.ndarray, shown: np.ndarray) -> np.ndarray | None:
+    """Return the affine map that brings the key's outline over what came back; None: none does.
+
+    What is cut by the frame's edge has its middle elsewhere: starts align a side as well.
+    """
+    points = contour_points(home)
+    sides = [np.argwhere(one > 0)[:, ::-1] for one in (home, shown)]
+    best, best_share = None, _PLACED
+    for across in (np.mean, np.min, np.max):
+        start = np.eye(3)
+        start[0, 2] = across(sides[1][:, 0]) - across(sides[0][:, 0])
+        start[1, 2] = sides[1][:, 1].mean() - sides[0][:, 1].mean()
+        matrix = fit_affine(points, shown, start)
+        share = overlap(warped_distance(home, matrix) > 0, shown > 0)
+        if share > best_share:
+            best, best_share = matrix, share
+    return best
+
+
+def _from_outside(step: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return where a step brings in what was outside of the frame, (h, w) bool."""
+    inside = np.ones(shape, np.uint8)
+    return cv2.warpPerspective(inside, step, (shape[1], shape[0]), flags=cv2.INTER_NEAREST) == 0
 
 
 def _at_border(distance: np.ndarray) -> bool:
@@ -312,7 +424,7 @@ def _smoothed(seen: Sequence[_Seen], keys: set[int]) -> list[Followed]:
                     continue
                 matrix = one.matrix @ np.linalg.inv(seen[n].matrix)
                 moved = warped_distance(seen[n].distance, matrix)
-                if overlap(moved > 0, distance > 0) < 0.8:  # of another key, or found again
+                if overlap(moved > 0, distance > 0) < 0.93:  # of another key, or found again
                     continue
                 total, weight = total + _BESIDE * moved, weight + _BESIDE
             distance = total / weight

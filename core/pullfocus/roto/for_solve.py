@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pullfocus.checkpoint import write_json
 from pullfocus.errors import MatteError
 from pullfocus.output import prepared
+from pullfocus.plate.contents import contents_stamp
 from pullfocus.progress import Progress
 from pullfocus.roto.found import MatteRequest, find_mattes
 from pullfocus.roto.preview import write_preview
@@ -22,9 +23,11 @@ from pullfocus.solve.run import check_solve_folder
 if TYPE_CHECKING:
     from pullfocus.solve.inputs import ShotInputs
 
-__all__ = ["follow_for_solve"]
+__all__ = ["FIRST", "follow_for_solve", "rematte_for_solve"]
 
-_FOLDER = "mattes"
+FIRST = "first"
+"""Folder, inside of a solve's, of the solve from whose layers mattes are found again."""
+_FOLDER, _AGAIN = "mattes", "rematte"
 _KIND: Format = "exr"
 _MADE_FROM = "made_from"
 
@@ -86,6 +89,55 @@ def follow_for_solve(
         progress.note(line)
     progress.preview(str(folder / "preview.png"))
     return followed
+
+
+def rematte_for_solve(
+    shot: Shot, inputs: ShotInputs, out: Path, request: MatteRequest, *, progress: Progress
+) -> ShotInputs:
+    """Find all mattes again from the solve in ``out/first``, unless that has been done.
+
+    Args:
+        shot: the footage with the mattes of that solve.
+        inputs: what it was opened from.
+        out: solve folder, that holds the first solve.
+        request: marks; frames with an exact key keep it.
+        progress: told about stages and what changed.
+
+    Returns:
+        The inputs with the mattes that were found again.
+    """
+    from pullfocus.roto.rematte import exact_frames, rematte
+
+    folder, first = out / _AGAIN, out / FIRST
+    names = [matte_file(layer, f, _KIND) for layer, _ in inputs.mattes for f in shot.frames]
+    made_from = contents_stamp([first / "settings.json", first / "checkpoint.safetensors"])
+    again = replace(
+        inputs,
+        mattes=tuple((layer, pattern(folder, layer, _KIND)) for layer, _ in inputs.mattes),
+    )
+    if _made_from(folder) == made_from and all((folder / name).is_file() for name in names):
+        return again
+    prepared(folder, names, footage=shot.footage, raw_bytes=8 * shot.width * shot.height)
+    keys = {
+        layer: frozenset(m.frame for m in request.marks if m.layer == layer and m.kind == "key")
+        for layer in request.layers
+    }
+    with locked(out):
+        (folder / RECORD).unlink(missing_ok=True)
+        found = rematte(first, exact_frames(shot, keys), report=progress)
+        mattes = [one.matte for one in found]
+        write_mattes(folder, mattes, _KIND, progress)
+        write_preview(folder / "preview.png", shot, mattes)
+        written = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        write_json(folder / RECORD, {**written, _MADE_FROM: made_from})
+    for one in found:
+        before, after = one.misfit
+        progress.note(
+            f"matte {one.matte.layer}: found again in {one.changed} of {len(shot.frames)} frames; "
+            f"misfit round its edge {before:.4f} -> {after:.4f}"
+        )
+    progress.preview(str(folder / "preview.png"))
+    return again
 
 
 def _made_from(folder: Path) -> str | None:

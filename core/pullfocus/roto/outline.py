@@ -19,12 +19,20 @@ __all__ = [
 ]
 
 _POINTS = 600
-_STEPS = 12
+_SHIFTS, _TURNS, _STEPS = 5, 6, 12
+_FREEDOMS = (
+    np.eye(6)[:, [2, 5]],
+    np.array([[1, 0, 0, 0, 1, 0], [0, -1, 0, 1, 0, 0], np.eye(6)[2], np.eye(6)[5]]).T,
+    np.eye(6),
+)
+"""What of an affine map's rows may change: a shift, a similarity, all."""
+_WIDTHS_PX = (4.0, 2.0, 1.0)  # errors of that much still count by half
 _ON_PIXEL = 0.5  # contours run through the centres of the outermost pixels inside
 _AREA_CHANGE = 2.5
 _BEND_LIMIT_PX = 3.0
 _BEND_BAND_PX = 1.5
 _GROWTH = 0.3  # of the squares of the affine's changes, beside the squares of distances
+_STIFF = np.diag([1, 1, 0.01, 1, 1, 0.01]) * _GROWTH
 
 
 def disc(radius: float) -> np.ndarray:
@@ -97,8 +105,9 @@ def fit_affine(points: np.ndarray, distance: np.ndarray, start: np.ndarray) -> n
     )
     matrix = start @ np.linalg.inv(to_local)
     homogeneous = np.column_stack([local, np.ones(len(local))])
-    stiff = np.diag([1, 1, 0.01, 1, 1, 0.01]) * _GROWTH
-    for _ in range(_STEPS):
+    for step_number in range(_SHIFTS + _TURNS + _STEPS):
+        # thin parts miss their own edges at first: all is moved, then turned, before it is bent
+        stage = (step_number >= _SHIFTS) + (step_number >= _SHIFTS + _TURNS)
         x, y = (homogeneous @ matrix[:2].T).astype(np.float32).T
         error, across, down = (
             cv2.remap(f, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
@@ -108,14 +117,17 @@ def fit_affine(points: np.ndarray, distance: np.ndarray, start: np.ndarray) -> n
         seen = (x > 2) & (y > 2) & (x < width - 3) & (y < height - 3)
         if seen.sum() < 12:
             return start
-        width_px = max(1.0, 1.5 * float(np.median(np.abs(error[seen]))))
+        width_px = max(_WIDTHS_PX[stage], 1.5 * float(np.median(np.abs(error[seen]))))
         weight = seen / (1 + (error / width_px) ** 2) ** 2
         lines = np.column_stack([across[:, None] * homogeneous, down[:, None] * homogeneous])
+        freedom = _FREEDOMS[stage]
+        lines = lines @ freedom
         step = np.linalg.solve(
-            lines.T @ (lines * weight[:, None]) + stiff, -lines.T @ (weight * error)
+            lines.T @ (lines * weight[:, None]) + freedom.T @ _STIFF @ freedom,
+            -lines.T @ (weight * error),
         )
-        matrix[:2] += step.reshape(2, 3)
-        if np.abs(step).max() < 1e-2:
+        matrix[:2] += (freedom @ step).reshape(2, 3)
+        if stage == len(_FREEDOMS) - 1 and np.abs(step).max() < 1e-2:
             break
     found = matrix @ to_local
     area = abs(np.linalg.det(found[:2, :2]))

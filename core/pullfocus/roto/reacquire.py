@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a subject is still there, and finding it again once it is not."""
+"""Whether a subject is still there."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import cv2
 import numpy as np
 
 from pullfocus.roto.band import Behind
-from pullfocus.roto.outline import disc
 
-__all__ = ["Appearance", "Presence", "found_again", "presence"]
+__all__ = ["Appearance", "Presence", "presence"]
 
 _BINS = 8
 _DIFFERENCE = 0.12  # of square-root light, between a frame and its background
 _SMOOTH_PX = 2.0  # both are blurred by this before: focus may have changed
-_SMALLEST = 0.03  # of the subject's area
 _LIKE = 0.35  # of the histogram that must be shared
 _LOST_LIKE = 0.12  # below this it is something else
 _MARGIN = 0.1
@@ -72,6 +70,12 @@ class Presence:
         return self.like < _LOST_LIKE or (self.like < _LIKE and (hidden or other))
 
     @property
+    def back(self) -> bool:
+        """Whether what was found anew is the subject: it takes more than to go on."""
+        stands_out = self.stands_out is None or self.stands_out > _STANDS_OUT
+        return not self.lost and self.like > _LIKE and stands_out
+
+    @property
     def trust(self) -> float:
         """0..1, a factor of the confidence."""
         return float(np.clip(self.like / _LIKE, 0, 1))
@@ -98,24 +102,3 @@ def _difference(light: np.ndarray, behind: Behind) -> np.ndarray:
         for plane in (light, behind.light)
     )
     return np.abs(one - other).max(-1)
-
-
-def found_again(light: np.ndarray, behind: Behind, subject: Appearance) -> np.ndarray | None:
-    """Look for a subject where a frame differs from its background and has the right colours.
-
-    Returns:
-        A matte (H, W) float32 of 0 and 1, or None.
-    """
-    differs = (_difference(light, behind) > _DIFFERENCE) & behind.known
-    mask = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, disc(2))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc(4))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    best, best_like = None, _LIKE
-    for label in range(1, count):
-        if stats[label, cv2.CC_STAT_AREA] < _SMALLEST * subject.area:
-            continue
-        region = labels == label
-        like = float(np.minimum(_histogram(light, region), subject.histogram).sum())
-        if like > best_like:
-            best, best_like = region, like
-    return None if best is None else best.astype(np.float32)

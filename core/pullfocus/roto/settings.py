@@ -20,6 +20,10 @@ class FollowSettings:
     """How strongly known colours of subject and background decide."""
     noise: float = 0.03
     """Difference of linear light that says nothing."""
+    coarse_px: int = 320
+    """Longest side at which a subject that changed its outline is looked for,"""
+    search_px: float = 16.0
+    """so far, in px of that size, from where it is expected."""
     bend_px: float = 16.0
     """Over which length the key's outline may bend."""
     offsets: tuple[int, ...] = (2, -2, 4, -4, 8, -8, 14, -14)
