@@ -42,6 +42,7 @@ _LEFT, _LOST = 0.8, 0.3  # confidence that it is away: through the frame's edge,
 _PASSES = 2
 _WHOLE = 0.9  # of its area: a subject that has come back
 _STIFF = 0.02  # of overlap, by which the key's own outline is preferred
+_RIGID = 0.88  # of mean overlap with what coarse looks find: the key's outline is all it takes
 _LEAST_PART = 0.03  # of its area, that an outline which holds may lose or gain at once
 _AROUND_PX = 4  # of a change, coarse px: the outline is no longer the key's
 _PLACED = 0.85  # of overlap: the key's outline again
@@ -110,6 +111,7 @@ def follow(
     joined: list[_Seen] = []
     for again in range(_PASSES):
         if again:  # what was found tells better than flow where the background is seen
+            walker.judge()
             background.take([(one.distance > -_MARGIN_PX).astype(np.float32) for one in joined])
         found: dict[int, list[tuple[int, _Seen]]] = {}
         count = 0
@@ -217,6 +219,12 @@ class _Walker:
         self._background, self._settings = background, settings
         self._search = Search(frames, background.gains, settings)
         self._fine = True
+        self._agreed: list[float] = []
+        self._rigid = False
+
+    def judge(self) -> None:
+        """Decide whether the key's outline explains all: then coarse looks better nothing."""
+        self._rigid = bool(self._agreed) and float(np.mean(self._agreed)) > _RIGID
 
     def radius(self, t: int, distance: np.ndarray) -> float:
         """Return the radius of blur at an outline that is known."""
@@ -286,7 +294,7 @@ class _Walker:
     ) -> _Seen:
         """Bring the key's outline over what frame ``t`` shows near an expected one."""
         matrix, changed, logit = start, None, None
-        if known:
+        if known and not (self._fine and self._rigid):
             expected, matrix, changed, logit = self._revised(
                 t, key, points, expected, start, behind, known, radius
             )
@@ -330,7 +338,9 @@ class _Walker:
         bend_px = self._settings.bend_px
         rigid = bent(warped_distance(key, matrix), shown, bend_px)
         loose = bent(expected, shown, bend_px)
-        holds = overlap(rigid > 0, shown > 0) > overlap(loose > 0, shown > 0) - _STIFF
+        agrees = overlap(rigid > 0, shown > 0)
+        self._agreed.append(agrees)
+        holds = agrees > overlap(loose > 0, shown > 0) - _STIFF
         base = rigid if holds else loose
         coarse = self._search.coarse(base)
         before = coarse > 0
