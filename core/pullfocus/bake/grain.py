@@ -20,7 +20,7 @@ __all__ = ["grain", "plate_noise"]
 
 _LOOKS = 4  # frames that noise is measured on
 _IN_FOCUS_PX = 1.0  # at 512 wide; codecs leave less noise where nothing is sharp
-_LEAST = 0.003  # display-encoded; less is the rounding of 8 bits
+_LEAST = 0.005  # display-encoded; less nobody sees, and a solve errs by as much
 
 
 def plate_noise(model: ShotModel, atlases: list[torch.Tensor]) -> Noise | None:
