@@ -18,7 +18,8 @@ MAX_RADIUS_PX = 160
 NORMALIZE = ("source", "target", "literal")
 
 
-def _check(image: torch.Tensor, radius: torch.Tensor, limit: float | None) -> None:
+def _check(image: torch.Tensor, radius: torch.Tensor, limit: float | None) -> bool:
+    """Refuse what cannot be; returns whether a radius exceeds the limit."""
     for name, given in (("image", image), ("coc_radius_px", radius)):
         if not isinstance(given, torch.Tensor):
             raise LensBlurError(f"{name}: expected a torch tensor, got {type(given).__name__}")
@@ -48,6 +49,7 @@ def _check(image: torch.Tensor, radius: torch.Tensor, limit: float | None) -> No
             f"coc_radius_px: expected radii of at most {MAX_RADIUS_PX} px, got {top:g}; hold them"
             " with max_radius_px"
         )
+    return limit is not None and high > limit
 
 
 def scatter_blur(
@@ -91,7 +93,7 @@ def scatter_blur(
             out of range, an unknown kernel or normalisation, or a gradient in the radius that the
             kernel does not have.
     """
-    _check(image, coc_radius_px, max_radius_px)
+    clamped = _check(image, coc_radius_px, max_radius_px)
     if normalize not in NORMALIZE:
         raise LensBlurError(f"normalize: expected one of {', '.join(NORMALIZE)}, got {normalize!r}")
     if max_radius_px is not None and not max_radius_px >= 0:
@@ -102,7 +104,7 @@ def scatter_blur(
             f"coc_radius_px: expected no gradient, the kernel {kernel_of(spec).name!r} has no"
             " derivative in the radius; detach it or choose another kernel"
         )
-    radius = coc_radius_px if max_radius_px is None else coc_radius_px.clamp(max=max_radius_px)
+    radius = coc_radius_px.clamp(max=max_radius_px) if clamped else coc_radius_px
     # Half types gather thousands of small terms: compute in float32, return what was given.
     work = torch.float64 if image.dtype == torch.float64 else torch.float32
     batched = (image if image.dim() == 4 else image[None]).to(work)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import torch
-from pullfocus.model.sampling import _sample_torch, sample_atlas
+from pullfocus.model.sampling import _sample_torch, sample_atlas, sample_parts
 from pullfocus.model.spline import spline_basis
 
 
@@ -18,6 +18,24 @@ def test_native_lookup_is_grid_sample_with_both_gradients() -> None:
     for native, plain in zip(*results, strict=True):
         # grid_sample works in -1..1 coordinates and loses a few bits there
         torch.testing.assert_close(native, plain, rtol=1e-3, atol=2e-3)
+
+
+def test_parts_are_the_lookup_and_gradients_may_come_by_one_of_them() -> None:
+    random = torch.Generator().manual_seed(1)
+    atlas = torch.rand(5, 3, 4, generator=random)  # smaller than the window: every tap is clamped
+    xy = torch.rand(2, 9, 31, generator=random) * 8 - 2
+    colour, last = sample_parts(atlas, xy)
+    assert torch.equal(torch.cat([colour, last[None]]), sample_atlas(atlas, xy))
+    for part in (0, 1):
+        grads = []
+        for native in (True, False):
+            a, p = atlas.clone().requires_grad_(), xy.clone().requires_grad_()
+            whole = _sample_torch(a, p)
+            out = sample_parts(a, p)[part] if native else (whole[:3], whole[3])[part]
+            (out * torch.linspace(-1, 1, out.numel()).view(out.shape)).sum().backward()
+            grads.append((a.grad, p.grad))
+        for ours, theirs in zip(*grads, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=2e-3)
 
 
 def test_spline_weights_sum_to_one_and_reproduce_a_line() -> None:

@@ -3,7 +3,7 @@ import pytest
 import pytorch_msssim
 import torch
 from pullfocus.solve import structural
-from pullfocus.solve.structural import _NativeSsim, _ssim_torch, ms_ssim
+from pullfocus.solve.structural import ms_ssim
 
 
 def pair(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,17 +23,22 @@ def test_value_and_gradient_are_those_of_pytorch_msssim() -> None:
     assert (a - b).norm() < 1e-3 * b.norm()
 
 
-def test_one_scale_agrees_with_its_torch_form() -> None:
-    x, y = pair(23, 31)
-    grads, values = [], []
-    for form in (_NativeSsim.apply, _ssim_torch):
-        z = x.clone().requires_grad_()
-        ssim, cs = form(z, y)
-        (ssim.sum() * 2 + cs.sum()).backward()
-        grads.append(z.grad)
-        values.append(torch.stack([ssim, cs]).detach())
-    torch.testing.assert_close(values[0], values[1], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(grads[0], grads[1], rtol=1e-3, atol=1e-6)
+@pytest.mark.parametrize("size", [(11, 11), (23, 31), (40, 57), (97, 64), (161, 171), (180, 203)])
+def test_the_kernel_agrees_with_its_torch_form_in_float64(size: tuple[int, int]) -> None:
+    x, y = pair(*size)
+    native = x.clone().requires_grad_()
+    plain = x.double().requires_grad_()
+    ours, theirs = ms_ssim(native, y), structural._ms_ssim_torch(plain, y.double())
+    assert ours.item() == pytest.approx(theirs.item(), abs=5e-6)
+    (a,), (b,) = torch.autograd.grad(3 * ours, native), torch.autograd.grad(3 * theirs, plain)
+    assert (a - b).norm() < 1e-4 * b.norm()
+    torch.set_num_threads(1)
+    try:
+        again = x.clone().requires_grad_()
+        (alone,) = torch.autograd.grad(3 * ms_ssim(again, y), again)
+    finally:
+        torch.set_num_threads(2)
+    assert torch.equal(alone, a)  # however many threads
 
 
 @pytest.mark.parametrize("size", [(12, 90), (40, 40), (161, 170)])

@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from pullfocus.model.fields import soft_radius
 from pullfocus.model.grid import Box
-from pullfocus.model.spline import spline_basis
+from pullfocus.model.spline import box_bases
+from pullfocus.native import has_native
 from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["CocLattice"]
@@ -36,14 +38,15 @@ class CocLattice(nn.Module):
         raw = math.log(math.expm1(start_px))
         self.lattice = nn.Parameter(torch.full((frames, cells[0] + 3, cells[1] + 3), raw))
 
-    def forward(self, t: int, box: Box) -> torch.Tensor:
-        """Return the radius in plate px at the pixel centres of ``box``, (h, w), >= 0."""
+    def forward(self, t: int, box: Box, scale: float = 1.0) -> torch.Tensor:
+        """Return the radius at the pixel centres of ``box``, (h, w), >= 0, plate px * ``scale``."""
         device = self.lattice.device
-        rows, columns = self.scale.rows(box.rows(device)), self.scale.columns(box.columns(device))
-        down = spline_basis(rows, *self.span_y, self.cells[0])
-        across = spline_basis(columns, *self.span_x, self.cells[1])
-        radius = softplus(down @ self.lattice[t] @ across.T)
-        return radius if self.scale == SAME else radius * self.scale.radius
+        down, across = box_bases(box, self.span_y, self.span_x, self.cells, device, self.scale)
+        along_rows = down @ self.lattice[t]
+        scale = scale * self.scale.radius
+        if has_native(along_rows):
+            return soft_radius((along_rows, across), scale)
+        return softplus(along_rows @ across) * scale
 
     def largest(self, t: int) -> float:
         """Return a bound on the radius anywhere in frame ``t``, plate px."""

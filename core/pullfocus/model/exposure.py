@@ -7,6 +7,8 @@ An atlas holds one picture; a gain and an offset bring it to the light of each f
 import torch
 from torch import nn
 
+from pullfocus.model.planes import exposed
+
 __all__ = ["Exposure"]
 
 _STEP = 0.01  # so that one step size suits gain and offset
@@ -22,8 +24,7 @@ class Exposure(nn.Module):
 
     def forward(self, t: int, colour: torch.Tensor) -> torch.Tensor:
         """Bring the atlas's colour (3, h, w), scene-linear, to the light of frame ``t``."""
-        gain = self.log_gain[t].exp()[:, None, None]
-        return colour * gain + _STEP * self.offset[t][:, None, None]
+        return exposed(colour, self.log_gain[t].exp(), _STEP * self.offset[t])
 
     @torch.no_grad()
     def undone(self, t: int, colour: torch.Tensor) -> torch.Tensor:

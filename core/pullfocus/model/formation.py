@@ -9,10 +9,10 @@ its matte, before the composite. The last layer is complete and divided by its o
 from dataclasses import dataclass, replace
 
 import torch
-from torch.nn.functional import pad
 
 from cuda_lensblur.blur import MAX_RADIUS_PX, scatter_blur
 from pullfocus.model.grid import Box
+from pullfocus.model.planes import divided, laid_over, placed, premultiplied
 
 __all__ = [
     "LayerFrame",
@@ -54,22 +54,13 @@ class LayerFrame:
         return replace(self, radius_px=radius_px)
 
 
-def _placed(image: torch.Tensor, box: Box, frame: Box) -> torch.Tensor:
-    """Cut ``image`` (C, h, w) at ``box`` to ``frame``, zero where it has nothing."""
-    seen = box.intersection(frame)
-    rows, columns = seen.inside(box)
-    y, x = seen.inside(frame)
-    border = (x.start, frame.width - x.stop, y.start, frame.height - y.stop)
-    return pad(image[:, rows, columns], border)
-
-
 def frame_mattes(layers: list[LayerFrame], frame: Box) -> list[torch.Tensor]:
     """Return each layer's matte over the whole frame, (h, w) 0..1, 0 where it has nothing."""
     mattes = []
     for layer in layers:
         over = layer.box.intersection(frame)
         if over.width and over.height:
-            mattes.append(_placed(layer.alpha, layer.box, frame)[0])
+            mattes.append(placed(layer.alpha, layer.box, frame)[0])
         else:
             mattes.append(layer.alpha.new_zeros(frame.height, frame.width))
     return mattes
@@ -81,19 +72,21 @@ def composite(
     """Composite premultiplied (channels, alpha) stacks over the last layer's channels."""
     rows, columns = frame.inside(layers[-1].box)
     out = stacks[-1][:channels, rows, columns]
+    return _all_over(layers, stacks, out, frame)
+
+
+def _all_over(
+    layers: list[LayerFrame], stacks: list[torch.Tensor], back: torch.Tensor, frame: Box
+) -> torch.Tensor:
+    """Lay all stacks but the last over ``back``."""
     for layer, stack in zip(reversed(layers[:-1]), reversed(stacks[:-1]), strict=True):
-        if (
-            stack.numel()
-            and layer.box.intersection(frame).width * layer.box.intersection(frame).height
-        ):
-            placed = _placed(stack, layer.box, frame)
-            out = placed[:channels] + (1 - placed[channels:]) * out
-    return out
+        back = laid_over(stack, layer.box, back, frame)
+    return back
 
 
 def sharp(layers: list[LayerFrame], frame: Box) -> torch.Tensor:
     """Return the sharp composite on ``frame``, (3, h, w) scene-linear (Eq. 1)."""
-    stacks = [torch.cat([layer.colour * layer.alpha, layer.alpha]) for layer in layers]
+    stacks = [premultiplied(layer.colour, layer.alpha) for layer in layers]
     return composite(layers, stacks, frame)
 
 
@@ -104,15 +97,14 @@ def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Te
     """
     stacks = []
     for layer in layers:
-        stack = torch.cat([layer.colour * layer.alpha, layer.alpha])
+        stack = premultiplied(layer.colour, layer.alpha)
         stacks.append(
             scatter_blur(stack, layer.radius_px, beta=lens.beta, max_radius_px=float(MAX_RADIUS_PX))
             if stack.numel()
             else stack
         )
-    last = stacks[-1]
-    stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
-    return composite(layers, stacks, frame)
+    back = divided(stacks[-1], layers[-1].box, frame)
+    return _all_over(layers, stacks, back, frame)
 
 
 def flat_reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Tensor:

@@ -10,8 +10,10 @@ import math
 import torch
 from torch import nn
 
+from pullfocus.model.fields import mapped
 from pullfocus.model.grid import Box
-from pullfocus.model.spline import spline_basis, spline_slopes
+from pullfocus.model.spline import box_bases, spline_basis, spline_slopes
+from pullfocus.native import has_native
 from pullfocus.observe.scale import SAME, Scale
 
 __all__ = ["LatticeMapping"]
@@ -95,7 +97,11 @@ class LatticeMapping(nn.Module):
 
     def displacement(self, t: int, box: Box) -> torch.Tensor:
         """Return what the lattice adds in frame ``t``, (2, h, w) px of the lattice."""
-        return self.bend(t, *self._centres(box))
+        moved = self.lattice.new_zeros(2, box.height, box.width)
+        for field, cells in self._fields(t):
+            down, across = self._bases(box, cells)
+            moved = moved + down @ field @ across
+        return moved
 
     def bend(self, t: int, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         """Return the same on a grid of ``rows`` and ``columns``, px of the lattice."""
@@ -109,6 +115,12 @@ class LatticeMapping(nn.Module):
     def forward(self, t: int, box: Box) -> torch.Tensor:
         """Return atlas texel coordinates (x, y) of the pixel centres of ``box``, (2, h, w)."""
         rows, columns = self._centres(box)
+        if has_native(self.lattice):
+            fields = []
+            for field, cells in self._fields(t):
+                down, across = self._bases(box, cells)
+                fields.append((down @ field.transpose(0, 1).flatten(1), across))
+            return mapped(fields[0], fields[1], rows, columns, self.to_atlas[t])
         here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))  # (2, h, w) px
         return self._projected(t, here + self.displacement(t, box))
 
@@ -163,6 +175,11 @@ class LatticeMapping(nn.Module):
         like = self.lattice
         rows, columns = box.rows(like.device), box.columns(like.device)
         return self.scale.rows(rows.to(like.dtype)), self.scale.columns(columns.to(like.dtype))
+
+    def _bases(self, box: Box, cells: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        device = self.lattice.device
+        down, across = box_bases(box, self.span_y, self.span_x, cells, device, self.scale)
+        return down.to(self.lattice.dtype), across.to(self.lattice.dtype)
 
     def _fields(self, t: int) -> tuple[tuple[torch.Tensor, tuple[int, int]], ...]:
         """Return frame t's control values (2, rows, columns), with the lattice's intervals."""

@@ -5,14 +5,18 @@ The correction rides in the atlas (a fourth channel of the texture), so evidence
 gathers in one place; a small lattice per frame takes what is left.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 import torch
 from torch import nn
 
+from pullfocus.model.fields import Bounds, bounded_matte
 from pullfocus.model.grid import Box
-from pullfocus.model.spline import spline_basis
+from pullfocus.model.spline import box_bases
 from pullfocus.model.trimap import trimap
+from pullfocus.native import has_native
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.recent import Recent
 from pullfocus.observe.scale import SAME, Scale
@@ -60,6 +64,11 @@ def _logit(matte: np.ndarray) -> torch.Tensor:
     return torch.logit(p)
 
 
+@cache
+def _logits_of_bytes() -> np.ndarray:
+    return _logit(np.arange(256, dtype=np.float32) / 255).numpy()
+
+
 class LayerMatte(nn.Module):
     """Matte of one layer but the last; starts as exactly the given one."""
 
@@ -78,6 +87,8 @@ class LayerMatte(nn.Module):
         self.layer = layer
         self.slack_px = slack_px
         self._trimaps = Recent(_HELD_BYTES)
+        self._reduced = Recent(_HELD_BYTES)
+        self._boxes: dict[tuple[int, int], Box] = {}
         self.cells = cells
         frames = len(observed.frames)
         self.residual = nn.Parameter(torch.zeros(frames, cells[0] + 3, cells[1] + 3))
@@ -93,6 +104,11 @@ class LayerMatte(nn.Module):
 
     def bounds(self, t: int, level: int) -> Box:
         """Return the box that the matte, grown by what the solve may add, stays within."""
+        if (t, level) not in self._boxes:
+            self._boxes[t, level] = self._box_of_frame(t, level)
+        return self._boxes[t, level]
+
+    def _box_of_frame(self, t: int, level: int) -> Box:
         matte = self.observed.matte(self.layer, t, level)
         given = self.observed.doubted_matte(self.layer, t, level)
         matte = matte if given is None else np.maximum(matte, given)
@@ -110,20 +126,29 @@ class LayerMatte(nn.Module):
         frame = Box(0, 0, width, height, level)
         return grown.intersection(frame.grown(grown.width + grown.height))
 
+    def _trimap(self, t: int, level: int) -> np.ndarray:
+        return self._trimaps.get((t, level), lambda: self._bounds_of_frame(t, level))
+
     def _bounds(self, t: int, box: Box) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the least and the most that the matte may be on ``box``, (h, w)."""
         least, most = (
             torch.from_numpy(_on_box(bound, box)).to(self.residual.device, torch.float32) / 255
-            for bound in self._trimaps.get(
-                (t, box.level), lambda: self._bounds_of_frame(t, box.level)
-            )
+            for bound in self._trimap(t, box.level)
         )
         return least, most
 
     def given(self, t: int, box: Box) -> torch.Tensor:
         """Return the given matte as logits on ``box``, (h, w); it goes on past the frame's edge."""
-        matte = _on_box(self.observed.matte(self.layer, t, box.level), box)
-        return _logit(matte).to(self.residual.device)
+        logits = _on_box(self._logits(t, box.level), box)
+        return torch.from_numpy(logits).to(self.residual.device)
+
+    def _logits(self, t: int, level: int) -> np.ndarray:
+        """Return the given matte of a whole frame as logits, float32 (h, w)."""
+        if level == 0:  # a table of 256, not a picture for every frame
+            return _logits_of_bytes()[self.observed.mattes[self.layer, t]]
+        return self._reduced.get(
+            (t, level), lambda: _logit(self.observed.matte(self.layer, t, level)).numpy()
+        )
 
     def forward(self, t: int, box: Box, offset: torch.Tensor) -> torch.Tensor:
         """Return the matte on ``box``, (h, w), 0..1.
@@ -134,14 +159,18 @@ class LayerMatte(nn.Module):
             offset: (h, w), the atlas's matte channel looked up there.
         """
         device = self.residual.device
-        observed = self.observed
-        rows, columns = self.scale.rows(box.rows(device)), self.scale.columns(box.columns(device))
-        last_row = round(observed.height / self.scale.y) - 1
-        last_column = round(observed.width / self.scale.x) - 1
-        down = spline_basis(rows, 0, last_row, self.cells[0])
-        across = spline_basis(columns, 0, last_column, self.cells[1])
-        residual = down @ self.residual[t] @ across.T
-        free = self.given(t, box) + offset + residual
+        last_row = float(round(self.observed.height / self.scale.y) - 1)
+        last_column = float(round(self.observed.width / self.scale.x) - 1)
+        spans = (0.0, last_row), (0.0, last_column)
+        down, across = box_bases(box, *spans, self.cells, device, self.scale)
+        along_rows = down @ self.residual[t]
+        if box.width and box.height and has_native(offset, along_rows):
+            bounds = Bounds(
+                torch.from_numpy(self._logits(t, box.level)),
+                *(torch.from_numpy(bound) for bound in self._trimap(t, box.level)),
+            )
+            return bounded_matte(offset, (along_rows, across), bounds, box, _SLACK)
+        free = self.given(t, box) + offset + along_rows @ across
         return matte_from_logit(free, *self._bounds(t, box))
 
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Look an atlas up at real-valued texel coordinates: bicubic, border clamped, differentiable."""
 
-import ctypes
-
 import torch
 from torch.nn.functional import grid_sample
 
-from pullfocus.native import floats, native_function
+from pullfocus.native import has_native, run
 
-__all__ = ["sample_atlas"]
+__all__ = ["sample_atlas", "sample_parts"]
 
 _SHARES = 2  # gradient atlases summed at the end: as many threads can work
 
@@ -26,35 +24,34 @@ def _sample_torch(atlas: torch.Tensor, xy: torch.Tensor) -> torch.Tensor:
 class _NativeSample(torch.autograd.Function):
     @staticmethod
     def forward(ctx, atlas, xy):  # type: ignore[no-untyped-def]
-        forward = native_function("sample_forward")
-        assert forward is not None
         atlas, xy = atlas.contiguous(), xy.contiguous()
         ctx.save_for_backward(atlas, xy)
-        height, width = (ctypes.c_int64(n) for n in atlas.shape[:2])
-        out = torch.empty(*xy.shape[1:], 4)
-        count = ctypes.c_int64(xy[0].numel())
-        forward(floats(atlas), height, width, floats(xy), count, floats(out))
-        return out
+        colour, last = torch.empty(3, *xy.shape[1:]), torch.empty(*xy.shape[1:])
+        run("sample_forward", atlas, *atlas.shape[:2], xy, last.numel(), colour, last)
+        ctx.set_materialize_grads(False)
+        return colour, last
 
     @staticmethod
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        backward = native_function("sample_backward")
-        assert backward is not None
+    def backward(ctx, to_colour, to_last):  # type: ignore[no-untyped-def]
         atlas, xy = ctx.saved_tensors
-        grad = grad.contiguous()  # named: its memory must outlive the call
-        scratch = torch.zeros(_SHARES, *atlas.shape)
-        grad_xy = torch.empty_like(xy)
-        backward(
-            floats(atlas),
-            *(ctypes.c_int64(n) for n in atlas.shape[:2]),
-            floats(xy),
-            ctypes.c_int64(xy[0].numel()),
-            floats(grad),
-            ctypes.c_int64(_SHARES),
-            floats(scratch),
-            floats(grad_xy),
+        grads = [None if g is None else g.contiguous() for g in (to_colour, to_last)]
+        scratch = torch.empty(_SHARES - 1, *atlas.shape)
+        to_atlas, to_xy = torch.empty_like(atlas), torch.empty_like(xy)
+        run(
+            "sample_backward",
+            *(atlas, *atlas.shape[:2], xy, xy[0].numel(), *grads),
+            *(_SHARES, scratch, to_atlas, to_xy),
         )
-        return scratch[0], grad_xy
+        return to_atlas, to_xy
+
+
+def sample_parts(atlas: torch.Tensor, xy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `sample_atlas` as three channels (3, H, W), and the last (H, W)."""
+    if has_native(atlas, xy):
+        colour, last = _NativeSample.apply(atlas, xy)
+        return colour, last
+    out = _sample_torch(atlas, xy)
+    return out[:3], out[3]
 
 
 def sample_atlas(atlas: torch.Tensor, xy: torch.Tensor) -> torch.Tensor:
@@ -68,7 +65,7 @@ def sample_atlas(atlas: torch.Tensor, xy: torch.Tensor) -> torch.Tensor:
     Returns:
         (4, H, W), same type.
     """
-    on_cpu = atlas.device.type == "cpu" and atlas.dtype == torch.float32
-    if on_cpu and native_function("sample_forward") is not None:
-        return _NativeSample.apply(atlas, xy).permute(2, 0, 1)
+    if has_native(atlas, xy):
+        colour, last = _NativeSample.apply(atlas, xy)
+        return torch.cat([colour, last[None]])
     return _sample_torch(atlas, xy)

@@ -12,7 +12,7 @@ from torch import nn
 from pullfocus.model.formation import LayerFrame, flat_reblur, reblur, sharp
 from pullfocus.model.grid import Box
 from pullfocus.model.parts import Layer, build_decoder, build_layer
-from pullfocus.model.sampling import sample_atlas
+from pullfocus.model.sampling import sample_parts
 from pullfocus.model.settings import ModelSettings
 from pullfocus.model.shutter import Shutter
 from pullfocus.observe.observed import Observed, level_size
@@ -97,7 +97,7 @@ class ShotModel(nn.Module):
             rows = np.arange(box.top, box.top + box.height).clip(0, given.shape[0] - 1)
             columns = np.arange(box.left, box.left + box.width).clip(0, given.shape[1] - 1)
             return torch.from_numpy(given[np.ix_(rows, columns)]).to(self.device)
-        return self.layers[index].coc(t, box) / 2**box.level
+        return self.layers[index].coc(t, box, 2.0**-box.level)
 
     def largest_radius(self, index: int, t: int, level: int = 0) -> float:
         """Return a bound on a layer's radius in frame ``t``, px of the level."""
@@ -134,15 +134,16 @@ class ShotModel(nn.Module):
         atlas: torch.Tensor | Lookup | None,
         *,
         still: bool,
-    ) -> torch.Tensor:
-        """Return what a layer's atlas shows at texels (2, h, w), (4, h, w)."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what a layer's atlas shows at texels (2, h, w): colour (3, h, w), offset (h, w)."""
         texture = self.layers[index].texture
 
-        def at(place: torch.Tensor) -> torch.Tensor:
+        def at(place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             held = place if self.atlas_level == 0 else (place + 0.5) / 2**self.atlas_level - 0.5
-            if atlas is None:
-                return texture.at(held)
-            return sample_atlas(atlas, held) if isinstance(atlas, torch.Tensor) else atlas(held)
+            if isinstance(atlas, torch.Tensor):
+                return sample_parts(atlas, held)
+            looked_up = texture.at(held) if atlas is None else atlas(held)
+            return looked_up[:3], looked_up[3]
 
         if still or self.shutter is None:
             return at(texel)
@@ -150,7 +151,8 @@ class ShotModel(nn.Module):
         moments = self.shutter.moments(sliding)
         if moments is None:
             return at(texel)
-        return torch.stack([at(texel + moment * sliding) for moment in moments]).mean(0)
+        colours, offsets = zip(*(at(texel + moment * sliding) for moment in moments), strict=True)
+        return torch.stack(colours).mean(0), torch.stack(offsets).mean(0)
 
     def layer_frame(
         self,
@@ -165,12 +167,11 @@ class ShotModel(nn.Module):
         """Evaluate one layer on a box; ``still`` and ``as_shot`` as in `frame`."""
         layer = self.layers[index]
         texel = layer.mapping(t, box)
-        looked_up = self._looked_up(index, t, box, texel, atlas, still=still)
+        colour, offset = self._looked_up(index, t, box, texel, atlas, still=still)
         if layer.matte is None:
-            alpha = torch.ones_like(looked_up[:1])
+            alpha = torch.ones_like(offset)[None]
         else:
-            alpha = layer.matte(t, box, looked_up[3])[None]
-        colour = looked_up[:3]
+            alpha = layer.matte(t, box, offset)[None]
         if self.settings.exposure and as_shot:
             colour = layer.as_shot(t, box, colour)
         radius = self.radius(index, t, box)

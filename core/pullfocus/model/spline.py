@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Uniform cubic B-splines: a few control values, smooth everywhere between them."""
 
+import functools
+
 import torch
 
-__all__ = ["knot_count", "spline_basis", "spline_slopes"]
+from pullfocus.model.grid import Box
+from pullfocus.observe.scale import SAME, Scale
+
+__all__ = ["box_bases", "knot_count", "spline_basis", "spline_slopes"]
 
 
 def knot_count(length: float, spacing: float, at_least: int = 1) -> int:
@@ -60,3 +65,52 @@ def spline_slopes(
     for k, s in enumerate(slopes):
         basis.scatter_(1, (i.long() + k)[:, None], (s * per_unit * inside)[:, None])
     return basis
+
+
+Span = tuple[float, float]
+_PIECE = 256
+"""Pixels: boxes come in all sizes, and bases are held for whole pieces."""
+
+
+def box_bases(
+    box: Box,
+    span_y: Span,
+    span_x: Span,
+    cells: tuple[int, int],
+    device: torch.device | str = "cpu",
+    scale: Scale = SAME,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `spline_basis` at the pixel centres of a box, down and across.
+
+    Args:
+        box: where.
+        span_y: where the first interval down begins and the last one ends, px of the lattice.
+        span_x: the same across.
+        cells: intervals down and across.
+        device: where the weights are wanted.
+        scale: from px of the lattice to px of the box's plate.
+
+    Returns:
+        (height, cells + 3), and (cells + 3, width): the latter for a product from the right.
+    """
+    places = box.level, scale, cells
+    down = _on_axis(box.top, box.height, span_y, down=True, places=places)
+    across = _on_axis(box.left, box.width, span_x, down=False, places=places)
+    return down.to(device), across.T.to(device).contiguous()
+
+
+Places = tuple[int, Scale, tuple[int, int]]
+
+
+def _on_axis(first: int, count: int, span: Span, *, down: bool, places: Places) -> torch.Tensor:
+    low, high = first // _PIECE * _PIECE, -(-(first + count) // _PIECE) * _PIECE
+    held = _held_basis(low, high - low, span, down, places)
+    return held[first - low : first - low + count]
+
+
+@functools.lru_cache(maxsize=64)
+def _held_basis(first: int, count: int, span: Span, down: bool, places: Places) -> torch.Tensor:
+    level, scale, cells = places
+    centres = Box(0, first, 0, count, level).rows()
+    centres = scale.rows(centres) if down else scale.columns(centres)
+    return spline_basis(centres, *span, cells[0 if down else 1])

@@ -10,12 +10,67 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, huber_loss, interpolate
 
 from pullfocus.model.sampling import sample_atlas
+from pullfocus.native import has_native, run
 
 __all__ = ["Texture"]
 
 _LOGITS_PER_UNIT = 75.0  # so that one step size suits colours (0..1) and matte offsets (logits)
 _STEP = 0.02  # root-encoded: smaller differences between texels are grain
 _MATTE_STEPS = 5.0  # of the matte offset: .3 logits are as small a difference
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, texels):  # type: ignore[no-untyped-def]
+        out = torch.empty_like(texels)
+        run("texels_linear", texels, *texels.shape[:2], _LOGITS_PER_UNIT, out)
+        ctx.save_for_backward(texels)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        (texels,) = ctx.saved_tensors
+        out, grad = torch.empty_like(texels), grad.contiguous()
+        run("texels_linear_backward", texels, grad, *texels.shape[:2], _LOGITS_PER_UNIT, out)
+        return out
+
+
+def _linear_torch(texels: torch.Tensor) -> torch.Tensor:
+    colour = texels[..., :3]
+    return torch.cat([colour * colour.abs(), texels[..., 3:] * _LOGITS_PER_UNIT], -1)
+
+
+class _Energy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, texels):  # type: ignore[no-untyped-def]
+        height, width = texels.shape[:2]
+        sums = torch.empty(3, dtype=torch.float64)
+        run("texels_energy", texels, height, width, _STEP, sums)
+        counts = [3 * (height - 1) * width, 3 * height * (width - 1), height * width]
+        ctx.scales = [
+            1 / (max(counts[0], 1) * _STEP),
+            1 / (max(counts[1], 1) * _STEP),
+            1 / counts[2],
+        ]
+        ctx.save_for_backward(texels)
+        down, across, square = (sums * torch.tensor(ctx.scales, dtype=torch.float64)).float()
+        return down + across, square
+
+    @staticmethod
+    def backward(ctx, to_variation, to_square):  # type: ignore[no-untyped-def]
+        (texels,) = ctx.saved_tensors
+        down, across, square = ctx.scales
+        steps, pull = to_variation.item(), to_square.item()
+        out = torch.empty_like(texels)
+        weights = (steps * down, steps * across, pull * square)
+        run("texels_energy_backward", texels, *texels.shape[:2], _STEP, *weights, out)
+        return out
+
+
+def _energy_torch(texels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    colour = texels[..., :3]
+    steps = _huber(colour.diff(dim=0)) + _huber(colour.diff(dim=1))
+    return steps, texels[..., 3].square().mean()
 
 
 def _huber(step: torch.Tensor) -> torch.Tensor:
@@ -40,9 +95,9 @@ class Texture(nn.Module):
 
     def linear(self) -> torch.Tensor:
         """Return (height, width, 4): scene-linear colour, matte offset in logits."""
-        colour = self.texels[..., :3]
-        offset = self.texels[..., 3:] * _LOGITS_PER_UNIT
-        return torch.cat([colour * colour.abs(), offset], -1)
+        native = has_native(self.texels) and self.texels.is_contiguous()
+        out: torch.Tensor = _Linear.apply(self.texels) if native else _linear_torch(self.texels)
+        return out
 
     def set_linear(self, colour: torch.Tensor) -> None:
         """Set the colours from scene-linear (height, width, 3), keeping the matte offset."""
@@ -58,10 +113,16 @@ class Texture(nn.Module):
         with torch.no_grad():
             self.texels[..., :3] += (root - low)[0].permute(1, 2, 0)
 
-    def variation(self) -> torch.Tensor:
-        """Return the mean total variation of the root-encoded colours, small steps squared."""
-        colour = self.texels[..., :3]
-        return _huber(colour.diff(dim=0)) + _huber(colour.diff(dim=1))
+    def energy(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the solve keeps small, two means.
+
+        Of the total variation of the root-encoded colours, small steps squared; and of the matte
+        channel's squares, in units of a step.
+        """
+        if has_native(self.texels) and self.texels.is_contiguous():
+            variation, square = _Energy.apply(self.texels)
+            return variation, square
+        return _energy_torch(self.texels)
 
     def matte_variation(self) -> torch.Tensor:
         """Return the mean total variation of the matte offset in units of a step.

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The solver's two hot loops in C++, each beside a torch form that runs where it cannot."""
+"""The solver's hot loops in C++, each beside a torch form that defines it and runs elsewhere."""
 
 import ctypes
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,9 +13,10 @@ from cuda_lensblur.build import PARALLEL, build_library, native_isa
 from cuda_lensblur.errors import BuildError
 from cuda_lensblur.native import thread_count
 
-__all__ = ["SOURCES", "floats", "native_function"]
+__all__ = ["SOURCES", "has_native", "native_function", "run"]
 
-SOURCES = tuple(Path(__file__).parent / name for name in ("sample.cpp", "ssim.cpp"))
+_FILES = ("fields.cpp", "planes.cpp", "sample.cpp", "ssim.cpp", "texels.cpp")
+SOURCES = tuple(Path(__file__).parent / name for name in _FILES)
 
 
 @functools.cache
@@ -31,6 +33,29 @@ def native_function(name: str) -> Callable[..., None] | None:
     return lambda *arguments: function(thread_count(), *arguments)
 
 
-def floats(tensor: torch.Tensor) -> ctypes.c_void_p:
-    """Return the address of a contiguous tensor's data."""
-    return ctypes.c_void_p(tensor.data_ptr())
+def has_native(*tensors: torch.Tensor) -> bool:
+    """Whether native functions take these tensors: float32, on a CPU that they were built for."""
+    plain = all(t.device.type == "cpu" and t.dtype == torch.float32 for t in tensors)
+    return plain and native_function("sample_forward") is not None
+
+
+def run(name: str, *arguments: torch.Tensor | float | None) -> None:
+    """Call an exported function.
+
+    Args:
+        name: of the function.
+        arguments: contiguous tensors go by address, None as no address, whole numbers as int64,
+            others as float.
+    """
+    function = native_function(name)
+    assert function is not None, "has_native was not asked"
+    function(*(_for_c(one) for one in arguments))
+
+
+def _for_c(value: torch.Tensor | float | None) -> Any:
+    if isinstance(value, torch.Tensor):
+        assert value.is_contiguous()
+        return ctypes.c_void_p(value.data_ptr())
+    if value is None:
+        return ctypes.c_void_p(None)
+    return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_float(value)

@@ -12,7 +12,7 @@ from pullfocus.model.texture import Texture
 from pullfocus.solve.prior import CocPrior
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.structural import SMALLEST, ms_ssim
-from pullfocus.solve.terms import gradient_term
+from pullfocus.solve.terms import absolute_difference, gradient_term
 
 __all__ = ["reconstruction", "regularisers"]
 
@@ -23,7 +23,7 @@ def reconstruction(
     """Compare a reblurred frame with the plate, both display-encoded (3, h, w) (section 3.5)."""
     terms = {}
     if settings.l1_weight:
-        terms["l1"] = settings.l1_weight * (shown - plate).abs().mean()
+        terms["l1"] = settings.l1_weight * absolute_difference(shown, plate)
     if settings.l2_weight:
         terms["l2"] = settings.l2_weight * (shown - plate).square().sum(0).mean()
     if settings.gradient_weight:
@@ -60,11 +60,15 @@ def regularisers(
         if layer.change is not None and layer.change.awake:
             terms[f"change {name}"] = settings.change_weight * layer.change.size()
             terms[f"change time {name}"] = settings.change_time_weight * layer.change.roughness()
-        if isinstance(layer.texture, Texture) and settings.texel_weight:
-            terms[f"texels {name}"] = settings.texel_weight * layer.texture.variation()
+        offset = None
+        if isinstance(layer.texture, Texture):
+            variation, offset = layer.texture.energy()
+            if settings.texel_weight:
+                terms[f"texels {name}"] = settings.texel_weight * variation
         if isinstance(layer.matte, LayerMatte):
-            drift = layer.matte.residual.square().mean()
-            drift = drift + 0.01 * layer.texture.matte_offset().square().mean()
+            if offset is None:
+                offset = layer.texture.matte_offset().square().mean()
+            drift = layer.matte.residual.square().mean() + 0.01 * offset
             terms[f"matte {name}"] = settings.matte_weight * drift
             if isinstance(layer.texture, Texture):
                 rough = layer.texture.matte_variation()

@@ -224,7 +224,7 @@ class Solver:
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * rate
         plate = torch.from_numpy(self.observed.plate_display(t, level)).permute(2, 0, 1)
-        plate = plate.to(self.model.device)
+        plate = plate.to(self.model.device).contiguous()
         terms, shown, broken = self._terms(t, level, plate)
         if not self.group.agree(broken is None):  # all processes end, or they wait for each other
             why = broken or "in another process"
@@ -241,7 +241,7 @@ class Solver:
         self.optimiser.step()
         self.model.tie_repeats()
         self.step_index += 1
-        mse = (shown.detach() - plate).square().mean().item()
+        mse = torch.nn.functional.mse_loss(shown.detach(), plate).item()
         return StepReport(
             self.step_index,
             {k: v.item() for k, v in terms.items()},

@@ -2,17 +2,16 @@
 """MS-SSIM of two frames, differentiable in the first: the structural half of the loss.
 
 The value of ``pytorch_msssim.ms_ssim``, which runs on GPUs and where there is no native kernel. The
-kernel is several times faster on a CPU: one pass over the rows gives all moments and derivatives.
+kernel is several times faster on a CPU: one call gives the value over all scales and its gradient.
 Short frames use fewer scales (five need a side > 160 px), which the library does not know.
 """
 
-import ctypes
 import functools
 
 import torch
 from torch.nn.functional import avg_pool2d, conv2d
 
-from pullfocus.native import floats, native_function
+from pullfocus.native import has_native, run
 
 __all__ = ["SMALLEST", "ms_ssim"]
 
@@ -30,37 +29,19 @@ def _window() -> torch.Tensor:
     return g / g.sum()
 
 
-class _NativeSsim(torch.autograd.Function):
+class _NativeMsSsim(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, y):  # type: ignore[no-untyped-def]
-        run = native_function("ssim_forward")
-        assert run is not None
+    def forward(ctx, x, y, exponents):  # type: ignore[no-untyped-def]
         x, y = x.contiguous(), y.contiguous()
-        channels, height, width = x.shape
-        partials = torch.empty(channels, 6, height - _TAPS + 1, width - _TAPS + 1)
-        ssim = torch.empty(channels, dtype=torch.float64)
-        cs = torch.empty(channels, dtype=torch.float64)
-        sizes = (ctypes.c_int64(n) for n in x.shape)
-        window, taps = floats(_window()), ctypes.c_int64(_TAPS)
-        constants = ctypes.c_float(_C1), ctypes.c_float(_C2)
-        results = floats(ssim), floats(cs), floats(partials)
-        run(floats(x), floats(y), *sizes, window, taps, *constants, *results)
-        ctx.save_for_backward(x, y, partials)
-        return ssim.float(), cs.float()
+        value, grad = torch.empty(()), torch.empty_like(x)
+        filters = (_window(), _TAPS, exponents, len(exponents), _C1, _C2)
+        run("ms_ssim", x, y, *x.shape, *filters, value, grad)
+        ctx.save_for_backward(grad)  # worked out at once: what it takes is at hand
+        return value
 
     @staticmethod
-    def backward(ctx, grad_ssim, grad_cs):  # type: ignore[no-untyped-def]
-        run = native_function("ssim_backward")
-        assert run is not None
-        x, y, partials = ctx.saved_tensors
-        grad = torch.zeros_like(x)
-        # named: their memory must outlive the call
-        grad_ssim, grad_cs = grad_ssim.contiguous(), grad_cs.contiguous()
-        sizes = (ctypes.c_int64(n) for n in x.shape)
-        window, taps = floats(_window()), ctypes.c_int64(_TAPS)
-        weights = floats(grad_ssim), floats(grad_cs)
-        run(floats(x), floats(y), *sizes, window, taps, floats(partials), *weights, floats(grad))
-        return grad, None
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        return ctx.saved_tensors[0] * grad, None, None
 
 
 def _smooth(x: torch.Tensor) -> torch.Tensor:
@@ -79,12 +60,7 @@ def _ssim_torch(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.T
 
 
 def _has_kernel(x: torch.Tensor) -> bool:
-    on_cpu = x.device.type == "cpu" and x.dtype == torch.float32
-    return on_cpu and native_function("ssim_forward") is not None
-
-
-def _ssim(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return _NativeSsim.apply(x, y) if _has_kernel(x) else _ssim_torch(x, y)
+    return has_native(x)
 
 
 def _by_library(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor | None:
@@ -101,6 +77,13 @@ def _by_library(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor | None:
     return values.mean() if bool((values > 0).all()) else None
 
 
+def _weights(x: torch.Tensor) -> list[float]:
+    """Return the exponents of the scales that a frame has room for; they sum to 1."""
+    side = min(x.shape[-2:])
+    scales = max(1, sum(side > (_TAPS - 1) * 2**i for i in range(len(_WEIGHTS))))
+    return [weight / sum(_WEIGHTS[:scales]) for weight in _WEIGHTS[:scales]]
+
+
 def ms_ssim(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the multi-scale structural similarity (Wang et al. 2003), a scalar.
 
@@ -108,18 +91,24 @@ def ms_ssim(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         x: (C, H, W), display-encoded; the gradient flows here.
         y: (C, H, W), display-encoded, constant.
     """
-    side = min(x.shape[-2:])
-    scales = max(1, sum(side > (_TAPS - 1) * 2**i for i in range(len(_WEIGHTS))))
-    if scales == len(_WEIGHTS) and not _has_kernel(x):
+    weights = _weights(x)
+    if _has_kernel(x):
+        out: torch.Tensor = _NativeMsSsim.apply(x, y, torch.tensor(weights))
+        return out
+    if len(weights) == len(_WEIGHTS):
         value = _by_library(x, y)
         if value is not None:
             return value
-    total = sum(_WEIGHTS[:scales])
+    return _ms_ssim_torch(x, y)
+
+
+def _ms_ssim_torch(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    weights = _weights(x)
     value = x.new_ones(x.shape[0])
-    for i in range(scales):
-        ssim, cs = _ssim(x, y)
-        last = i == scales - 1
-        value = value * (ssim if last else cs).clamp(min=1e-6) ** (_WEIGHTS[i] / total)
+    for i, weight in enumerate(weights):
+        ssim, cs = _ssim_torch(x, y)
+        last = i == len(weights) - 1
+        value = value * (ssim if last else cs).clamp(min=1e-6) ** weight
         if not last:
             odd = [n % 2 for n in x.shape[-2:]]
             x = avg_pool2d(x[None], 2, padding=odd)[0]

@@ -8,7 +8,10 @@ it happens that no pixel passes the check of its flow.
 
 import torch
 
+from pullfocus.native import has_native, run
+
 __all__ = [
+    "absolute_difference",
     "flow_term",
     "gradient_term",
     "matte_flow_term",
@@ -73,6 +76,31 @@ def matte_start_term(alpha: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
     """Return the mean binary cross entropy of a matte with the given one, both (n,)."""
     a = alpha.clamp(1e-4, 1 - 1e-4)
     return -(given * a.log() + (1 - given) * (1 - a).log()).mean()
+
+
+class _Difference(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):  # type: ignore[no-untyped-def]
+        x, y = x.contiguous(), y.contiguous()
+        sums = torch.empty(2, dtype=torch.float64)
+        run("difference", x, y, x.numel(), sums)
+        ctx.save_for_backward(x, y)
+        return (sums[0] / x.numel()).float()
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        x, y = ctx.saved_tensors
+        out = torch.empty_like(x)
+        run("difference_sign", x, y, x.numel(), grad.item() / x.numel(), out)
+        return out, None
+
+
+def absolute_difference(shown: torch.Tensor, plate: torch.Tensor) -> torch.Tensor:
+    """Return the mean absolute difference; gradients flow into the first, of the same shape."""
+    if has_native(shown, plate):
+        out: torch.Tensor = _Difference.apply(shown, plate)
+        return out
+    return (shown - plate).abs().mean()
 
 
 def gradient_term(shown: torch.Tensor, plate: torch.Tensor) -> torch.Tensor:
