@@ -53,6 +53,17 @@ def test_splats_share_their_value_among_four_texels_and_drop_what_falls_outside(
     assert atlas.sum() == pytest.approx(5.0)
 
 
+def test_four_channels_are_splatted_alike_by_the_kernel() -> None:
+    random = torch.Generator().manual_seed(0)
+    texel = torch.rand(2, 5000, generator=random) * torch.tensor([[44.0], [35.0]]) - 3
+    values = torch.randn(5000, 4, generator=random)
+    whole, apart = torch.zeros(29, 38, 4), [torch.zeros(29, 38, 1) for _ in range(4)]
+    splat(whole, texel, values)
+    for channel, atlas in enumerate(apart):  # by torch
+        splat(atlas, texel, values[:, channel : channel + 1])
+    torch.testing.assert_close(whole, torch.cat(apart, -1), rtol=1e-5, atol=1e-5)
+
+
 def test_flicker_is_measured_and_steady_light_is_left_alone():
     observed = drawn.shot([(slice(16, 48), slice(30, 66))], [[0.0] * 6, [0.0] * 6])
     gains = np.array([1.0, 1.06, 0.93, 1.05, 0.96, 1.0])

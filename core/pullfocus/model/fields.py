@@ -24,8 +24,8 @@ Field = tuple[torch.Tensor, torch.Tensor]
 class _Map(torch.autograd.Function):
     @staticmethod
     def forward(ctx, down_a, down_b, across_a, across_b, rows, columns, homography):  # type: ignore[no-untyped-def]
-        held = (down_a.contiguous(), down_b.contiguous())
-        held = (*held, across_a, across_b, rows, columns, homography)
+        downs = (down_a.contiguous(), down_b.contiguous())
+        held = (*downs, across_a, across_b, rows, columns, homography)
         out = torch.empty(2, len(rows), len(columns))
         run("map_forward", *_for_map(*held), out)
         ctx.save_for_backward(*held, out)

@@ -15,8 +15,8 @@ from cuda_lensblur.native import thread_count
 
 __all__ = ["SOURCES", "has_native", "native_function", "run"]
 
-_FILES = ("fields.cpp", "planes.cpp", "sample.cpp", "ssim.cpp", "texels.cpp")
-SOURCES = tuple(Path(__file__).parent / name for name in _FILES)
+_NAMES = ("adam", "fields", "planes", "sample", "splat", "ssim", "texels")
+SOURCES = tuple(Path(__file__).parent / f"{name}.cpp" for name in _NAMES)
 
 
 @functools.cache

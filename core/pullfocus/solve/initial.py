@@ -16,6 +16,7 @@ from pullfocus.model.grid import Box
 from pullfocus.model.matte import grow_matte
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.native import has_native, run
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.sharpness import detail_energy
 from pullfocus.plate.colour import display_to_linear
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 _OVERSAMPLE = 2  # points per pixel side, so that splats leave no gaps at 1.25 texels per px
+_BANDS = 4  # of an atlas that points are splatted into: as many threads can work
 _FAINT = 1e-6
 _CLEAR_PX = 3  # around bars and words: resampling mixes them in
 _EXPOSURE_LEVEL = 1  # below the atlas's: sums need no detail
@@ -87,6 +89,10 @@ def where_seen(model: ShotModel, layer: int, t: int, level: int) -> np.ndarray:
 def splat(atlas: torch.Tensor, texel: torch.Tensor, values: torch.Tensor) -> None:
     """Add ``values`` (n, C) bilinearly at ``texel`` (2, n) into ``atlas`` (height, width, C)."""
     height, width, channels = atlas.shape
+    if channels == 4 and atlas.is_contiguous() and has_native(atlas, texel, values):
+        points = texel.contiguous(), values.contiguous()
+        run("splat", *points, len(values), height, width, _BANDS, atlas)
+        return
     flat = atlas.view(-1, channels)
     x0, y0 = texel.floor()
     for dx in (0, 1):
@@ -142,11 +148,12 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
             linear = layer.as_in_atlas(t, fine, planes).permute(1, 2, 0).contiguous().numpy()
         colour = cv2.resize(linear, size, interpolation=cv2.INTER_CUBIC).reshape(-1, 3)
         weight = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR).ravel()
-        keep = weight > 0
         texel = layer.mapping(t, points).cpu().reshape(2, -1)
         texel = (texel + 0.5) / 2**level - 0.5
-        values = np.concatenate([colour * weight[:, None], weight[:, None]], 1)[keep]
-        splat(total, texel[:, torch.from_numpy(keep)], torch.from_numpy(values))
+        values = np.empty((len(weight), 4), np.float32)
+        np.multiply(colour, weight[:, None], out=values[:, :3])
+        values[:, 3] = weight
+        splat(total, texel, torch.from_numpy(values))
     seen_weight = total[..., 3]
     some = seen_weight > 0
     typical = seen_weight[some].median() if bool(some.any()) else seen_weight.new_tensor(1.0)

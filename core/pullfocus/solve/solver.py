@@ -18,6 +18,7 @@ from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.raft import flow_method
+from pullfocus.solve.adam import adam_for
 from pullfocus.solve.changing import wake_changes
 from pullfocus.solve.closing import doubted_mattes
 from pullfocus.solve.initial import (
@@ -164,7 +165,7 @@ class Solver:
 
     def _start_optimiser(self) -> None:
         groups = parameter_groups(self.model, self.settings)
-        self.optimiser = torch.optim.Adam(groups, lr=1.0, fused=True)
+        self.optimiser = adam_for(groups)
 
     # -- one step ---------------------------------------------------------------------------
 
