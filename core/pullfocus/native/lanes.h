@@ -49,6 +49,20 @@ inline void along(int64_t count, const Each& each) {
   for (; x < count; ++x) each(0.0f, x);
 }
 
+// The same for loops that only write what they work out from what others wrote: the last numbers
+// are worked out together with some before them, once more. A number then comes out the same to the
+// bit wherever it lies in its row, which decisions at a bound hang on.
+template <class Each>
+inline void each_of(int64_t count, const Each& each) {
+  if (count < LANES) {
+    for (int64_t x = 0; x < count; ++x) each(0.0f, x);
+    return;
+  }
+  int64_t x = 0;
+  for (; x + LANES <= count; x += LANES) each(Lanes{}, x);
+  if (x < count) each(Lanes{}, count - LANES);
+}
+
 inline Whole bits(Lanes v) {
   Whole out;
   std::memcpy(&out, &v, sizeof v);

@@ -72,7 +72,7 @@ void EXPORT(expose_backward)(int threads, const float* colour, const float* gain
 void EXPORT(premultiply_forward)(int threads, const float* colour, const float* alpha,
                                  int64_t count, float* stack) {
   parallel_for(threads, count, kPixels, [&](int64_t from, int64_t to) {
-    along(to - from, [&](auto kind, int64_t n) {
+    each_of(to - from, [&](auto kind, int64_t n) {
       using V = decltype(kind);
       const int64_t i = from + n;
       const V a = alpha ? load<V>(alpha + i) : V{} + 1.0f;
@@ -87,7 +87,7 @@ void EXPORT(premultiply_backward)(int threads, const float* colour, const float*
                                   const float* grad, int64_t count, float* to_colour,
                                   float* to_alpha) {
   parallel_for(threads, count, kPixels, [&](int64_t from, int64_t to) {
-    along(to - from, [&](auto kind, int64_t n) {
+    each_of(to - from, [&](auto kind, int64_t n) {
       using V = decltype(kind);
       const int64_t i = from + n;
       const V a = alpha ? load<V>(alpha + i) : V{} + 1.0f;
@@ -110,7 +110,7 @@ void EXPORT(divide_forward)(int threads, const float* stack, int64_t rows, int64
   parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
     for (int64_t y = from; y < to; ++y) {
       const float* s = stack + (y + top) * columns + left;
-      along(width, [&](auto kind, int64_t x) {
+      each_of(width, [&](auto kind, int64_t x) {
         using V = decltype(kind);
         const V by = 1.0f / larger(load<V>(s + 3 * plane + x), V{} + kLeastWeight);
         for (int c = 0; c < 3; ++c)
@@ -139,7 +139,7 @@ void EXPORT(divide_backward)(int threads, const float* stack, int64_t rows, int6
       if (y < 0 || y >= height) continue;
       const float* s = stack + row * columns + left;
       float* o = to_stack + row * columns + left;
-      along(width, [&](auto kind, int64_t x) {
+      each_of(width, [&](auto kind, int64_t x) {
         using V = decltype(kind);
         const V w = load<V>(s + 3 * plane + x), by = 1.0f / larger(w, V{} + kLeastWeight);
         V sum{};
@@ -174,7 +174,7 @@ void EXPORT(over_forward)(int threads, const float* stack, int64_t rows, int64_t
         std::copy(b, b + first, o);
         std::copy(b + last, b + width, o + last);
         const float* s = stack + (y + top) * columns + left + first;
-        along(last - first, [&](auto kind, int64_t x) {
+        each_of(last - first, [&](auto kind, int64_t x) {
           using V = decltype(kind);
           const V under = (1.0f - load<V>(s + 3 * plane + x)) * load<V>(b + first + x);
           store(o + first + x, load<V>(s + c * plane + x) + under);
@@ -199,7 +199,7 @@ void EXPORT(over_backward)(int threads, const float* stack, int64_t rows, int64_
         std::copy(g, g + width, o);
         if (!here) continue;
         const float* s = stack + (y + top) * columns + left + first;
-        along(last - first, [&](auto kind, int64_t x) {
+        each_of(last - first, [&](auto kind, int64_t x) {
           using V = decltype(kind);
           store(o + first + x, (1.0f - load<V>(s + 3 * plane + x)) * load<V>(g + first + x));
         });
@@ -221,7 +221,7 @@ void EXPORT(over_backward)(int threads, const float* stack, int64_t rows, int64_
       }
       if (!here) continue;
       o += left + first;
-      along(last - first, [&](auto kind, int64_t x) {
+      each_of(last - first, [&](auto kind, int64_t x) {
         using V = decltype(kind);
         V sum{};
         for (int c = 0; c < 3; ++c) {
@@ -239,7 +239,7 @@ void EXPORT(over_backward)(int threads, const float* stack, int64_t rows, int64_
 // The sRGB curve of scene-linear light, odd.
 void EXPORT(display_forward)(int threads, const float* linear, int64_t count, float* out) {
   parallel_for(threads, count, kPixels, [&](int64_t from, int64_t to) {
-    along(to - from, [&](auto kind, int64_t n) {
+    each_of(to - from, [&](auto kind, int64_t n) {
       using V = decltype(kind);
       const V v = load<V>(linear + from + n), s = size(v);
       const V root = exp2_of<V>(log2_of<V>(larger(s, V{} + kKnee)) * (1 / 2.4f));
@@ -254,7 +254,7 @@ void EXPORT(display_forward)(int threads, const float* linear, int64_t count, fl
 void EXPORT(display_backward)(int threads, const float* linear, const float* display,
                               const float* grad, int64_t count, float* out) {
   parallel_for(threads, count, kPixels, [&](int64_t from, int64_t to) {
-    along(to - from, [&](auto kind, int64_t n) {
+    each_of(to - from, [&](auto kind, int64_t n) {
       using V = decltype(kind);
       const V s = size(load<V>(linear + from + n)), d = size(load<V>(display + from + n));
       const V steep = (d + 0.055f) * (1 / 2.4f) / larger(s, V{} + kKnee), flat = V{} + 12.92f;
@@ -304,7 +304,7 @@ void EXPORT(difference)(int threads, const float* x, const float* y, int64_t cou
 void EXPORT(difference_sign)(int threads, const float* x, const float* y, int64_t count,
                              float scale, float* out) {
   parallel_for(threads, count, kPixels, [&](int64_t from, int64_t to) {
-    along(to - from, [&](auto kind, int64_t n) {
+    each_of(to - from, [&](auto kind, int64_t n) {
       using V = decltype(kind);
       const V d = load<V>(x + from + n) - load<V>(y + from + n);
       const V up = d > 0.0f ? V{} + scale : V{};

@@ -19,6 +19,7 @@ from pullfocus.model.grid import Box
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import Lookup, ShotModel
 from pullfocus.observe.ceiling import CEILING_WIDTH
+from pullfocus.solve.adam import adam_for
 from pullfocus.solve.losses import regularisers
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
@@ -67,7 +68,7 @@ class FineSolver:
         self.strip_pixels = strip_pixels
         self.step_index = self.first_step = 0
         self.total_steps = settings.fine_looks * len(model.observed.moments)
-        self.optimiser = torch.optim.Adam(parameter_groups(model, settings), lr=1.0, fused=True)
+        self.optimiser = adam_for(parameter_groups(model, settings))
         self.random = np.random.default_rng(settings.seed)
         self.queue: list[int] = []
 

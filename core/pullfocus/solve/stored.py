@@ -7,14 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from pullfocus.solve.adam import Adam
+
 __all__ = ["load_optimiser", "load_random", "optimiser_state", "random_state"]
 
 
-def _parameters(optimiser: torch.optim.Optimizer) -> list[torch.Tensor]:
+def _parameters(optimiser: Adam | torch.optim.Optimizer) -> list[torch.Tensor]:
     return [p for group in optimiser.param_groups for p in group["params"]]
 
 
-def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def optimiser_state(optimiser: Adam | torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """Return Adam's moments, by the order of parameters."""
     return {
         f"adam.{i}.{name}": value
@@ -23,7 +25,9 @@ def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]
     }
 
 
-def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+def load_optimiser(
+    optimiser: Adam | torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> None:
     """Put back what `optimiser_state` returned, among other tensors."""
     for i, parameter in enumerate(_parameters(optimiser)):
         prefix = f"adam.{i}."
