@@ -101,6 +101,13 @@ def test_a_round_lens_stays_round() -> None:
     assert find_plate_lens(model, None) == PlateLens()
 
 
+def test_what_is_no_larger_than_the_errors_of_a_solve_is_not_said() -> None:
+    tiny = PlateLens(squeeze=1.04, cats_eye=0.1, axial_px=(0.1, 0.0, -0.1))
+    assert lens_search._worth_saying(tiny) == PlateLens()
+    plain = PlateLens(blades=5, squeeze=0.8, cats_eye=0.3, axial_px=(0.5, 0.0, 0.0))
+    assert lens_search._worth_saying(plain) == plain
+
+
 def test_what_is_found_is_said_in_one_line() -> None:
     given = PlateLens(blades=6, cats_eye=0.5, gain=0.3)
     assert given.words() == (

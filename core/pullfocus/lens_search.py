@@ -43,6 +43,7 @@ _AXIAL_PX = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _PIECE_PX = 24
 _SURE = 5.0  # standard errors by which a shape has to explain more
 _LEAST_GAIN = 0.004  # and share of the misfit
+_LEAST_SQUEEZE, _LEAST_CATS_EYE, _LEAST_AXIAL_PX = 1.08, 0.2, 0.2  # below, a solve's own errors
 _CLIPPED = 0.98  # display-encoded: above, a plate tells no colour
 
 Report = Callable[[str, float], None]
@@ -150,6 +151,18 @@ def _bladed(misfit: _Misfit, lens: PlateLens) -> PlateLens:
     return replace(best, rotation_deg=best.rotation_deg % (360 / best.blades))
 
 
+def _worth_saying(lens: PlateLens) -> PlateLens:
+    """Return the lens without what is no larger than the errors of a solve."""
+    red, green, blue = (s if abs(s) >= _LEAST_AXIAL_PX else 0.0 for s in lens.axial_px)
+    squeezed = max(lens.squeeze, 1 / lens.squeeze) >= _LEAST_SQUEEZE
+    return replace(
+        lens,
+        squeeze=lens.squeeze if squeezed else 1.0,
+        cats_eye=lens.cats_eye if lens.cats_eye >= _LEAST_CATS_EYE else 0.0,
+        axial_px=(red, green, blue),
+    )
+
+
 def _half_turned(lens: PlateLens) -> PlateLens:
     """Return the lens with its corners where its sides are."""
     return replace(lens, rotation_deg=lens.rotation_deg + 180 / lens.blades)
@@ -241,7 +254,9 @@ def find_plate_lens(
     best = plain
     for done, (what, step) in enumerate(steps):
         report(what, done / len(steps))
-        tried = step(best)
+        tried = _worth_saying(step(best))
+        if tried == best:
+            continue
         if what == "blades" and virtual is None and tried.blades % 2 and tried.roundness < 1:
             continue
         gain, sure = _gain(proof, tried, best)
