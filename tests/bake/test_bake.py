@@ -133,7 +133,8 @@ def test_motion_lands_on_the_same_texel(solved: Path) -> None:
     inside = (at_x > 1) & (at_x < WIDTH - 2) & (at_y > 1) & (at_y < HEIGHT - 2)
     for c in (0, 1):
         landed = map_coordinates(there[c], [at_y, at_x], order=1)
-        assert np.abs(landed - here[c])[inside].max() < 0.02
+        # both look up at places rounded to 1/32 px
+        assert np.abs(landed - here[c])[inside].max() < 0.04
 
 
 def test_going_on_from_a_state_is_exact(solved: Path, footage: Path) -> None:
