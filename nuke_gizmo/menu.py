@@ -7,7 +7,7 @@ import nuke
 
 
 def _add_menus() -> None:
-    from pullfocus_nuke import farming, following, importing, painting, solving
+    from pullfocus_nuke import farming, following, importing, painting, solving, zdefocus_curve
 
     menu = nuke.menu("Nuke").addMenu("PullFocus")
     menu.addCommand("Solve...", solving.solve)
@@ -15,6 +15,7 @@ def _add_menus() -> None:
     menu.addCommand("Send to farm...", farming.send_to_farm)
     menu.addCommand("Import passes...", importing.import_passes)
     menu.addCommand("Paint atlas...", painting.paint_atlas)
+    menu.addCommand("Key a ZDefocus...", zdefocus_curve.key_zdefocus)
     menu.addSeparator()
     menu.addCommand("Set program...", solving.set_program)
     nodes = nuke.menu("Nodes").addMenu("PullFocus")

@@ -71,6 +71,7 @@ def test_init_adds_paths_and_menu_adds_menus(nuke, monkeypatch) -> None:
         "Send to farm...",
         "Import passes...",
         "Paint atlas...",
+        "Key a ZDefocus...",
         "Set program...",
     ]
     for name, command in nuke.menus["Nodes"].menus["PullFocus"].commands.items():
