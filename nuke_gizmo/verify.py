@@ -2,8 +2,8 @@
 """Proves the gizmos inside a licensed Nuke: ``nuke -t verify.py [FOLDER] [OUT]``.
 
 FOLDER holds small passes and what pullfocus itself makes of them (tests/nuke_gizmo/golden in the
-source). Every view and engine is rendered to OUT and compared; the table that is printed, and left
-in OUT/report.txt, is what the makers would like to see.
+source). Every view and engine is rendered to OUT and compared; what is printed between the two
+lines of dashes, and left in OUT/report.txt, is one block to send back to the makers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.append(str(HERE))
 
-from pullfocus_nuke.bokeh import ENGINES  # noqa: E402 (beside this file)
+from pullfocus_nuke import VERSION  # noqa: E402 (beside this file)
+from pullfocus_nuke.bokeh import ENGINES  # noqa: E402
 from pullfocus_nuke.importing import import_passes  # noqa: E402
 from pullfocus_nuke.placing import new_node  # noqa: E402
 from pullfocus_nuke.writing import write_exr  # noqa: E402
@@ -40,12 +41,14 @@ def main(arguments: list[str]) -> int:
     out = Path(arguments[1]) if len(arguments) > 1 else Path.cwd() / "pullfocus_verify"
     out.mkdir(parents=True, exist_ok=True)
     lines = [
-        "PullFocus verify: Nuke {}, {}, {} threads, GPU {}".format(
+        "---- pullfocus verify: please send all from here ----",
+        "PullFocus {} verify: Nuke {}, {}, {} threads, GPU {}".format(
+            VERSION,
             nuke.NUKE_VERSION_STRING,
             platform.platform(),
             _env("threads"),
             _env("gpu"),
-        )
+        ),
     ]
     record = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     group = import_passes(str(folder))
@@ -61,7 +64,7 @@ def main(arguments: list[str]) -> int:
                 lines.append(line)
                 failed += not good
     lines += _calibration(group, record, folder)
-    lines.append(f"{failed} rows failed")
+    lines += [f"{failed} rows failed", f"---- to here; also in {out / 'report.txt'} ----"]
     (out / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
     return failed

@@ -51,7 +51,9 @@ def test_every_case_comes_out_as_the_core_makes_it(computing, tmp_path: Path, ca
     failed = verify["main"]([str(GOLDEN), str(tmp_path / "out")])
     lines = capsys.readouterr().out.splitlines()
     report = (tmp_path / "out" / "report.txt").read_text().splitlines()
-    assert report == lines[-len(report) :]
+    assert report == lines[-len(report) :], "one block, the same on the screen and on disk"
+    assert "send all from here" in report[0]
+    assert "to here" in report[-1]
     cases = json.loads((GOLDEN / "cases.json").read_text())["cases"]
     blink = [line for line in lines if line.startswith("soap bubble")]
     native = [line for line in lines if line.startswith("ZDefocus (native)")]
