@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
 BPY_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 
-.PHONY: setup demo test test-slow test-window lint blender extension gizmos wheels bench clean
+.PHONY: setup demo test test-slow test-window lint blender extension gizmos assets wheels bench clean
 
 setup: $(STAMP)
 
@@ -55,6 +55,10 @@ extension: blender
 	mkdir -p dist
 	$(BPY_VENV)/bin/python $(BPY_VENV)/lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py \
 		build --source-dir blender_addon --output-dir dist
+
+# what the extension brings for Blender's asset shelves, built in Blender 5.2
+assets: setup
+	$(BIN)/python blender_assets/build.py
 
 # dist/*.whl for Linux, macOS and Windows, kernels compiled, all from this machine
 wheels: setup

@@ -41,12 +41,13 @@ def register() -> None:
     """Add everything to Blender."""
     import bpy
 
-    from . import properties, relative_paths
+    from . import asset_library, properties, relative_paths
     from .words import table
 
     bpy.app.translations.register(__name__, table(tuple(bpy.app.translations.locales)))
     properties.register()
     relative_paths.register()
+    asset_library.register()
     for cls in _operators():
         bpy.utils.register_class(cls)
 
@@ -55,10 +56,12 @@ def unregister() -> None:
     """Take everything away, and stop what runs."""
     import bpy
 
-    from . import job_operator, properties, relative_paths, slow
+    from . import asset_library, job_operator, live_paint, properties, relative_paths, slow
 
     job_operator.end_jobs()
     slow.forget()
+    live_paint.unwatch()
+    asset_library.unregister()
     relative_paths.unregister()
     for cls in reversed(_operators()):
         bpy.utils.unregister_class(cls)

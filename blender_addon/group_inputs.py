@@ -46,7 +46,19 @@ class InputSpec:
 
 def input_specs(passes: Passes) -> list[InputSpec]:
     """Return the inputs for a shot, in order; focus only where the shot tells depth."""
-    return [*_view(passes), *_focus(passes), *_lens(passes), *_iris(passes), *_layers(passes)]
+    lens = lens_specs(signed=passes.signed, blades=passes.blades, roundness=passes.roundness)
+    return [*_view(passes), *_focus(passes), *lens, *_layers(passes)]
+
+
+def lens_specs(*, signed: bool, blades: int = 0, roundness: float = 1.0) -> list[InputSpec]:
+    """Return the inputs of a lens and its iris.
+
+    Args:
+        signed: whether near and far are told apart.
+        blades: of the plate's own iris; below 3: not known, or round.
+        roundness: of that.
+    """
+    return [*_lens(signed), *_iris(blades, roundness)]
 
 
 def _view(passes: Passes) -> list[InputSpec]:
@@ -85,7 +97,7 @@ def _focus(passes: Passes) -> list[InputSpec]:
     ]
 
 
-def _lens(passes: Passes) -> list[InputSpec]:
+def _lens(signed: bool) -> list[InputSpec]:
     sides = [
         ("Near", "Scale of the blur of what lies before the focus"),
         ("Far", "Scale of the blur of what lies behind it"),
@@ -102,7 +114,7 @@ def _lens(passes: Passes) -> list[InputSpec]:
         ),
         *(
             InputSpec(name, "float", 1.0, 0, 100, tip, "Lens")
-            for name, tip in (sides if passes.signed else [])
+            for name, tip in (sides if signed else [])
         ),
         InputSpec(
             "Max Radius",
@@ -117,9 +129,10 @@ def _lens(passes: Passes) -> list[InputSpec]:
     ]
 
 
-def _iris(passes: Passes) -> list[InputSpec]:
+def _iris(blades: int, roundness: float) -> list[InputSpec]:
     """Begin with the plate's own iris, so that new blur sits beside old."""
-    blades, roundness = (6, 1.0) if passes.blades < 3 else (passes.blades, passes.roundness)
+    if blades < 3:
+        blades, roundness = 6, 1.0
     return [
         InputSpec(
             "Blades", "int", blades, 3, 24, "Blades of the iris, where Roundness is below 1", "Iris"

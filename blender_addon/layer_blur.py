@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 from . import compat
-from .passes import Layer, Passes
 from .tree_builder import TreeBuilder
 
 _SPREAD_PX = 64
@@ -36,12 +35,13 @@ def spread_coc(build: TreeBuilder, coc: Any, matte: Any) -> Any:
 
 def blurred(
     build: TreeBuilder,
-    layer: Layer,
     picture: Any,
     coc: Any,
     working: Any,
     iris: Any,
-    passes: Passes,
+    *,
+    opaque: bool,
+    longer_side_px: int,
 ) -> Any:
     """Blur a layer by |coc|: Bokeh Blur from 2.5 px of radius on, below it by mixing small discs.
 
@@ -56,14 +56,14 @@ def blurred(
     wide = build.math("MAXIMUM", wide, 2.0, label="at least 2", at=(0, 1.2))
     moment = build.math("MULTIPLY", radius, radius, at=(1, 0))
     moment = build.math("MULTIPLY", moment, 0.25, label="second moment, px^2", at=(1, 0.3))
-    per_px = compat.blur_size_per_px(max(passes.size_px))
+    per_px = compat.blur_size_per_px(longer_side_px)
     small = _bokeh_blur(build, picture, iris, per_px, "3 x 3", (2, 0.5))
     size = build.math("MULTIPLY", wide, per_px, label="px to Size", at=(1, 1.2))
     large = _bokeh_blur(build, picture, iris, size, "lens blur", (2, 1.8))
     share = _ramp(build, moment, 0.0, _BOX_MOMENT, (1, 0.6))
-    some = build.blend(share, picture, small, opaque=layer.complete, label="to 1.6 px", at=(3, 0))
+    some = build.blend(share, picture, small, opaque=opaque, label="to 1.6 px", at=(3, 0))
     share = _ramp(build, moment, _BOX_MOMENT, _DISC_MOMENT, (1, 0.9))
-    return build.blend(share, some, large, opaque=layer.complete, label="to 2.5 px", at=(4, 1))
+    return build.blend(share, some, large, opaque=opaque, label="to 2.5 px", at=(4, 1))
 
 
 def _ramp(build: TreeBuilder, value: Any, low: float, high: float, at: tuple[float, float]) -> Any:

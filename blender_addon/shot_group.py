@@ -16,7 +16,7 @@ from typing import Any
 
 from . import compat
 from .errors import AddonError
-from .group_inputs import BLURRED_VIEWS, VIEWS, input_specs
+from .group_inputs import BLURRED_VIEWS, VIEWS, InputSpec, input_specs
 from .group_views import ShownLayer, show_views
 from .layer_blur import blurred, spread_coc
 from .passes import Layer, Passes
@@ -64,7 +64,7 @@ def build_group(group: Any, passes: Passes, pictures: Pictures, timing: Timing) 
     _interface(group, passes)
     source = _source(build, passes, pictures.frames, timing)
     lens = _lens(build, passes, timing)
-    iris = _iris(build)
+    iris = add_iris(build)
     layers = [
         _layer(build, layer, index, source, lens, iris, passes, pictures)
         for index, layer in enumerate(passes.layers)
@@ -82,8 +82,26 @@ def plate_focus_path() -> str:
 
 
 def _interface(group: Any, passes: Passes) -> None:
+    add_inputs(group, input_specs(passes))
+    add_outputs(
+        group,
+        (
+            ("Image", "color", "What View chooses, scene-linear, premultiplied"),
+            ("Sharp", "color", "All layers in focus, paint included"),
+            (
+                "Matte",
+                "float",
+                "Coverage of the layer that Layer chooses, as the lens shows it, 0..1",
+            ),
+            ("COC", "float", "Circle of confusion of what is seen: radius in px, near negative"),
+        ),
+    )
+
+
+def add_inputs(group: Any, specs: list[InputSpec]) -> None:
+    """Give a group its inputs, in panels."""
     panels: dict[str, Any] = {}
-    for spec in input_specs(passes):
+    for spec in specs:
         if spec.panel == "Iris" and not compat.SOCKETS_4_5:
             continue  # properties of the Iris node there; the panel shows them
         if spec.panel and spec.panel not in panels:
@@ -105,12 +123,11 @@ def _interface(group: Any, passes: Passes) -> None:
             socket.subtype = spec.subtype
         as_float = socket.bl_socket_idname == "NodeSocketFloat"
         socket.default_value = float(spec.value) if as_float else spec.value
-    for name, kind, tip in (
-        ("Image", "color", "What View chooses, scene-linear, premultiplied"),
-        ("Sharp", "color", "All layers in focus, paint included"),
-        ("Matte", "float", "Coverage of the layer that Layer chooses, as the lens shows it, 0..1"),
-        ("COC", "float", "Circle of confusion of what is seen: radius in px, near negative"),
-    ):
+
+
+def add_outputs(group: Any, outputs: tuple[tuple[str, str, str], ...]) -> None:
+    """Give a group its outputs: name, kind, tooltip."""
+    for name, kind, tip in outputs:
         group.interface.new_socket(
             name, description=tip, in_out="OUTPUT", socket_type=compat.interface_kind(kind)
         )
@@ -166,7 +183,8 @@ def _key_plate_focus(group: Any, focus: dict[int, float], timing: Timing) -> Non
             key.interpolation = "LINEAR"
 
 
-def _iris(build: TreeBuilder) -> Any:
+def add_iris(build: TreeBuilder) -> Any:
+    """Add the Bokeh Image that the group's iris inputs shape; returns its picture."""
     build.frame("Iris", (-1100, -250), LENS_COLOUR)
     node = build.add("CompositorNodeBokehImage", "Iris", 0)
     node.name = "Iris"
@@ -214,7 +232,15 @@ def _layer(
     coc = build.math("MULTIPLY", coc, scale, label="near, far", at=(4, 0.4))
     coc = build.math("MULTIPLY", coc, wide, label="coc, px", at=(5, 0.4))
     build.frame(f"{layer.name}: blur", (1600, top - 120), COMPOSITE_COLOUR)
-    seen = blurred(build, layer, sharp, coc, lens["working"], iris, passes)
+    seen = blurred(
+        build,
+        sharp,
+        coc,
+        lens["working"],
+        iris,
+        opaque=layer.complete,
+        longer_side_px=max(passes.size_px),
+    )
     return ShownLayer(layer.name, sharp, seen, coc, matte)
 
 
