@@ -13,6 +13,9 @@ FIVE = bpy.app.version >= (5, 0, 0)
 SOCKETS_4_5 = bpy.app.version >= (4, 5, 0)
 """Whole-number and on/off sockets, Switch and Bokeh Image with inputs instead of properties."""
 
+PATH_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if SOCKETS_4_5 else set()
+"""Of properties that hold paths: else Blender shows those relative to the .blend in red."""
+
 _NEW_AND_OLD = {  # 4.5 knows both families, 5.x the first only, 4.2 the second only
     "math": ("ShaderNodeMath", "CompositorNodeMath"),
     "value": ("ShaderNodeValue", "CompositorNodeValue"),

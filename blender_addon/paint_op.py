@@ -16,6 +16,7 @@ from .editors import show_image, show_node
 from .errors import AddonError
 from .import_passes import import_passes, layer_names, painted_path, passes_of
 from .job_operator import JobOperator
+from .live_paint import watch
 from .passes import Layer, read_passes
 from .preferences import launcher
 from .relative_paths import SOLVE_KEY, absolute, stored_path
@@ -133,6 +134,7 @@ class PULLFOCUS_OT_paint(_LayerOperator, bpy.types.Operator):
         """
         if not painted_path(layer.atlas).exists():
             save_paint(layer, image)
+        watch(image)
         if not show_image(context, image, mode="PAINT"):
             return f"Open an Image editor and paint on {image.name}"
         return f"Painting on {image.name}; Save Paint keeps it"

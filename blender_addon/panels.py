@@ -144,8 +144,8 @@ class PULLFOCUS_PT_layers(_WithShot, bpy.types.Panel):
         """Show it."""
         node = shot_node(context.scene)
         for name in layer_names(node.node_tree):
-            row = self.layout.row(align=True)
-            row.prop(node.inputs[name], "default_value", text=name)
+            self.layout.prop(node.inputs[name], "default_value", text=name)
+            row = self.layout.row(align=True)  # three a row have no room for their names
             row.prop(node.inputs[f"{name} Sharp"], "default_value", text="Sharp")
             row.prop(node.inputs[f"{name} Paint"], "default_value", text="Paint")
             _draw_paint(self.layout, name)

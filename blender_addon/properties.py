@@ -96,7 +96,10 @@ class PullFocusMatte(bpy.types.PropertyGroup):
     )
     source: EnumProperty(name="Matte From", items=_MATTES, description="Where the matte comes from")
     path: StringProperty(
-        name="Matte", subtype="FILE_PATH", description="Grey or alpha, soft or hard; rough is fine"
+        name="Matte",
+        subtype="FILE_PATH",
+        options=compat.PATH_OPTIONS,
+        description="Grey or alpha, soft or hard; rough is fine",
     )
     image: PointerProperty(name="Matte", type=bpy.types.Image, poll=_is_footage)
     mask: PointerProperty(name="Matte", type=bpy.types.Mask)
@@ -120,7 +123,10 @@ class PullFocusSettings(bpy.types.PropertyGroup):
         name="Plate From", items=_PLATES, description="Where the misfocused footage comes from"
     )
     plate_path: StringProperty(
-        name="Plate", subtype="FILE_PATH", description="The misfocused footage"
+        name="Plate",
+        subtype="FILE_PATH",
+        options=compat.PATH_OPTIONS,
+        description="The misfocused footage",
     )
     plate_image: PointerProperty(name="Plate", type=bpy.types.Image, poll=_is_footage)
     plate_clip: PointerProperty(name="Plate", type=bpy.types.MovieClip)
@@ -146,18 +152,21 @@ class PullFocusSettings(bpy.types.PropertyGroup):
     solve_path: StringProperty(
         name="Solve",
         subtype="DIR_PATH",
+        options=compat.PATH_OPTIONS,
         description="Folder that keeps the solve. Empty: pullfocus/NAME.solve beside the .blend,"
         " or beside the plate while the .blend is not saved",
     )
     passes_path: StringProperty(
         name="Passes",
         subtype="DIR_PATH",
+        options=compat.PATH_OPTIONS,
         description="Folder for the passes. Empty: pullfocus/NAME_passes beside the .blend, or"
         " beside the plate while the .blend is not saved",
     )
     job_path: StringProperty(
         name="Farm Job",
         subtype="DIR_PATH",
+        options=compat.PATH_OPTIONS,
         description="Folder for the job that Send to Farm writes. Empty: pullfocus/NAME_job beside"
         " the .blend, or beside the plate while the .blend is not saved",
     )
