@@ -25,7 +25,9 @@ def test_the_extension_is_whole_and_finds_the_command(
     with zipfile.ZipFile(archive) as held:
         names = set(held.namelist())
         held.extractall(tmp_path / "extension")
-    sources = {p.name for p in (ROOT / "blender_addon").iterdir() if p.is_file()}
+    addon = ROOT / "blender_addon"
+    files = {p.relative_to(addon) for p in addon.rglob("*") if p.is_file()}
+    sources = {path.as_posix() for path in files if "__pycache__" not in path.parts}
     assert names == sources | {"launcher.txt"}
     told = tmp_path / "extension" / "launcher.txt"
     assert find_launcher("", lambda name: None, told=told)[0] == hosts.launcher()

@@ -181,8 +181,9 @@ class ByHand:
         raise AssertionError(f"no tab {tab} in {editor}")
 
     def fold_panel(self, editor: str, label: str) -> None:
-        """Click the header of a sidebar's first panel, so that what is below comes up."""
+        """Click the header of a sidebar's first panel: what is below comes up, or it opens."""
         del label  # for the reader
+        self.scroll(*self.middle(editor, "UI"), -40)
         left, top, _, _ = self.box(editor, "UI")
         self.click(left + 60, top + 14)
         self.settled()
@@ -325,14 +326,14 @@ class ByHand:
             wanted: part of the call or data path.
             region: of the editor.
             share: where across the region, 0..1.
-            scrolls: how often to turn the wheel and look again, where it is not to be seen.
+            scrolls: how often to turn the wheel and look again, from the top down.
         """
         left, top, width, height = self.box(editor, region)
         x, seen = left + round(width * share), []
-        for turn in range(scrolls + 1):
+        for turn in range(scrolls + 2):
             self.rest()
-            if turn:
-                self.scroll(x, top + height // 2, 6)
+            if turn:  # to the top first
+                self.scroll(x, top + height // 2, -60 if turn == 1 else 6)
             for y in range(top + 4, top + height - 2, _STEP_PX):
                 self.move(x, y)
                 found = self.under(editor, region)
@@ -389,7 +390,7 @@ class ByHand:
         """Whether Blender still runs."""
         return "yes" in self.room.run("kill -0 $blender_pid 2>/dev/null && echo yes")
 
-    def ended(self, within_s: float = 20) -> None:
+    def ended(self, within_s: float = 60) -> None:
         """Wait until Blender has closed."""
         self.until(lambda: not self.running(), "Blender to close", within_s)
         if self._socket is not None:
