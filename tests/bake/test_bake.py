@@ -162,6 +162,14 @@ def test_settings_survive_the_solve_folder(solved: Path) -> None:
     assert settings_from_record(read_settings(solved)["settings"]) == SETTINGS
 
 
+def test_a_solve_of_a_version_without_change_is_rebuilt_without_it(solved: Path) -> None:
+    from pullfocus.solve.folder import read_settings
+
+    record = read_settings(solved)["settings"]
+    del record["model"]["change"], record["model"]["change_cell_px"]
+    assert settings_from_record(record).model.change is False
+
+
 def test_frames_that_were_not_solved_are_named(solved: Path, tmp_path: Path) -> None:
     with pytest.raises(PullfocusError, match=r"1001-1006.*1009"):
         bake(solved, tmp_path / "out", frames="1005,1009")

@@ -152,10 +152,14 @@ QUALITIES = {
 """What --quality selects."""
 
 
+# parts that a checkpoint of an earlier version does not hold
+_BEFORE = {"change": False}
+
+
 def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
     """Rebuild settings from what ``dataclasses.asdict`` made of them.
 
-    What a record of an earlier version does not know has its default.
+    What a record of an earlier version does not know has its default, or is as that version was.
 
     Raises:
         SolveError: it is no such record, or knows what this version does not.
@@ -168,7 +172,7 @@ def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
 
 
 def _rebuilt(record: Mapping[str, Any]) -> SolveSettings:
-    model = dict(record["model"])
+    model = {**_BEFORE, **record["model"]}
     model["lens"] = LensSettings(**model["lens"])
     model["networks"] = NetworkSettings(**model.get("networks", {}))
     nested = {
