@@ -106,5 +106,7 @@ def test_every_option_of_the_verbs_is_an_option_of_the_farm(capfd) -> None:
         return set(re.findall(r"(--[a-z][a-z-]+)", capfd.readouterr().out))
 
     theirs = options("solve") | options("bake") | options("refocus")
-    # a requeued task goes on and leaves what is there; --plate is the argument PLATE
-    assert theirs - options("farm") == {"--restart", "--skip-existing", "--plate"}
+    # a requeued task goes on and leaves what is there; --plate is the argument PLATE; nobody waits
+    # for a preview on a farm
+    never = {"--restart", "--skip-existing", "--plate", "--preview", "--full-quality"}
+    assert theirs - options("farm") == never
