@@ -151,9 +151,10 @@ class Background:
 
         In flat regions flow follows the noise; what moves also changes.
         """
-        other = t + 3 if t + 3 < len(self._greys) else t - 3
-        if other < 0:
+        last = len(self._greys) - 1
+        if last == 0:
             return np.ones(self._greys[t].shape, bool)
+        other = min(t + 3, last) if last - t >= min(t, 3) else max(t - 3, 0)
         there = self._warp(self._greys[other], self.step(t, other))
         inside = self._warp(np.ones_like(there), self.step(t, other)) > 0
         change = cv2.GaussianBlur(cv2.absdiff(self._greys[t], there).astype(np.float32), (0, 0), 2)
