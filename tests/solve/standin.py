@@ -15,6 +15,7 @@ import torch
 from pullfocus.errors import PlateError
 from pullfocus.model.formation import LayerFrame
 from pullfocus.model.grid import Box
+from pullfocus.model.settings import ModelSettings
 from pullfocus.shot import Shot
 
 WIDTH, HEIGHT, COUNT = 48, 32, 5
@@ -27,6 +28,9 @@ class Settings:
     delay_s: float = 0.0
     coc: str = "any"
     ends_early: bool = True
+    start: str = "fusion"
+    proxy: int = 0
+    model: ModelSettings = ModelSettings()  # noqa: RUF009 - frozen
 
 
 class Source:
