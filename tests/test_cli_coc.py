@@ -63,7 +63,7 @@ def test_what_coc_writes_a_solve_takes(weights: Path, tmp_path: Path) -> None:
     assert cli.run(["coc", plate, "--out", str(out), "--weights", str(weights)]) == 0
     coc = str(out / "shot_coc.####.exr")
     arguments = ["--out", str(tmp_path / "x.solve"), "--coc", coc, "--steps", "1"]
-    assert cli.run(["solve", plate, *arguments]) == 0
+    assert cli.run(["solve", plate, *arguments, "--ignore-cuts"]) == 0
 
 
 def test_missing_weights_are_one_line(tmp_path: Path, capfd) -> None:
@@ -135,7 +135,12 @@ def test_bad_input_is_one_line(
 
 def test_auto_solves_from_what_is_read(tmp_path: Path) -> None:
     plate, out = write_plate(tmp_path), tmp_path / "x.solve"
-    assert cli.run(["solve", plate, "--out", str(out), "--coc", "auto", "--steps", "1"]) == 0
+    assert (
+        cli.run(
+            ["solve", plate, "--out", str(out), "--coc", "auto", "--steps", "1", "--ignore-cuts"]
+        )
+        == 0
+    )
     record = json.loads((out / "settings.json").read_text())
     assert record["settings"]["coc_network"] is True
     assert record["inputs"]["coc"] is None
