@@ -4,7 +4,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pullfocus.model.trust import gather, share_kept
 
@@ -45,7 +45,7 @@ def test_a_solve_of_something_else_leaves_the_plate(wrong):
     plate = soft(truth)
     _, kept, shown = kept_of(plate, other, soft(other))
     assert kept.mean() < 0.2
-    assert error(shown, truth) < 1.1 * error(plate, truth)  # .2 dB: nobody sees it
+    assert error(shown, truth) < 1.05 * error(plate, truth)  # .2 dB: nobody sees it
 
 
 def test_where_the_plate_is_in_focus_it_stays():
@@ -71,10 +71,11 @@ def test_low_frequencies_that_the_solve_lacks_come_back_from_the_plate():
     seed=st.integers(5, 50),
     noise=st.floats(0, 0.03),
 )
+@example(mistake=1.0, seed=5, noise=0.0)
 def test_never_much_below_the_plate_however_wrong_the_solve(mistake, seed, noise):
     truth, other = picture(1), picture(seed)
     grain = np.random.default_rng(seed).normal(0, noise, truth.shape).astype(np.float32)
     plate = soft(truth) + grain
     solved = (1 - mistake) * truth + mistake * other
     _, _, shown = kept_of(plate, solved, soft(solved))
-    assert error(shown, truth) < 1.1 * error(plate, truth)
+    assert error(shown, truth) < 1.05 * error(plate, truth)

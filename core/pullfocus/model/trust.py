@@ -4,8 +4,10 @@
 A solve that is right shows, blurred again, the plate. What it misses there, the misfit, is measured
 against the change that it makes; where both are alike the change is noise, a wrong feature or a
 wrong matte, and the plate stays. This is the shrinkage of James and Stein 1961 in a small window:
-the share of the change that is kept is 1 - c misfit^2 / change^2. The plate's own low frequencies
-come back first (a Landweber step): blur kept them, so what the solve lacks of them is known.
+the share of the change that is kept is 1 - c misfit^2 / change^2. A small share is mostly chance:
+in a window or two a wrong solve, too, looks a little right. It fades to none. The plate's own low
+frequencies come back first (a Landweber step): blur kept them, so what the solve lacks of them is
+known.
 
 Everything here is display-encoded, in which misfits are as visible as they are large.
 """
@@ -23,6 +25,7 @@ PLAIN_PX = 1.0
 blocks are its own."""
 _CAUTION = 1.5  # c: a misfit is only what blur left of the error in the sharp frame,
 _CAUTION_BY_BLUR = 0.1  # and the more, the wider the blur: c grows by this much of radius^2
+_CHANCE, _SURE = 0.2, 0.5  # shares below the first are chance, above the second they are kept
 _NOTHING = 1e-7
 
 
@@ -68,5 +71,6 @@ def gather(
 
 def share_kept(evidence: Evidence) -> np.ndarray:
     """Return the share of the change to keep, (h, w) 0..1."""
-    kept = 1 - evidence.caution * evidence.misfit / (evidence.change + _NOTHING)
-    return np.asarray(kept.clip(0, 1), np.float32)
+    kept = (1 - evidence.caution * evidence.misfit / (evidence.change + _NOTHING)).clip(0, 1)
+    sure = ((kept - _CHANCE) / (_SURE - _CHANCE)).clip(0, 1)
+    return np.asarray(kept * sure * sure * (3 - 2 * sure), np.float32)
