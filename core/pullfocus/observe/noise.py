@@ -3,7 +3,9 @@
 
 Blocks count in which least varies that no model of the frame explains: elsewhere that is detail, or
 the model is wrong. Chance makes the least of many look weaker than they are; by how much is known
-from how many independent values a block of such noise has.
+from how many independent values a block of such noise has. In a frame that is detail all over, or
+that a model explains badly, even the least is none: differences of neighbours, which hold all noise
+and little else, say how much there can be at most.
 """
 
 from collections.abc import Iterable
@@ -21,6 +23,9 @@ _BINS = 10  # of luminance
 _FEWEST = 40  # blocks in a bin
 _LOW, _HIGH = 0.02, 0.97  # display-encoded: beyond, noise is cut off
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_MEDIAN = 0.6745  # of a normal law's absolute values, in deviations
+_SECOND = 6.0  # variance of a second difference of white noise of variance 1
+_GRAIN = 0.26  # of white noise's finest differences; .58 for grain smoothed by .6 px, .29 by 1 px
 _GRID = 8  # px of the blocks of video codecs
 
 
@@ -63,10 +68,16 @@ class Look:
 
 
 def measure_noise(looks: Iterable[Look]) -> Noise | None:
-    """Measure noise on some frames; None where too little of them is plain."""
+    """Measure noise on some frames.
+
+    None where too little of them is plain, or where what varies is coarser than grain: that is what
+    a model does not explain.
+    """
     found: list[tuple[np.ndarray, ...]] = []
     across: list[float] = []
+    finest: list[float] = []
     for look in looks:
+        finest.append(_finest(look))
         found.append(_blocks(look))
         across.append(_grid_steps(look.frame @ _LUMA))
     found = [one for one in found if len(one[0])]
@@ -83,7 +94,28 @@ def measure_noise(looks: Iterable[Look]) -> Noise | None:
     unit = pixels / np.maximum(own, 1e-6)[:, None, None]
     spectrum, correlation = _spectrum(unit), _correlation(unit)
     sigma = sigma / np.sqrt(_fallen_short(spectrum, correlation))
+    fine = _share_finest(spectrum)
+    if fine < _GRAIN:
+        return None
+    typical = max(float(np.median(sigma[:, 1])), 1e-9)
+    sigma = sigma * min(1.0, float(np.median(finest)) / (fine * typical))
     return Noise(levels, sigma, spectrum, correlation, float(np.mean(across)))
+
+
+def _finest(look: Look) -> float:
+    """Return the typical second difference along rows of green, as one of white noise's deviation.
+
+    Of most px: detail only adds to it.
+    """
+    green = look.frame[..., 1]
+    second = np.abs(2 * green[:, 1:-1] - green[:, :-2] - green[:, 2:])[look.where[:, 1:-1]]
+    return float(np.median(second)) / _MEDIAN / _SECOND**0.5 if len(second) else 0.0
+
+
+def _share_finest(spectrum: np.ndarray) -> float:
+    """Return what `_finest` is of noise of deviation 1 with such a spectrum; 1 for white noise."""
+    gain = (2 - 2 * np.cos(2 * np.pi * np.fft.fftfreq(BLOCK))) ** 2
+    return float(np.sqrt((spectrum[..., 1] * gain).mean() / _SECOND))
 
 
 def _blocks(look: Look) -> tuple[np.ndarray, np.ndarray]:
