@@ -238,13 +238,22 @@ def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
     facts["number of frames"] = len(shot["frames"])
     facts["contents of the footage"] = shot["fingerprint"][:12]
     settings = _with_defaults(record["settings"])
-    facts |= {key: value for key, value in settings.items() if key != "steps"}
+    facts |= {key: value for key, value in _flat(settings) if key != "steps"}
     return facts
 
 
+def _flat(settings: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings within settings under names such as ``model.mapping``."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{key}.")
+        else:
+            yield within + key, value
+
+
 def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with the defaults of what an earlier version did not know."""
-    from pullfocus.solve.settings import SolveSettings
+    """Settings with what an earlier version did not know: as it was, or the default."""
+    from pullfocus.solve.settings import MODEL_BEFORE, SolveSettings
 
     def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         both = {**defaults, **own}
@@ -253,7 +262,9 @@ def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
                 both[key] = merged(defaults[key], value)
         return both
 
-    return merged(json.loads(json.dumps(dataclasses.asdict(SolveSettings()))), settings)
+    defaults = json.loads(json.dumps(dataclasses.asdict(SolveSettings())))
+    defaults["model"] |= MODEL_BEFORE
+    return merged(defaults, settings)
 
 
 def _contents(shot: Shot) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pullfocus.model.formation import LensSettings
 from pullfocus.model.settings import ModelSettings, NetworkSettings
 from pullfocus.observe.observe import ObserveSettings
 
-__all__ = ["QUALITIES", "PointSettings", "SolveSettings", "settings_from_record"]
+__all__ = ["MODEL_BEFORE", "QUALITIES", "PointSettings", "SolveSettings", "settings_from_record"]
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ QUALITIES = {
 """What --quality selects."""
 
 
-# parts that a checkpoint of an earlier version does not hold
-_BEFORE = {"change": False}
+MODEL_BEFORE = {"change": False}
+"""Parts that a checkpoint of an earlier version does not hold, and its record does not name."""
 
 
 def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
@@ -172,7 +172,7 @@ def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
 
 
 def _rebuilt(record: Mapping[str, Any]) -> SolveSettings:
-    model = {**_BEFORE, **record["model"]}
+    model = {**MODEL_BEFORE, **record["model"]}
     model["lens"] = LensSettings(**model["lens"])
     model["networks"] = NetworkSettings(**model.get("networks", {}))
     nested = {
