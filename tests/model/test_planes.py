@@ -95,6 +95,17 @@ def test_a_stack_that_misses_the_frame_leaves_it_alone() -> None:
         assert laid_over(random(4, box.height, box.width), box, back, FRAME) is back
 
 
+def test_a_coverage_for_each_colour_is_taken_for_that_colour() -> None:
+    box, back = Box(0, 0, FRAME.width, FRAME.height), random(3, FRAME.height, FRAME.width)
+    stack = random(6, FRAME.height, FRAME.width)
+    found = laid_over(stack, box, back, Box(0, 0, FRAME.width, FRAME.height))
+    alone = [
+        laid_over(stack[[c, c, c, 3 + c]], box, back, Box(0, 0, FRAME.width, FRAME.height))[c]
+        for c in range(3)
+    ]
+    assert torch.allclose(found, torch.stack(alone), atol=1e-6)
+
+
 def test_display_encoding_is_the_srgb_curve() -> None:
     linear = torch.cat(
         [

@@ -122,7 +122,10 @@ class _Over(torch.autograd.Function):
 
 
 def laid_over(stack: torch.Tensor, box: Box, back: torch.Tensor, frame: Box) -> torch.Tensor:
-    """Return a premultiplied stack (C + 1, h, w) on ``box`` over ``back`` (C, ...) on ``frame``."""
+    """Return a premultiplied stack on ``box`` over ``back`` (C, ...) on ``frame``.
+
+    The stack has C colours and one coverage, or one for each colour: (C + 1, h, w) or (2 C, h, w).
+    """
     over = box.intersection(frame)
     if not (stack.numel() and over.width and over.height):
         return back
@@ -130,7 +133,8 @@ def laid_over(stack: torch.Tensor, box: Box, back: torch.Tensor, frame: Box) -> 
         out: torch.Tensor = _Over.apply(stack, back, frame.top - box.top, frame.left - box.left)
         return out
     whole = placed(stack, box, frame)
-    return whole[:-1] + (1 - whole[-1:]) * back
+    colours = len(back)
+    return whole[:colours] + (1 - whole[colours:]) * back
 
 
 def placed(image: torch.Tensor, box: Box, frame: Box) -> torch.Tensor:
