@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
 BPY_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 
-.PHONY: setup demo test test-slow test-window lint blender extension gizmos assets wheels bench clean
+.PHONY: setup demo test test-slow test-window lint blender extension gizmos assets wheels bench bench-gpu clean
 
 setup: $(STAMP)
 
@@ -63,6 +63,9 @@ assets: setup
 # dist/*.whl for Linux, macOS and Windows, kernels compiled, all from this machine
 wheels: setup
 	$(BIN)/python wheels/build.py
+
+bench-gpu: setup
+	$(BIN)/python benchmarks/gpu.py
 
 bench: setup
 	$(BIN)/python benchmarks/lens_blur.py

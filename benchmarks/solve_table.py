@@ -72,8 +72,8 @@ class Code:
 
     def environment(self) -> dict[str, str]:
         """Where its packages are found, before any that is installed."""
-        path = os.pathsep.join(map(str, (self.root / "core", self.root)))
-        return {**os.environ, "PYTHONPATH": path}
+        folders = [str(self.root / "core"), str(self.root), os.environ.get("PYTHONPATH", "")]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
 
 
 HERE = Code(Path(__file__).resolve().parents[1])
