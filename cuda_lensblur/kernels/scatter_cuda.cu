@@ -7,7 +7,7 @@
 // tiles that touch it: one far big disc costs the blocks it covers and nobody else. Tiles pass
 // through shared memory; all lanes of a warp read the same pixel of it, a broadcast.
 //
-// Expected limits (by counting instructions; never run on a GPU): frame and planes are read about
+// Limits (by counting instructions; measured by benchmarks/gpu.py): frame and planes are read about
 // (1 + r/16)(1 + r/4) times, mostly from L2, against some pi r^2 taps a pixel: arithmetic is the
 // limit from r = 4 or so. A tap on a soap bubble's edge takes three special-function operations
 // (root, exponential, reciprocal), of which a GPU does a quarter to an eighth as many a clock as

@@ -66,4 +66,5 @@ def adam_for(groups: Groups) -> Adam | torch.optim.Adam:
     parameters = [p for group in groups for p in group["params"]]
     if all(p.is_contiguous() for p in parameters) and has_native(*parameters):
         return Adam(groups)
-    return torch.optim.Adam(groups, lr=1.0, fused=True)
+    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    return torch.optim.Adam(groups, lr=1.0, fused=fused)

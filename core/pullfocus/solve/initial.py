@@ -144,8 +144,9 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
         weight = (sharpness(index, t, level) * seen + _FAINT * seen).astype(np.float32)
         linear = display_to_linear(observed.plate_display(t, level))
         if model.settings.exposure:
-            planes = torch.from_numpy(linear).permute(2, 0, 1)
-            linear = layer.as_in_atlas(t, fine, planes).permute(1, 2, 0).contiguous().numpy()
+            planes = torch.from_numpy(linear).permute(2, 0, 1).to(model.device)
+            planes = layer.as_in_atlas(t, fine, planes).cpu()
+            linear = planes.permute(1, 2, 0).contiguous().numpy()
         colour = cv2.resize(linear, size, interpolation=cv2.INTER_CUBIC).reshape(-1, 3)
         weight = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR).ravel()
         texel = layer.mapping(t, points).cpu().reshape(2, -1)
