@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -32,6 +33,8 @@ WeightsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Weights of train-coc; default: those that are shipped."),
 ]
+_NO_END = 10**9
+"""Steps of a training that ends by the clock."""
 
 
 class StageName(StrEnum):
@@ -129,7 +132,17 @@ def train_coc(
         Path | None, typer.Option(metavar="DIR", help="Where composed pictures are kept.")
     ] = None,
     pictures: Annotated[int, typer.Option(min=1, help="Pictures to compose.")] = 12000,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the stage.")] = 6000,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the stage: 6000.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Train by the clock instead; the rate follows it."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that compose and draw pictures; 0: this one.")
+    ] = 0,
+    h264: Annotated[
+        bool, typer.Option(help="Record pictures in H.264 too (PyAV), or in VP8 in its place.")
+    ] = True,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 8,
     rate: Annotated[
         float, typer.Option(min=1e-9, help="Largest rate of AdamW; it follows a cosine.")
@@ -146,9 +159,15 @@ def train_coc(
     from pullfocus.coc.trainer import Stage, TrainSettings
 
     check_device(device)
+    if steps is not None and minutes is not None:
+        raise PullfocusError("expected --steps or --minutes, got both")
+    if h264 and importlib.util.find_spec("av") is None:
+        raise PullfocusError("expected PyAV to record pictures in H.264, not found; or --no-h264")
     settings = TrainSettings(
         stage=Stage(stage.value),
-        steps=steps,
+        steps=steps or (6000 if minutes is None else _NO_END),
+        minutes=minutes,
+        h264=h264,
         batch=batch,
         rate=rate,
         seed=seed,
@@ -164,6 +183,7 @@ def train_coc(
             renders=renders,
             encoder=encoder,
             device=device.value,
+            workers=workers,
             progress=say,
         )
     if code:

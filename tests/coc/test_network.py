@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 import torch
-from pullfocus.coc.network import CocNetwork, DeblurNetwork, NetworkSettings
+from pullfocus.coc.network import CocNetwork, DeblurNetwork, NetworkSettings, sizes_of
 
 SMALL = NetworkSettings(dims=(8, 16), encoder_blocks=(1, 1), decoder_blocks=(1,), kernel=5)
 
 
 def test_it_is_small():
-    assert sum(p.numel() for p in CocNetwork().parameters()) <= 1.5e6
+    assert sum(p.numel() for p in CocNetwork().parameters()) <= 3e6
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (33, 50), (7, 5)])
@@ -36,3 +36,18 @@ def test_what_is_far_away_is_seen():
     network(frame).radius_px[0, 80, 80].backward()
     reach = frame.grad[0].abs().sum(0)
     assert float(reach[80, 80 - 40]) > 0
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        SMALL,
+        NetworkSettings(),
+        NetworkSettings(
+            fold=2, dims=(8, 12, 16), encoder_blocks=(1, 3, 2), decoder_blocks=(2, 1), kernel=3
+        ),
+    ],
+)
+def test_sizes_are_read_off_weights(sizes: NetworkSettings):
+    for kind in (CocNetwork, DeblurNetwork):
+        assert sizes_of(kind(sizes).state_dict()) == sizes

@@ -20,7 +20,7 @@ def test_pictures_come_back_in_order(pool: Pool, samples: list[Sample]):
 
 def test_a_batch_depends_on_seed_and_step_alone(pool: Pool):
     def batch(seed: int, step: int) -> torch.Tensor:
-        return draw_batch([(pool, 1.0)], 3, crop=48, seed=seed, step=step)[0]
+        return draw_batch([(pool, 1.0)], 3, crop=48, seed=seed, step=step, h264=False).seen
 
     assert batch(0, 7).shape == (3, 3, 48, 48)
     assert torch.equal(batch(0, 7), batch(0, 7))
@@ -37,8 +37,29 @@ def test_planes_of_a_batch_are_turned_together(tmp_path):
     write_pool(tmp_path, lambda index: sample, 1)
     for step in range(12):
         _, sharp, coc = draw_batch([(Pool(tmp_path), 1.0)], 1, crop=24, seed=0, step=step)
-        grey, radii = sharp[0].mean(0).flatten(), coc[0].flatten()
+        grey, radii = sharp[0].mean(0).flatten(), coc[0].float().flatten()
         assert float(torch.corrcoef(torch.stack([grey, radii]))[0, 1]) > 0.9
+
+
+def test_what_is_shrunk_has_smaller_radii(tmp_path):
+    coc = np.full((96, 96), 8.0, np.float32)
+    picture = np.full((96, 96, 3), 0.5, np.float32)
+    write_pool(tmp_path, lambda index: Sample(blurred=picture, sharp=picture, coc=coc), 1)
+    pools = [(Pool(tmp_path), 1.0)]
+    found = draw_batch(pools, 64, crop=48, seed=0, step=0, sharp=False, h264=False)
+    assert found.sharp is None
+    radii = found.radius_px.float().mean(dim=(1, 2))
+    assert float(radii.min()) >= 4.0
+    assert 4.0 < float(radii.median()) <= 8.0
+    assert 0.3 < float((radii < 8.0).float().mean()) < 0.7
+
+
+def test_a_batch_travels_without_loss(pool: Pool):
+    batch = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=3, h264=False)
+    assert batch.seen.dtype == torch.uint8
+    assert torch.equal((batch.frames * 255).round().byte(), batch.seen)
+    sample = pool[0].coc
+    np.testing.assert_array_equal(sample, sample.astype(np.float16).astype(np.float32))
 
 
 def test_shards_that_are_there_are_kept(tmp_path, samples: list[Sample]):

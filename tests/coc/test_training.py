@@ -7,7 +7,7 @@ import pytest
 import torch
 from pullfocus.checkpoint import load
 from pullfocus.coc.estimate import load_network
-from pullfocus.coc.network import CocEstimate
+from pullfocus.coc.network import CocEstimate, CocNetwork, NetworkSettings
 from pullfocus.coc.pool import Pool, draw_batch
 from pullfocus.coc.trainer import Stage, Trainer, TrainSettings, coc_loss
 from pullfocus.coc.training import export, read_log, train, trained
@@ -79,6 +79,31 @@ def test_other_settings_are_refused_but_more_steps_are_not(pool: Pool, tmp_path:
         train(tmp_path, other, [(pool, 1.0)], pool)
 
 
+def test_the_clock_ends_a_training_and_lowers_its_rate(pool: Pool, tmp_path: Path):
+    by_clock = TrainSettings(**{**PLAN.__dict__, "steps": 10**9, "minutes": 3 / 60})
+    facts = train(tmp_path, by_clock, [(pool, 1.0)], pool, workers=1)
+    log = read_log(tmp_path / "log.jsonl")
+    shares = [line["share"] for line in log]
+    assert facts["seconds"] >= 3
+    assert "rmse_px" in log[-1]
+    assert shares == sorted(shares)
+    assert shares[-2] < 1 <= shares[-1]
+
+
+def test_the_rate_follows_the_share_that_is_done(pool: Pool):
+    batch = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)
+    trainer = Trainer(TrainSettings(**{**PLAN.__dict__, "warmup_steps": 1, "rate": 1e-3}))
+    for share, wanted in ((0.0, 1e-3), (0.5, 0.505e-3), (1.0, 1e-5), (1.7, 1e-5)):
+        trainer.step(batch, share)
+        assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(wanted)
+
+
+def test_an_encoder_of_another_size_is_refused():
+    other = CocNetwork(NetworkSettings(dims=(8, 16), encoder_blocks=(1, 1), decoder_blocks=(1,)))
+    with pytest.raises(PullfocusError, match="expected the encoder of a network of this"):
+        Trainer(PLAN, encoder=other.encoder.state_dict())
+
+
 def test_other_pictures_are_refused(pool: Pool, tmp_path: Path):
     train(
         tmp_path, TrainSettings(**{**PLAN.__dict__, "steps": 1}), [(pool, 1.0)], pool, made_of="a"
@@ -88,19 +113,19 @@ def test_other_pictures_are_refused(pool: Pool, tmp_path: Path):
 
 
 def test_a_loss_that_is_not_a_number_ends_it_with_the_state_before(pool: Pool):
-    blurred, sharp, radius = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)
-    trainer = Trainer(PLAN, lambda step: (blurred, sharp, radius * float("nan")))
+    batch = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)
+    trainer = Trainer(PLAN)
     before = {k: v.clone() for k, v in trainer.state().items()}
     with pytest.raises(PullfocusError, match="step 0: expected a finite loss"):
-        trainer.step()
+        trainer.step(batch._replace(radius_px=batch.radius_px * float("nan")))
     assert all(torch.equal(before[k], v) for k, v in trainer.state().items())
 
 
 def test_it_learns_a_batch_by_heart(pool: Pool):
     settings = TrainSettings(**{**PLAN.__dict__, "steps": 40, "warmup_steps": 5})
     batch = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)
-    trainer = Trainer(settings, lambda step: batch)
-    losses = [trainer.step() for _ in range(settings.steps)]
+    trainer = Trainer(settings)
+    losses = [trainer.step(batch) for _ in range(settings.steps)]
     assert sum(losses[-3:]) < 0.5 * sum(losses[:3])
 
 

@@ -7,7 +7,9 @@ examples/render_coc.py, which renders scenes). The same seed and tiles give the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,10 +17,10 @@ import torch
 
 from cuda_lensblur import Aperture, scatter_blur
 from pullfocus.coc.fields import coc_field, gradient, matte, noise, procedural
-from pullfocus.coc.tiles import TileBank
+from pullfocus.coc.tiles import TileBank, load_bank
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 
-__all__ = ["ComposeSettings", "Sample", "compose"]
+__all__ = ["ComposeSettings", "Composer", "Sample", "compose"]
 
 # Few kernels, used often: each costs a table. Rims from strong to none, and irises with blades.
 _KERNELS: tuple[dict, ...] = (
@@ -107,6 +109,23 @@ def compose(bank: TileBank, seed: int, settings: ComposeSettings | None = None) 
     return Sample(blurred=display[0], sharp=display[1], coc=coc[inside, inside].copy())
 
 
+_bank = lru_cache(maxsize=2)(load_bank)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composer:
+    """Index -> picture; opens its tiles by itself, so that other processes can be handed it."""
+
+    tiles: Path
+    """A bank of tiles."""
+    first_seed: int = 0
+    settings: ComposeSettings = field(default_factory=ComposeSettings)
+
+    def __call__(self, index: int) -> Sample:
+        """Compose the picture of an index."""
+        return compose(_bank(self.tiles), self.first_seed + index, self.settings)
+
+
 def _layer_radii(rng: np.random.Generator, count: int, most: float) -> list[float]:
     """Signed radius of each layer, front to back: through one lens, or unrelated."""
     if rng.random() < 0.6:
@@ -130,6 +149,7 @@ def _surface(
     elif tile is None:
         picture = procedural(rng, side)
     else:
+        tile = _enough(tile, side)
         # Mostly shrunk (what is left is sharp at its pixels); a few a little enlarged, as
         # textures in films are: the shape of a blur must tell it from softness.
         crop = int(rng.integers(int(0.85 * side), tile.shape[0] + 1))
@@ -149,3 +169,9 @@ def _surface(
         linear = linear + glow[..., None] * rng.uniform(1, 12) * rng.uniform(0.5, 1, 3)
     gain = 2 ** rng.uniform(-1.2, 0.6)
     return (linear * gain).astype(np.float32)
+
+
+def _enough(tile: np.ndarray, side: int) -> np.ndarray:
+    """A tile of at least 1.29 times the side, mirrored at its borders where it is smaller."""
+    lacking = int(1.29 * side) - tile.shape[0]
+    return tile if lacking <= 0 else np.pad(tile, ((0, lacking), (0, lacking), (0, 0)), "reflect")

@@ -49,16 +49,17 @@ def load_network(weights: Path | None = None) -> CocNetwork:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from pullfocus.coc.network import CocNetwork
+    from pullfocus.coc.network import CocNetwork, sizes_of
 
     path = weights or shipped_weights()
     if not path.is_file():
         hint = "" if weights else "; the installation is incomplete"
         raise PullfocusError(f"expected the weights of the COC network at {path}, no file{hint}")
-    network = CocNetwork()
     try:
-        network.load_state_dict({k: v.float() for k, v in load_file(str(path)).items()})
-    except (SafetensorError, OSError, RuntimeError) as error:
+        held = {k: v.float() for k, v in load_file(str(path)).items()}
+        network = CocNetwork(sizes_of(held))
+        network.load_state_dict(held)
+    except (SafetensorError, OSError, RuntimeError, KeyError, IndexError) as error:
         first = str(error).strip().splitlines()[0]
         raise PullfocusError(
             f"{path}: expected weights of this version's COC network, got others: {first}"

@@ -85,7 +85,8 @@ def composed_cases(tiles: Path, count: int = 64) -> Iterator[Case]:
     bank = load_bank(tiles)
     for index in range(count):
         sample = compose(bank, HELD_SEED + index, ComposeSettings())
-        frame = record(np.random.default_rng(index), sample.blurred)
+        bits = record(np.random.default_rng(index), sample.blurred)
+        frame = bits.astype(np.float32) / 255
         yield Case(name=f"composed {index}", frame=frame, coc=sample.coc)
 
 

@@ -8,13 +8,16 @@ deblurs, and teaches the encoder what blur looks like; the other reads the radiu
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["CocEstimate", "CocNetwork", "DeblurNetwork", "Encoder", "NetworkSettings"]
+__all__ = ["CocEstimate", "CocNetwork", "DeblurNetwork", "Encoder", "NetworkSettings", "sizes_of"]
 
 _SCALE_FLOOR_PX = 0.05
 """An expected error is never said to be smaller."""
@@ -22,15 +25,16 @@ _SCALE_FLOOR_PX = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
-    """Sizes of the network: 0.9 M parameters as they are."""
+    """Sizes of the network: 2.9 M parameters as they are."""
 
     fold: int = 4
     """Pixels folded into channels before anything else, a side. Deviation from LaKDNet, which
     works at full size: sixteen times less to compute, and nothing is lost."""
-    dims: tuple[int, ...] = (48, 96, 192)
-    """Channels of each level; every level halves the sides."""
-    encoder_blocks: tuple[int, ...] = (2, 2, 2)
-    decoder_blocks: tuple[int, ...] = (1, 1)
+    dims: tuple[int, ...] = (48, 96, 192, 320)
+    """Channels of each level; every level halves the sides. The coarsest sees a surface whole: it
+    costs little, and what is plain is told by what lies around it."""
+    encoder_blocks: tuple[int, ...] = (2, 2, 3, 2)
+    decoder_blocks: tuple[int, ...] = (2, 1, 1)
     """From the finest level on; the coarsest has none."""
     kernel: int = 7
     """Side of the depthwise kernels, as LaKDNet's."""
@@ -186,3 +190,33 @@ class CocNetwork(nn.Module):
             radius_px=functional.softplus(planes[:, 0]),
             error_px=functional.softplus(planes[:, 1]) + _SCALE_FLOOR_PX,
         )
+
+
+def sizes_of(weights: Mapping[str, Tensor]) -> NetworkSettings:
+    """Sizes of the network that weights belong to, read off their names and shapes.
+
+    Args:
+        weights: of a `CocNetwork` or `DeblurNetwork`.
+
+    Raises:
+        KeyError: they belong to neither.
+    """
+
+    def blocks(part: str) -> tuple[int, ...]:
+        """How many blocks each level has."""
+        places = [name.split(".")[2:4] for name in weights if name.startswith(f"{part}.levels.")]
+        found = {(int(level), int(block)) for level, block in places}
+        return tuple(Counter(level for level, _ in sorted(found)).values())
+
+    encoder, decoder = blocks("encoder"), blocks("decoder")
+    embed = weights["encoder.embed.weight"]
+    return NetworkSettings(
+        fold=math.isqrt(embed.shape[1] // 3),
+        dims=tuple(
+            weights[f"encoder.levels.{level}.0.widen.weight"].shape[1]
+            for level in range(len(encoder))
+        ),
+        encoder_blocks=encoder,
+        decoder_blocks=decoder,
+        kernel=weights["encoder.levels.0.0.depthwise.0.weight"].shape[-1],
+    )

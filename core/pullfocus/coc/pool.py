@@ -2,15 +2,18 @@
 """Training pictures kept on disk: composing costs as much as a training step, reading nothing.
 
 A pool is a cache of `dataset.compose` by seed, or of rendered scenes. What happens behind the lens
-(grading, noise, compression), flips and turns are drawn anew each time a picture is used.
+(grading, noise, compression), flips, turns and sizes are drawn anew each time a picture is used.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 
@@ -25,8 +28,33 @@ SHARD = 200
 """Pictures in a shard."""
 _FIELDS = {"blurred": np.float16, "sharp": np.uint8, "coc": np.float16}
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Recorded pictures (B, 3, S, S), their sharp twins (B, 3, S, S), radii in px (B, S, S)."""
+_SHRUNK = 0.5
+"""Share of pictures that are cut larger and shrunk, as large frames are for the network."""
+
+
+class Batch(NamedTuple):
+    """Training pictures as they travel from process to process: no wider than what they hold."""
+
+    seen: torch.Tensor
+    """(B, 3, S, S) uint8, recorded, display-encoded."""
+    sharp: torch.Tensor | None
+    """(B, 3, S, S) float32 0..1, their sharp twins; None where nobody asked."""
+    radius_px: torch.Tensor
+    """(B, S, S) float16."""
+
+    @property
+    def frames(self) -> torch.Tensor:
+        """What was recorded, (B, 3, S, S) float32 0..1."""
+        return self.seen.float() * (1 / 255)
+
+    def moved(self, device: torch.device) -> Batch:
+        """The batch on a device; the copy may go on beside other work."""
+        sharp = None if self.sharp is None else self.sharp.to(device, non_blocking=True)
+        return Batch(
+            seen=self.seen.to(device, non_blocking=True),
+            sharp=sharp,
+            radius_px=self.radius_px.to(device, non_blocking=True),
+        )
 
 
 def claim(folder: Path, facts: Mapping[str, str]) -> None:
@@ -64,6 +92,7 @@ def write_pool(
     count: int,
     *,
     share: tuple[int, int] = (0, 1),
+    spread: Callable[[Callable[[int], Sample], Iterable[int]], Iterable[Sample]] = map,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> None:
     """Make ``count`` pictures (rounded up to whole shards); shards that are there are kept.
@@ -73,14 +102,18 @@ def write_pool(
         make: index -> picture; the same index gives the same picture.
         count: pictures in the pool.
         share: (i, n): write every n-th shard from the i-th on, so that n processes share the work.
+        spread: what applies ``make`` to many indices, in their order; `workers.Workers.spread`
+            does it in many processes.
         report: told the fraction that is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = range(share[0], -(-count // SHARD), share[1])
-    for done, index in enumerate(shards, 1):
-        if not (folder / f"coc.{index:04d}.npy").exists():
-            write_shard(folder, index, [make(index * SHARD + k) for k in range(SHARD)])
+    lacking = [i for i in shards if not (folder / f"coc.{i:04d}.npy").exists()]
+    made = iter(spread(make, [i * SHARD + k for i in lacking for k in range(SHARD)]))
+    for done, index in enumerate(lacking, len(shards) - len(lacking)):
         report(done / len(shards))
+        write_shard(folder, index, list(islice(made, SHARD)))
+    report(1.0)
 
 
 class Pool:
@@ -96,7 +129,7 @@ class Pool:
         Raises:
             PullfocusError: no shards in the folder.
         """
-        self.folder = folder
+        self.folder, self._chosen = folder, shards
         names = sorted(p.name.split(".")[1] for p in folder.glob("coc.*.npy"))
         if shards is not None:
             names = [name for name in names if int(name) in set(shards)]
@@ -107,6 +140,10 @@ class Pool:
             for name in names
         ]
         self._ends = np.cumsum([len(shard["coc"]) for shard in self._shards])
+
+    def __reduce__(self) -> tuple:
+        """Another process opens the folder anew: memory maps would travel as copies."""
+        return Pool, (self.folder, self._chosen)
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -124,33 +161,72 @@ class Pool:
         )
 
 
+class _Place(NamedTuple):
+    """What is cut from every plane of a picture, and how it is shrunk and turned."""
+
+    top: int
+    left: int
+    side: int
+    crop: int
+    turns: int
+    flip: bool
+
+    def cut(self, plane: np.ndarray) -> np.ndarray:
+        """(H, W) or (H, W, 3) to (crop, crop, ...)."""
+        part = plane[self.top : self.top + self.side, self.left : self.left + self.side]
+        if self.side > self.crop:
+            # Radii of a surface are not mixed with those of the one behind it.
+            way = cv2.INTER_AREA if plane.ndim == 3 else cv2.INTER_NEAREST_EXACT
+            size = (self.crop, self.crop)
+            part = cv2.resize(np.ascontiguousarray(part), size, interpolation=way)
+        part = np.rot90(part, self.turns)
+        return np.ascontiguousarray(part[:, ::-1] if self.flip else part)
+
+
 def draw_batch(
-    pools: Sequence[tuple[Pool, float]], size: int, *, crop: int, seed: int, step: int
+    pools: Sequence[tuple[Pool, float]],
+    size: int,
+    *,
+    crop: int,
+    seed: int,
+    step: int,
+    sharp: bool = True,
+    h264: bool = True,
 ) -> Batch:
     """The batch of one step: depends on seed and step alone, so that training resumes exactly.
 
     Args:
         pools: pools and the share of pictures that comes from each.
         size: pictures in the batch.
-        crop: side of what is cut from each picture, px.
+        crop: side of what is cut from each picture, px. Where a picture is larger, half of the time
+            more is cut and shrunk to this, radii with it.
         seed: of the training.
         step: number of the step.
+        sharp: whether the sharp twins are wanted.
+        h264: see `camera.record`.
     """
     rng = np.random.default_rng((seed, step))
     shares = np.array([share for _, share in pools], np.float64)
-    blurred, sharp, radii = [], [], []
+    seen, clear, radii = [], [], []
     for _ in range(size):
         pool = pools[int(rng.choice(len(pools), p=shares / shares.sum()))][0]
         sample = pool[int(rng.integers(len(pool)))]
-        top, left = (int(rng.integers(0, n - crop + 1)) for n in sample.coc.shape)
-        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        cut = []
-        for plane in (sample.blurred, sample.sharp, sample.coc):
-            part = np.rot90(plane[top : top + crop, left : left + crop], turns)
-            cut.append(np.ascontiguousarray(part[:, ::-1] if flip else part))
+        side = crop
+        if rng.random() < _SHRUNK:
+            side = int(rng.integers(crop, min(sample.coc.shape) + 1))
+        top, left = (int(rng.integers(0, n - side + 1)) for n in sample.coc.shape)
+        place = _Place(top, left, side, crop, int(rng.integers(4)), bool(rng.integers(2)))
         grade = random_grade(rng)
-        blurred.append(record(rng, grade.apply(cut[0])))
-        sharp.append(grade.apply(cut[1]))
-        radii.append(cut[2])
-    seen, clear = (torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) for p in (blurred, sharp))
-    return seen, clear, torch.from_numpy(np.stack(radii))
+        seen.append(record(rng, grade.apply(place.cut(sample.blurred)), h264=h264))
+        if sharp:
+            clear.append(grade.apply(place.cut(sample.sharp)))
+        radii.append((place.cut(sample.coc) * np.float32(crop / side)).astype(np.float16))
+
+    def stacked(pictures: list[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+
+    return Batch(
+        seen=stacked(seen),
+        sharp=stacked(clear) if sharp else None,
+        radius_px=torch.from_numpy(np.stack(radii)),
+    )

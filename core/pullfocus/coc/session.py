@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 
 from pullfocus.checkpoint import replacing
-from pullfocus.coc.dataset import ComposeSettings, compose
+from pullfocus.coc.dataset import Composer, ComposeSettings
 from pullfocus.coc.evaluation import HELD_SEED
 from pullfocus.coc.network import CocEstimate
 from pullfocus.coc.pool import SHARD, Pool, claim, write_pool, write_shard
@@ -22,12 +23,15 @@ from pullfocus.coc.renders import read_scene, scene_folders
 from pullfocus.coc.tiles import load_bank
 from pullfocus.coc.trainer import Stage, TrainSettings
 from pullfocus.coc.training import LOG, WEIGHTS, export, read_encoder, read_log, train, trained
+from pullfocus.coc.workers import spread
 from pullfocus.errors import PullfocusError
 from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
 
 __all__ = ["loss_plot", "prediction_sheet", "run_training"]
 
+_COMPOSED = ComposeSettings(size=288)
+"""Training pictures are larger than what is cut from them: half of all cuts are shrunk."""
 _HELD = 200
 _RENDER_SHARE = 0.25
 """Share of training pictures that are rendered, where there are any."""
@@ -43,6 +47,7 @@ def run_training(
     renders: Path | None,
     encoder: Path | None,
     device: str,
+    workers: int = 0,
     progress: Progress,
 ) -> int:
     """Compose what lacks, train a stage or go on with it, draw loss.png and predictions.png.
@@ -56,6 +61,7 @@ def run_training(
         renders: scenes of examples/render_coc.py, or None.
         encoder: folder of the deblur stage (frozen, tuned).
         device: cpu or cuda.
+        workers: processes that compose and draw pictures; 0: this one.
         progress: told about everything.
 
     Returns:
@@ -67,12 +73,16 @@ def run_training(
     read_encoder(settings.stage, encoder)  # composing takes long: what is amiss is said before
     try:
         with StopSignals(progress) as signals:
-            sources = _pools(tiles, pool, pictures, renders, settings.crop, signals, progress)
+            sources = _pools(
+                tiles, pool, pictures, renders, settings.crop, workers, signals, progress
+            )
             train_pools, held, made_of = sources
+            if settings.minutes is not None:
+                progress.note(f"the rate follows the clock: {settings.minutes:g} min of training")
 
             def tell(step: int, facts: dict[str, float]) -> None:
                 signals.check()
-                progress.stage(f"training {settings.stage.value}", step / settings.steps)
+                progress.stage(f"training {settings.stage.value}", min(1.0, facts["share"]))
                 for name in ("rmse_px", "mae"):
                     if name in facts:
                         text = f"step {step}: held-out {name} {facts[name]:.4f}"
@@ -86,6 +96,7 @@ def run_training(
                 made_of=made_of,
                 encoder_from=encoder,
                 device=device,
+                workers=workers,
                 report=tell,
             )
     except Stopped as stop:
@@ -111,6 +122,7 @@ def _pools(
     pictures: int,
     renders: Path | None,
     crop: int,
+    workers: int,
     signals: StopSignals,
     progress: Progress,
 ) -> tuple[list[tuple[Pool, float]], Pool, str]:
@@ -120,15 +132,19 @@ def _pools(
         watched = signals.watch(progress)
         return lambda fraction: watched(f"composing {name} pictures", fraction)
 
-    for name, seed, count in (("composed", 0, pictures), ("held", HELD_SEED, _HELD)):
+    for name, seed, count, composed in (
+        ("composed", 0, pictures, _COMPOSED),
+        ("held", HELD_SEED, _HELD, ComposeSettings()),
+    ):
         source = tiles / ("held" if name == "held" else "train")
-        bank = load_bank(source)
-        facts = {"tiles": _digest(source), "settings": json.dumps(asdict(ComposeSettings()))}
+        load_bank(source)
+        facts = {"tiles": _digest(source), "settings": json.dumps(asdict(composed))}
         claim(folder / name, facts)
         write_pool(
             folder / name,
-            lambda i, bank=bank, seed=seed: compose(bank, seed + i),  # type: ignore[misc]
+            Composer(tiles=source, first_seed=seed, settings=composed),
             count,
+            spread=partial(spread, workers=workers),
             report=report(name),
         )
     pools = [(Pool(folder / "composed", range(-(-pictures // SHARD))), 1.0)]

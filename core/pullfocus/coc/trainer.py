@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +38,8 @@ class TrainSettings:
     stage: Stage = Stage.deblur
     steps: int = 4000
     """Steps of the stage; the rate follows a cosine over them."""
+    minutes: float | None = None
+    """Of training, instead of steps: the rate follows a cosine over the time that has passed."""
     batch: int = 8
     crop: int = 160
     """Side of a training picture, px."""
@@ -47,13 +48,15 @@ class TrainSettings:
     weight_decay: float = 1e-2
     ema: float = 0.999
     """How much of the running mean of the weights stays, a step; it is the mean that is used."""
-    huber_px: float = 2.0
+    huber_px: float = 6.0
     """Errors beyond count linearly."""
     confidence_weight: float = 0.1
     """Weight of the expected error's own likelihood."""
     seed: int = 0
     precision: str = "bfloat16"
     """bfloat16 (autocast; twice as fast where the processor has it) or float32."""
+    h264: bool = True
+    """Whether pictures are recorded in H.264 too; False: VP8 in its place."""
 
 
 def coc_loss(
@@ -79,7 +82,6 @@ class Trainer:
     def __init__(
         self,
         settings: TrainSettings,
-        draw: Callable[[int], Batch],
         *,
         encoder: dict[str, torch.Tensor] | None = None,
         device: str = "cpu",
@@ -88,49 +90,68 @@ class Trainer:
 
         Args:
             settings: see `TrainSettings`.
-            draw: step -> batch.
             encoder: weights that the encoder starts from; needed unless deblur or scratch.
             device: where to compute.
+
+        Raises:
+            PullfocusError: the encoder is of another size.
         """
         torch.manual_seed(settings.seed)
-        self.settings, self.draw, self.device = settings, draw, torch.device(device)
+        self.settings, self.device = settings, torch.device(device)
         deblur = settings.stage is Stage.deblur
         self.network: nn.Module = DeblurNetwork() if deblur else CocNetwork()
         if encoder is not None:
-            self.network.encoder.load_state_dict(encoder)
+            try:
+                self.network.encoder.load_state_dict(encoder)
+            except RuntimeError as error:
+                raise PullfocusError(
+                    "expected the encoder of a network of this version's size, got another's; "
+                    "train its deblur stage again"
+                ) from error
         if settings.stage is Stage.frozen:
             self.network.encoder.requires_grad_(False)
         self.network = self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.trained = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            self.trained, lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99)
+            self.trained,
+            lr=settings.rate,
+            weight_decay=settings.weight_decay,
+            betas=(0.9, 0.99),
+            fused=self.device.type == "cuda",  # a network of many small tensors: launches cost
         )
         self.mean = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.step_index = 0
 
-    def _rate(self) -> float:
+    def _rate(self, share: float) -> float:
         s = self.settings
         warm = min(1.0, (self.step_index + 1) / s.warmup_steps)
-        share = min(1.0, self.step_index / s.steps)
-        return s.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+        return s.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
-    def step(self) -> float:
-        """Take one step and return its loss."""
+    def step(self, batch: Batch, share: float | None = None) -> float:
+        """Take one step and return its loss.
+
+        Args:
+            batch: what is learned from.
+            share: of the training that is done, 0..1; None: that of the steps.
+        """
         s = self.settings
-        blurred, sharp, radius = (t.to(self.device) for t in self.draw(self.step_index))
+        held = batch.moved(self.device)
+        rate = self._rate(self.step_index / s.steps if share is None else share)
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = rate
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=s.precision == "bfloat16")
         with half:
-            shown = self.network(blurred.contiguous(memory_format=torch.channels_last))
+            shown = self.network(held.frames.contiguous(memory_format=torch.channels_last))
         if isinstance(shown, CocEstimate):
-            loss = coc_loss(shown, radius, s)
+            loss = coc_loss(shown, held.radius_px.float(), s)
         else:
-            loss = _deblur_loss(shown.float(), sharp)
+            assert held.sharp is not None
+            loss = _deblur_loss(shown.float(), held.sharp)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.trained, 1.0)
-        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+        told = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device a step
+        if not all(map(math.isfinite, told)):
             raise PullfocusError(
                 f"step {self.step_index}: expected a finite loss and gradient, got neither or one; "
                 "the state before it is kept: try a smaller --rate, or --float32"
@@ -138,10 +159,10 @@ class Trainer:
         self.optimiser.step()
         keep = min(s.ema, (1 + self.step_index) / (10 + self.step_index))
         with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.mean[name].lerp_(value, 1 - keep)
+            now = self.network.state_dict()
+            torch._foreach_lerp_(list(self.mean.values()), [now[k] for k in self.mean], 1 - keep)
         self.step_index += 1
-        return float(loss.detach())
+        return float(told[0])
 
     def averaged(self) -> nn.Module:
         """A network with the running mean of the weights, ready for use."""
@@ -169,7 +190,6 @@ class Trainer:
         for index, parameter in enumerate(self.trained):
             moments = part(f"adam.{index}.")
             if moments:
-                self.optimiser.state[parameter] = {
-                    k: v if k == "step" else v.to(self.device) for k, v in moments.items()
-                }
+                state = {k: v.to(self.device) for k, v in moments.items()}
+                self.optimiser.state[parameter] = state
         self.step_index = int(tensors["step"])

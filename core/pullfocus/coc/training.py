@@ -3,16 +3,19 @@
 
 A training folder holds everything: settings, state, weights so far, log.jsonl, pictures. A kill
 loses at most the steps since the last state; the same command goes on, step for step as if it had
-never stopped, since a batch depends on the seed and its number alone.
+never stopped, since a batch depends on the seed and its number alone. (Of a training by the clock
+that is true of the batches; the rate follows the time.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,16 @@ import torch
 from torch import nn
 
 from pullfocus.checkpoint import load, save, write_json
-from pullfocus.coc.network import CocEstimate, CocNetwork, DeblurNetwork
+from pullfocus.coc.network import (
+    CocEstimate,
+    CocNetwork,
+    DeblurNetwork,
+    NetworkSettings,
+    sizes_of,
+)
 from pullfocus.coc.pool import Batch, Pool, draw_batch
 from pullfocus.coc.trainer import Stage, Trainer, TrainSettings
+from pullfocus.coc.workers import drawn
 from pullfocus.errors import PullfocusError
 
 __all__ = ["export", "measure", "read_encoder", "read_log", "train", "trained"]
@@ -40,6 +50,7 @@ def train(
     made_of: str = "",
     encoder_from: Path | None = None,
     device: str = "cpu",
+    workers: int = 0,
     save_every_s: float = 60.0,
     measure_every: int = 500,
     report: Callable[[int, dict[str, float]], None] = lambda step, facts: None,
@@ -48,16 +59,18 @@ def train(
 
     Args:
         folder: of the stage; one that holds a state goes on.
-        settings: see `TrainSettings`; only steps may differ from the folder's own.
+        settings: see `TrainSettings`; only steps and minutes may differ from the folder's own.
         pools: training pictures and their shares.
         held: pictures to measure on; never trained on.
         made_of: a word for what the pictures are made of; a folder that was begun with others is
             refused.
         encoder_from: training folder of the deblur stage (frozen, tuned).
         device: cpu or cuda.
+        workers: processes that draw batches ahead; the same batches as without.
         save_every_s: seconds between states.
         measure_every: steps between measurements on held-out pictures.
-        report: told the step and its figures; may raise to stop, and the state is saved.
+        report: told the step and its figures (share: of the training that is done); may raise to
+            stop, and the state is saved.
 
     Returns:
         The last measurement: rmse_px (coc) or mae (deblur), and seconds spent in all.
@@ -67,12 +80,9 @@ def train(
     """
     encoder = read_encoder(settings.stage, encoder_from)
     folder.mkdir(parents=True, exist_ok=True)
-    _check_settings(folder / SETTINGS, asdict(settings) | {"made_of": made_of})
-
-    def draw(step: int) -> Batch:
-        return draw_batch(pools, settings.batch, crop=settings.crop, seed=settings.seed, step=step)
-
-    trainer = Trainer(settings, draw, encoder=encoder, device=device)
+    sizes = {"made_of": made_of, "network": asdict(NetworkSettings())}
+    _check_settings(folder / SETTINGS, asdict(settings) | sizes)
+    trainer = Trainer(settings, encoder=encoder, device=device)
     spent = 0.0
     if (folder / STATE).exists():
         tensors, meta = load(folder / STATE)
@@ -88,13 +98,29 @@ def train(
         save(folder / WEIGHTS, trainer.mean, facts)
         save(folder / STATE, trainer.state(), facts)
 
+    def done() -> float:
+        """Share of the training that is done."""
+        if settings.minutes is None:
+            return trainer.step_index / settings.steps
+        return (spent + time.monotonic() - began) / (60 * settings.minutes)
+
+    draw = partial(_draw, pools, settings, settings.stage is Stage.deblur)
+    batches = drawn(
+        draw, trainer.step_index, settings.steps, workers=workers, pinned=device == "cuda"
+    )
     try:
-        with (folder / LOG).open("a", encoding="utf-8", buffering=1) as log:
-            while trainer.step_index < settings.steps:
-                loss = trainer.step()
-                line = {"step": trainer.step_index, "loss": loss}
+        with (
+            (folder / LOG).open("a", encoding="utf-8", buffering=1) as log,
+            torch.backends.cudnn.flags(benchmark=True),
+            contextlib.closing(batches),
+        ):
+            share = done()
+            while share < 1:
+                loss = trainer.step(next(batches), share)
+                share = 1.0 if trainer.step_index == settings.steps else done()
+                line = {"step": trainer.step_index, "loss": loss, "share": round(share, 5)}
                 line["seconds"] = round(spent + time.monotonic() - began, 1)
-                if trainer.step_index % measure_every == 0 or trainer.step_index == settings.steps:
+                if trainer.step_index % measure_every == 0 or share >= 1:
                     facts = measure(trainer.averaged(), held, device=device)
                     line |= facts
                 log.write(json.dumps(line) + "\n")
@@ -105,6 +131,20 @@ def train(
     finally:
         keep()
     return facts | {"seconds": spent + time.monotonic() - began}
+
+
+def _draw(
+    pools: Sequence[tuple[Pool, float]], settings: TrainSettings, sharp: bool, step: int
+) -> Batch:
+    return draw_batch(
+        pools,
+        settings.batch,
+        crop=settings.crop,
+        seed=settings.seed,
+        step=step,
+        sharp=sharp,
+        h264=settings.h264,
+    )
 
 
 def read_encoder(stage: Stage, folder: Path | None) -> dict[str, torch.Tensor] | None:
@@ -126,10 +166,11 @@ def read_encoder(stage: Stage, folder: Path | None) -> dict[str, torch.Tensor] |
 
 def _check_settings(path: Path, wanted: dict[str, Any]) -> None:
     """Keep what the folder was begun with; other settings are refused, more steps are not."""
+    wanted = json.loads(json.dumps(wanted))  # as it will be read again: lists, no tuples
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         for name, value in wanted.items():
-            if name != "steps" and found.get(name) != value:
+            if name not in ("steps", "minutes") and found.get(name) != value:
                 raise PullfocusError(
                     f"{path}: expected {name} {found.get(name)!r} as the training was begun, "
                     f"got {value!r}; use another --out"
@@ -163,7 +204,8 @@ def trained(folder: Path) -> nn.Module:
         PullfocusError: the folder holds no weights.
     """
     tensors, meta = load(folder / WEIGHTS)
-    network: nn.Module = DeblurNetwork() if meta["stage"] == Stage.deblur else CocNetwork()
+    kind = DeblurNetwork if meta["stage"] == Stage.deblur else CocNetwork
+    network: nn.Module = kind(sizes_of(tensors))
     network.load_state_dict(tensors)
     return network.eval()
 
