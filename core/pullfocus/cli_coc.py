@@ -148,7 +148,13 @@ def train_coc(
         float, typer.Option(min=1e-9, help="Largest rate of AdamW; it follows a cosine.")
     ] = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Start of the random numbers.")] = 0,
+    warm_up: Annotated[
+        int, typer.Option(min=1, help="Steps over which the rate grows to its largest.")
+    ] = 100,
     device: DeviceOption = Device.cpu,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first: for long runs on a GPU.")
+    ] = False,
     float32: Annotated[
         bool, typer.Option("--float32", help="No bfloat16: for processors without it.")
     ] = False,
@@ -170,6 +176,7 @@ def train_coc(
         h264=h264,
         batch=batch,
         rate=rate,
+        warmup_steps=warm_up,
         seed=seed,
         precision="float32" if float32 else "bfloat16",
     )
@@ -184,6 +191,7 @@ def train_coc(
             encoder=encoder,
             device=device.value,
             workers=workers,
+            compiled=compiled,
             progress=say,
         )
     if code:

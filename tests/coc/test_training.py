@@ -17,6 +17,8 @@ PLAN = TrainSettings(
     stage=Stage.scratch, steps=6, batch=2, crop=32, warmup_steps=2, precision="float32"
 )
 
+TINY = NetworkSettings(dims=(8, 16), encoder_blocks=(1, 1), decoder_blocks=(1,))
+
 
 class Stop(Exception):
     pass
@@ -98,8 +100,19 @@ def test_the_rate_follows_the_share_that_is_done(pool: Pool):
         assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(wanted)
 
 
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(pool: Pool):
+    batch = draw_batch([(pool, 1.0)], 2, crop=48, seed=0, step=0)
+    losses = []
+    for compiled in (False, True):
+        trainer = Trainer(PLAN, sizes=TINY, compiled=compiled)
+        losses.append([trainer.step(batch) for _ in range(4)])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert set(trainer.state()) >= {f"network.{k}" for k in CocNetwork(TINY).state_dict()}
+
+
 def test_an_encoder_of_another_size_is_refused():
-    other = CocNetwork(NetworkSettings(dims=(8, 16), encoder_blocks=(1, 1), decoder_blocks=(1,)))
+    other = CocNetwork(TINY)
     with pytest.raises(PullfocusError, match="expected the encoder of a network of this"):
         Trainer(PLAN, encoder=other.encoder.state_dict())
 

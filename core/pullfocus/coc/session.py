@@ -48,6 +48,7 @@ def run_training(
     encoder: Path | None,
     device: str,
     workers: int = 0,
+    compiled: bool = False,
     progress: Progress,
 ) -> int:
     """Compose what lacks, train a stage or go on with it, draw loss.png and predictions.png.
@@ -62,6 +63,7 @@ def run_training(
         encoder: folder of the deblur stage (frozen, tuned).
         device: cpu or cuda.
         workers: processes that compose and draw pictures; 0: this one.
+        compiled: see `trainer.Trainer`.
         progress: told about everything.
 
     Returns:
@@ -97,6 +99,7 @@ def run_training(
                 encoder_from=encoder,
                 device=device,
                 workers=workers,
+                compiled=compiled,
                 report=tell,
             )
     except Stopped as stop:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pullfocus.coc.network import CocEstimate, CocNetwork, DeblurNetwork
+from pullfocus.coc.network import CocEstimate, CocNetwork, DeblurNetwork, NetworkSettings
 from pullfocus.coc.pool import Batch
 from pullfocus.errors import PullfocusError
 
@@ -84,14 +84,19 @@ class Trainer:
         settings: TrainSettings,
         *,
         encoder: dict[str, torch.Tensor] | None = None,
+        sizes: NetworkSettings | None = None,
         device: str = "cpu",
+        compiled: bool = False,
     ) -> None:
         """Set up a stage.
 
         Args:
             settings: see `TrainSettings`.
             encoder: weights that the encoder starts from; needed unless deblur or scratch.
+            sizes: of the network.
             device: where to compute.
+            compiled: compile the network (torch.compile): slow to start, for long trainings on a
+                GPU, which spends more on starting these small kernels than on running them.
 
         Raises:
             PullfocusError: the encoder is of another size.
@@ -99,7 +104,7 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings, self.device = settings, torch.device(device)
         deblur = settings.stage is Stage.deblur
-        self.network: nn.Module = DeblurNetwork() if deblur else CocNetwork()
+        self.network: nn.Module = DeblurNetwork(sizes) if deblur else CocNetwork(sizes)
         if encoder is not None:
             try:
                 self.network.encoder.load_state_dict(encoder)
@@ -111,6 +116,7 @@ class Trainer:
         if settings.stage is Stage.frozen:
             self.network.encoder.requires_grad_(False)
         self.network = self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._forward = torch.compile(self.network) if compiled else self.network
         self.trained = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
             self.trained,
@@ -141,7 +147,7 @@ class Trainer:
             group["lr"] = rate
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=s.precision == "bfloat16")
         with half:
-            shown = self.network(held.frames.contiguous(memory_format=torch.channels_last))
+            shown = self._forward(held.frames.contiguous(memory_format=torch.channels_last))
         if isinstance(shown, CocEstimate):
             loss = coc_loss(shown, held.radius_px.float(), s)
         else:
@@ -166,7 +172,7 @@ class Trainer:
 
     def averaged(self) -> nn.Module:
         """A network with the running mean of the weights, ready for use."""
-        network = type(self.network)()
+        network = type(self.network)(self.network.settings)
         network.load_state_dict(self.mean)
         return network.to(self.device).eval()
 

@@ -51,6 +51,7 @@ def train(
     encoder_from: Path | None = None,
     device: str = "cpu",
     workers: int = 0,
+    compiled: bool = False,
     save_every_s: float = 60.0,
     measure_every: int = 500,
     report: Callable[[int, dict[str, float]], None] = lambda step, facts: None,
@@ -67,6 +68,7 @@ def train(
         encoder_from: training folder of the deblur stage (frozen, tuned).
         device: cpu or cuda.
         workers: processes that draw batches ahead; the same batches as without.
+        compiled: see `Trainer`.
         save_every_s: seconds between states.
         measure_every: steps between measurements on held-out pictures.
         report: told the step and its figures (share: of the training that is done); may raise to
@@ -82,7 +84,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {"made_of": made_of, "network": asdict(NetworkSettings())}
     _check_settings(folder / SETTINGS, asdict(settings) | sizes)
-    trainer = Trainer(settings, encoder=encoder, device=device)
+    trainer = Trainer(settings, encoder=encoder, device=device, compiled=compiled)
     spent = 0.0
     if (folder / STATE).exists():
         tensors, meta = load(folder / STATE)
