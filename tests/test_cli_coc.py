@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs of the COC network through the command line."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def last_event(capfd) -> dict:
     return json.loads(capfd.readouterr().out.splitlines()[-1])
+
+
+def test_without_pyav_training_says_so_at_once(monkeypatch, tmp_path: Path, capfd) -> None:
+    find = importlib.util.find_spec
+    lacking = lambda name, *rest: None if name == "av" else find(name, *rest)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", lacking)
+    where = ["train-coc", "--tiles", str(tmp_path), "--out", str(tmp_path / "a")]
+    assert cli.run(where) != 0
+    assert "expected PyAV" in capfd.readouterr().err
+    assert cli.run([*where, "--no-h264"]) != 0
+    assert "expected sharp tiles in" in capfd.readouterr().err
 
 
 def write_plate(folder: Path) -> str:
@@ -117,11 +129,25 @@ def test_train_then_evaluate(tiles: Path, tmp_path: Path, capfd) -> None:
             "not one of 'cpu', 'cuda'",
         ),
         (["train-coc", "--tiles", "t", "--out", "o", "--rate", "-1"], "'--rate'"),
+        (
+            ["train-coc", "--tiles", "t", "--out", "o", "--steps", "2", "--minutes", "1"],
+            "expected --steps or --minutes, got both",
+        ),
         (["train-coc", "--tiles", "t", "--out", "o", "--stage", "tuned"], "folder of a deblur"),
         (["evaluate-coc", "--out", "{tmp}", "--against", "network=x"], "network is taken"),
         (["evaluate-coc", "--out", "o", "--clip", "a/x", "--clip", "b/x"], "got x twice"),
     ],
-    ids=["nothing", "against", "no tiles", "device", "rate", "encoder", "name", "clips"],
+    ids=[
+        "nothing",
+        "against",
+        "no tiles",
+        "device",
+        "rate",
+        "both",
+        "encoder",
+        "name",
+        "clips",
+    ],
 )
 def test_bad_input_is_one_line(
     arguments: list[str], said: str, weights: Path, tmp_path: Path, capfd

@@ -128,6 +128,9 @@ def train_coc(
     renders: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Scenes of examples/render_coc.py to mix in.")
     ] = None,
+    render_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of pictures that are rendered.")
+    ] = 0.25,
     pool: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where composed pictures are kept.")
     ] = None,
@@ -173,6 +176,7 @@ def train_coc(
         stage=Stage(stage.value),
         steps=steps or (6000 if minutes is None else _NO_END),
         minutes=minutes,
+        render_share=render_share,
         h264=h264,
         batch=batch,
         rate=rate,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
 import json
 from functools import partial
 from pathlib import Path
@@ -82,11 +83,12 @@ def test_other_settings_are_refused_but_more_steps_are_not(pool: Pool, tmp_path:
 
 
 def test_the_clock_ends_a_training_and_lowers_its_rate(pool: Pool, tmp_path: Path):
-    by_clock = TrainSettings(**{**PLAN.__dict__, "steps": 10**9, "minutes": 3 / 60})
-    facts = train(tmp_path, by_clock, [(pool, 1.0)], pool, workers=1)
+    by_clock = TrainSettings(**{**PLAN.__dict__, "steps": 10**9, "minutes": 20 / 60})
+    seconds = itertools.count(100)  # every look at the clock takes a second
+    facts = train(tmp_path, by_clock, [(pool, 1.0)], pool, clock=lambda: float(next(seconds)))
     log = read_log(tmp_path / "log.jsonl")
     shares = [line["share"] for line in log]
-    assert facts["seconds"] >= 3
+    assert 20 <= facts["seconds"] <= 26
     assert "rmse_px" in log[-1]
     assert shares == sorted(shares)
     assert shares[-2] < 1 <= shares[-1]

@@ -51,6 +51,9 @@ class ComposeSettings:
     """Share of surfaces without a texture: only their silhouettes tell of blur."""
     fading_share: float = 0.35
     """Share of surfaces whose texture fades away in places, as skies and walls do."""
+    patched_share: float = 0.4
+    """Share of surfaces that are joined of several: a wall with doors and posters, some of them
+    plain, all at one depth. What is plain is told by its edges."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,8 +125,13 @@ class Composer:
     settings: ComposeSettings = field(default_factory=ComposeSettings)
 
     def __call__(self, index: int) -> Sample:
-        """Compose the picture of an index."""
-        return compose(_bank(self.tiles), self.first_seed + index, self.settings)
+        """Compose the picture of an index, by one thread: sums of more differ in the last bit."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return compose(_bank(self.tiles), self.first_seed + index, self.settings)
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _layer_radii(rng: np.random.Generator, count: int, most: float) -> list[float]:
@@ -140,6 +148,24 @@ def _surface(
     rng: np.random.Generator, bank: TileBank, side: int, settings: ComposeSettings
 ) -> np.ndarray:
     """What a layer wears: (side, side, 3) float32, scene-linear."""
+    picture = _picture(rng, bank, side, settings)
+    if rng.random() < settings.patched_share:
+        for _ in range(int(rng.integers(1, 5))):
+            cover = matte(rng, side)[..., None]
+            picture = picture + cover * (_picture(rng, bank, side, settings) - picture)
+    linear = display_to_linear(np.ascontiguousarray(picture, np.float32))
+    if rng.random() < 0.2:  # lamps and glints: what bokeh is seen by
+        dots = rng.random((side, side)) < rng.uniform(5e-5, 1e-3)
+        glow = cv2.dilate(dots.astype(np.float32), np.ones((2, 2), np.uint8))
+        linear = linear + glow[..., None] * rng.uniform(1, 12) * rng.uniform(0.5, 1, 3)
+    gain = 2 ** rng.uniform(-1.2, 0.6)
+    return (linear * gain).astype(np.float32)
+
+
+def _picture(
+    rng: np.random.Generator, bank: TileBank, side: int, settings: ComposeSettings
+) -> np.ndarray:
+    """A tile, a texture made from nothing, or none: (side, side, 3) float32, display-encoded."""
     tile = None
     plain = rng.random() < settings.plain_share
     if not plain and rng.random() >= settings.procedural_share:
@@ -162,13 +188,7 @@ def _surface(
     if not plain and rng.random() < settings.fading_share:
         here = np.clip(0.5 + rng.uniform(1, 4) * noise(rng, side, int(rng.integers(1, 5))), 0, 1)
         picture = picture + (1 - here[..., None]) * (gradient(rng, side, picture) - picture)
-    linear = display_to_linear(np.ascontiguousarray(picture, np.float32))
-    if rng.random() < 0.2:  # lamps and glints: what bokeh is seen by
-        dots = rng.random((side, side)) < rng.uniform(5e-5, 1e-3)
-        glow = cv2.dilate(dots.astype(np.float32), np.ones((2, 2), np.uint8))
-        linear = linear + glow[..., None] * rng.uniform(1, 12) * rng.uniform(0.5, 1, 3)
-    gain = 2 ** rng.uniform(-1.2, 0.6)
-    return (linear * gain).astype(np.float32)
+    return picture
 
 
 def _enough(tile: np.ndarray, side: int) -> np.ndarray:

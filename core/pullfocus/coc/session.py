@@ -33,8 +33,6 @@ __all__ = ["loss_plot", "prediction_sheet", "run_training"]
 _COMPOSED = ComposeSettings(size=288)
 """Training pictures are larger than what is cut from them: half of all cuts are shrunk."""
 _HELD = 200
-_RENDER_SHARE = 0.25
-"""Share of training pictures that are rendered, where there are any."""
 
 
 def run_training(
@@ -75,9 +73,7 @@ def run_training(
     read_encoder(settings.stage, encoder)  # composing takes long: what is amiss is said before
     try:
         with StopSignals(progress) as signals:
-            sources = _pools(
-                tiles, pool, pictures, renders, settings.crop, workers, signals, progress
-            )
+            sources = _pools(tiles, pool, pictures, renders, settings, workers, signals, progress)
             train_pools, held, made_of = sources
             if settings.minutes is not None:
                 progress.note(f"the rate follows the clock: {settings.minutes:g} min of training")
@@ -124,7 +120,7 @@ def _pools(
     folder: Path,
     pictures: int,
     renders: Path | None,
-    crop: int,
+    settings: TrainSettings,
     workers: int,
     signals: StopSignals,
     progress: Progress,
@@ -136,8 +132,8 @@ def _pools(
         return lambda fraction: watched(f"composing {name} pictures", fraction)
 
     for name, seed, count, composed in (
-        ("composed", 0, pictures, _COMPOSED),
         ("held", HELD_SEED, _HELD, ComposeSettings()),
+        ("composed", 0, pictures, _COMPOSED),
     ):
         source = tiles / ("held" if name == "held" else "train")
         load_bank(source)
@@ -153,9 +149,10 @@ def _pools(
     pools = [(Pool(folder / "composed", range(-(-pictures // SHARD))), 1.0)]
     scenes: dict[str, str] = {}
     if renders is not None:
-        scenes = _import_scenes(renders, folder / "rendered", crop)
+        scenes = _import_scenes(renders, folder / "rendered", settings.crop)
         rendered = Pool(folder / "rendered", [_number(scene) for scene in scenes])
-        pools = [(pools[0][0], 1 - _RENDER_SHARE), (rendered, _RENDER_SHARE)]
+        share = settings.render_share
+        pools = [(pools[0][0], 1 - share), (rendered, share)]
     made_of = json.dumps([_digest(tiles / "train"), len(pools[0][0]), sorted(scenes.items())])
     return pools, Pool(folder / "held"), hashlib.sha256(made_of.encode()).hexdigest()
 

@@ -55,6 +55,8 @@ class TrainSettings:
     seed: int = 0
     precision: str = "bfloat16"
     """bfloat16 (autocast; twice as fast where the processor has it) or float32."""
+    render_share: float = 0.25
+    """Share of pictures that are rendered, where any are: few scenes are soon known by heart."""
     h264: bool = True
     """Whether pictures are recorded in H.264 too; False: VP8 in its place."""
 

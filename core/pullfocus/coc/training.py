@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def train(
     compiled: bool = False,
     save_every_s: float = 60.0,
     measure_every: int = 500,
+    clock: Callable[[], float] = time.monotonic,
     report: Callable[[int, dict[str, float]], None] = lambda step, facts: None,
 ) -> dict[str, float]:
     """Train a stage, or go on with it.
@@ -71,6 +73,7 @@ def train(
         compiled: see `Trainer`.
         save_every_s: seconds between states.
         measure_every: steps between measurements on held-out pictures.
+        clock: seconds.
         report: told the step and its figures (share: of the training that is done); may raise to
             stop, and the state is saved.
 
@@ -92,10 +95,10 @@ def train(
         spent = float(meta["seconds"])
     _cut_log(folder / LOG, trainer.step_index)
     facts: dict[str, float] = {}
-    began = saved = time.monotonic()
+    began = saved = clock()
 
     def keep() -> None:
-        seconds = spent + time.monotonic() - began
+        seconds = spent + clock() - began
         facts = {"stage": settings.stage.value, "step": trainer.step_index, "seconds": seconds}
         save(folder / WEIGHTS, trainer.mean, facts)
         save(folder / STATE, trainer.state(), facts)
@@ -104,7 +107,7 @@ def train(
         """Share of the training that is done."""
         if settings.minutes is None:
             return trainer.step_index / settings.steps
-        return (spent + time.monotonic() - began) / (60 * settings.minutes)
+        return (spent + clock() - began) / (60 * settings.minutes)
 
     draw = partial(_draw, pools, settings, settings.stage is Stage.deblur)
     batches = drawn(
@@ -116,23 +119,28 @@ def train(
             torch.backends.cudnn.flags(benchmark=True),
             contextlib.closing(batches),
         ):
+            ahead = list(
+                islice(batches, 1)
+            )  # workers take seconds to start, none of the training's
+            began = saved = clock()
+            ready = chain(ahead, batches)
             share = done()
             while share < 1:
-                loss = trainer.step(next(batches), share)
+                loss = trainer.step(next(ready), share)
                 share = 1.0 if trainer.step_index == settings.steps else done()
                 line = {"step": trainer.step_index, "loss": loss, "share": round(share, 5)}
-                line["seconds"] = round(spent + time.monotonic() - began, 1)
+                line["seconds"] = round(spent + clock() - began, 1)
                 if trainer.step_index % measure_every == 0 or share >= 1:
                     facts = measure(trainer.averaged(), held, device=device)
                     line |= facts
                 log.write(json.dumps(line) + "\n")
-                if time.monotonic() - saved > save_every_s:
+                if clock() - saved > save_every_s:
                     keep()
-                    saved = time.monotonic()
+                    saved = clock()
                 report(trainer.step_index, line)
     finally:
         keep()
-    return facts | {"seconds": spent + time.monotonic() - began}
+    return facts | {"seconds": spent + clock() - began}
 
 
 def _draw(
