@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from pullfocus.bake.bake import load_solve
 from pullfocus.plate.exr import read_exr
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
+from pullfocus.solve.solved import load_solve
 
 ROOT = Path(__file__).parents[1]
 INSIDE = """

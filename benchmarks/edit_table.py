@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from flow_table import truth_paths
 from pullfocus.bake.bake import bake
-from pullfocus.bake.passes_json import read_passes_json
 from pullfocus.edit.edit import Painting, edit
 from pullfocus.evaluate.truth import TruthClip, open_truth
+from pullfocus.passes.passes_json import read_passes_json
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import Plane, read_exr, write_exr
 

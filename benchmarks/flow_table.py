@@ -19,14 +19,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from pullfocus.bake.bake import load_solve
 from pullfocus.errors import SolveError
 from pullfocus.evaluate.truth import TruthClip, open_truth
+from pullfocus.flow.uv import Flow, shot_flow
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.observe.raft import flow_method
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import read_exr
-from pullfocus.uvflow import Flow, shot_flow
+from pullfocus.solve.solved import load_solve
 
 FlowBetween = Callable[[int, int], np.ndarray]
 _SAME_SURFACE = 0.1  # a subject's matte along a path: at its edge nobody knows

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pullfocus.bake.bake import load_solve
 from pullfocus.evaluate.truth import open_truth
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
+from pullfocus.solve.solved import load_solve
 
 
 def psnr(linear: np.ndarray, display: np.ndarray) -> float:

@@ -22,17 +22,17 @@ import cv2
 import numpy as np
 import torch
 from pullfocus import cli
-from pullfocus.bake.bake import load_solve
 from pullfocus.bake.frame import frame_planes
-from pullfocus.bake.passes import pass_table
 from pullfocus.edit.edit import Painting, repainted
+from pullfocus.flow.uv import shot_flow
+from pullfocus.lens.virtual import VirtualLens
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.passes.contract import pass_table
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.render import refocused_frame
 from pullfocus.solve.memory import peak_memory_mb
-from pullfocus.uvflow import shot_flow
-from pullfocus.virtual_lens import VirtualLens
+from pullfocus.solve.solved import load_solve
 
 CLIP = Path(__file__).parents[1] / "tests" / "clips" / "market"
 SIZES = {"small": (512, 288), "hd": (1920, 1080), "uhd": (3840, 2160)}

@@ -9,17 +9,18 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from pullfocus.bake.bake import bake, load_solve
-from pullfocus.bake.motion import layer_motion
-from pullfocus.bake.passes_json import read_passes_json
+from pullfocus.bake.bake import bake
 from pullfocus.errors import PullfocusError
+from pullfocus.flow.motion import layer_motion
 from pullfocus.observe.observe import observe
+from pullfocus.passes.passes_json import read_passes_json
 from pullfocus.plate.exr import Plane, read_exr, read_metadata, write_exr
 from pullfocus.progress import Progress
 from pullfocus.solve.folder import read_settings
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings, settings_from_record
+from pullfocus.solve.solved import load_solve
 from pullfocus.solve.solver import Solver
 from scipy.ndimage import map_coordinates
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from pullfocus import cli
-from pullfocus.bake.bake import load_solve
 from pullfocus.plate.exr import Plane, read_exr, write_exr
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.solved import load_solve
 from pullfocus.solve.solver import Solver
 
 ORDER = (0, 1, 2, 3, 3, 5, 6)

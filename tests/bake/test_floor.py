@@ -4,9 +4,9 @@
 import numpy as np
 import torch
 from pullfocus.bake.frame import frame_planes
-from pullfocus.bake.passes import pass_table
 from pullfocus.model.floor import Floor
 from pullfocus.model.shot_model import build_model
+from pullfocus.passes.contract import pass_table
 from pullfocus.plate.colour import display_to_linear
 from pullfocus.solve.settings import SolveSettings
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 import torch
-from pullfocus.bake.motion import layer_motion
+from pullfocus.flow.motion import layer_motion
 from pullfocus.model.grid import Box
 from pullfocus.model.mapping import LatticeMapping
 

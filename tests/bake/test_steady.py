@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from pullfocus.bake.steady import steadied
-from pullfocus.breathing import Breathing
+from pullfocus.lens.breathing import Breathing
 from pullfocus.plate.exr import Plane
 
 HEIGHT, WIDTH = 41, 61

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pullfocus import cli
-from pullfocus.doctor import table
+from pullfocus.cli.checkup import table
 
 from blender_addon.command import (
     SolveOrder,

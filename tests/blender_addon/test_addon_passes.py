@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from pullfocus.bake.passes import LayerEntry, Passes
-from pullfocus.bake.passes_json import write_passes_json
+from pullfocus.passes.contract import LayerEntry, Passes
+from pullfocus.passes.passes_json import write_passes_json
 from pullfocus.plate.exr import Plane, write_exr
 
 from blender_addon.errors import AddonError

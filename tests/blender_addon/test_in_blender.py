@@ -15,8 +15,8 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 from pullfocus import cli
-from pullfocus.bake.passes import LayerEntry, Passes
-from pullfocus.bake.passes_json import write_passes_json
+from pullfocus.passes.contract import LayerEntry, Passes
+from pullfocus.passes.passes_json import write_passes_json
 from pullfocus.plate.exr import Plane, read_exr, write_exr
 
 pytestmark = pytest.mark.host

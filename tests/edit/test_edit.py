@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pullfocus.bake.bake import bake, load_solve
+from pullfocus.bake.bake import bake
 from pullfocus.edit.edit import Painting, edit
 from pullfocus.edit.paint import read_paint
 from pullfocus.errors import PullfocusError
@@ -16,6 +16,7 @@ from pullfocus.progress import Progress
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.solved import load_solve
 
 FRAMES, HEIGHT, WIDTH, PAN = 4, 72, 128, 4
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pullfocus.bake.passes import JSON_NAME, LayerEntry, Passes, exr_metadata, pass_table
-from pullfocus.bake.passes_json import write_passes_json
 from pullfocus.evaluate.truth import open_truth
+from pullfocus.passes.contract import JSON_NAME, LayerEntry, Passes, exr_metadata, pass_table
+from pullfocus.passes.passes_json import write_passes_json
 from pullfocus.plate.exr import Plane, write_exr
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"

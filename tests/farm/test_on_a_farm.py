@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pullfocus import checkpoint, cli
-from pullfocus.bake.passes_json import read_passes_json
+from pullfocus.passes.passes_json import read_passes_json
 
 from tests.farm.golden_bundles import PLAIN, studio
 

@@ -240,7 +240,7 @@ def passes(work: Path) -> tuple[list[bytes], Read]:
     """passes.json, in the command and in both hosts."""
     root = Path(__file__).resolve().parents[2]
     sys.path[:0] = [str(root), str(root / "nuke_gizmo")]
-    from pullfocus.bake.passes_json import read_passes_json
+    from pullfocus.passes.passes_json import read_passes_json
     from pullfocus_nuke import errors as nuke_errors
     from pullfocus_nuke import passes as nuke
 

@@ -5,13 +5,13 @@ import math
 
 import pytest
 import torch
-from pullfocus.model.atlas_network import NetworkTexture
 from pullfocus.model.colour import to_display, to_linear
-from pullfocus.model.decoder import AtlasDecoder, DecoderTexture
 from pullfocus.model.grid import Box
-from pullfocus.model.mapping_network import MappingNetwork
-from pullfocus.model.matte_network import MatteNetwork
-from pullfocus.model.perceptron import Perceptron, encoded, normalised
+from pullfocus.model.networks.atlas import NetworkTexture
+from pullfocus.model.networks.decoder import AtlasDecoder, DecoderTexture
+from pullfocus.model.networks.mapping import MappingNetwork
+from pullfocus.model.networks.matte import MatteNetwork
+from pullfocus.model.networks.perceptron import Perceptron, encoded, normalised
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.texture import Texture
 
@@ -64,7 +64,7 @@ def test_perceptrons_have_the_sizes_of_the_paper() -> None:
 
 
 def test_recomputed_layers_have_the_same_values_and_gradients(monkeypatch) -> None:
-    monkeypatch.setattr("pullfocus.model.perceptron._PIECE", 5)
+    monkeypatch.setattr("pullfocus.model.networks.perceptron._PIECE", 5)
     kept = Perceptron(2, 3, layers=4, width=16, octaves=2, skips=(3,))
     again = Perceptron(2, 3, layers=4, width=16, octaves=2, skips=(3,), recompute=True)
     again.load_state_dict(kept.state_dict())

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.frame import frame_planes
-from pullfocus.bake.passes import LayerEntry, Passes, atlas_channels, exr_metadata, pass_table
-from pullfocus.bake.passes_json import write_passes_json
+from pullfocus.lens.virtual import layer_depths
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
+from pullfocus.passes.contract import LayerEntry, Passes, atlas_channels, exr_metadata, pass_table
+from pullfocus.passes.passes_json import write_passes_json
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
 from pullfocus.refocus.render import focus_tint
-from pullfocus.virtual_lens import layer_depths
 
 from cuda_lensblur import Aperture
 

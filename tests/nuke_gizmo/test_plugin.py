@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from graph_interpreter import Interpreter, read_picture
-from pullfocus.bake.passes import LayerEntry, Passes
-from pullfocus.bake.passes_json import write_passes_json
+from pullfocus.passes.contract import LayerEntry, Passes
+from pullfocus.passes.passes_json import write_passes_json
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import Plane, read_exr, write_exr
 from pullfocus.refocus.focus import FocusKey, focus_track

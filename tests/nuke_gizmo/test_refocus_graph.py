@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from graph_interpreter import Interpreter, Picture, read_picture
-from pullfocus.bake.bake import load_solve
 from pullfocus.edit.edit import Painting, edit
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import Plane, read_exr, write_exr
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
 from pullfocus.refocus.render import focus_tint
+from pullfocus.solve.solved import load_solve
 from pullfocus_nuke.importing import import_passes
 
 FRAME = 4

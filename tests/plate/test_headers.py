@@ -162,7 +162,7 @@ def test_chromaticities_belong_to_the_working_space():
 
 
 def test_light_of_untold_primaries_is_not_called_acescg(tmp_path):
-    from pullfocus.bake.passes import colour_metadata
+    from pullfocus.passes.contract import colour_metadata
 
     plane = Plane(name="p", data=np.zeros((6, 8)), channels=("Y",), half=True)
     for space, right in (("scene_linear", "unknown"), ("ACEScg", "lin_ap1_scene")):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pullfocus.cli_refocus import Highlights, known_distances, new_lens, refocus
+from pullfocus.cli.refocus import Highlights, known_distances, new_lens, refocus
 from pullfocus.errors import PullfocusError
 from pullfocus.model.glass import spread
 from pullfocus.model.shot_model import ModelSettings, build_model

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from pullfocus import checkpoint
-from pullfocus.bake.bake import bake, load_solve
+from pullfocus.bake.bake import bake
 from pullfocus.errors import SolveError
 from pullfocus.plate.exr import read_exr
 from pullfocus.progress import Progress
@@ -17,6 +17,7 @@ from pullfocus.solve.finish import FULL
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.solved import load_solve
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"
 SETTINGS = SolveSettings(steps=4, proxy=96, coarse_share=0.5, fine_looks=1)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from pretended_device import NAME, pretended_device
-from pullfocus.bake.bake import load_solve
 from pullfocus.progress import Progress
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.solved import load_solve
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"
 INPUTS = ShotInputs(

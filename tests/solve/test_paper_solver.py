@@ -9,17 +9,17 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from pullfocus.cli_options import Preset, Texture, WeightSet
+from pullfocus.cli.options import Preset, Texture, WeightSet
 from pullfocus.errors import SolveError
 from pullfocus.model.settings import NetworkSettings
 from pullfocus.observe.observed import Observed
 from pullfocus.solve.folder import check_same_solve
-from pullfocus.solve.motion_field import MotionField, measure_motion
-from pullfocus.solve.point_terms import PointTerms
+from pullfocus.solve.paper.motion_field import MotionField, measure_motion
+from pullfocus.solve.paper.point_terms import PointTerms
+from pullfocus.solve.paper.start import fit_mappings
 from pullfocus.solve.presets import PRESETS, WEIGHTS, check_coc, preset_settings
 from pullfocus.solve.settings import SolveSettings, settings_from_record
 from pullfocus.solve.solver import Solver
-from pullfocus.solve.start import fit_mappings
 from solve.drawn import COUNT, HEIGHT, WIDTH, shot
 
 TINY = NetworkSettings(

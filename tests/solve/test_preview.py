@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pullfocus.bake.frame import frame_planes
-from pullfocus.bake.passes import pass_table
 from pullfocus.model.floor import Floor
 from pullfocus.model.shot_model import ShotModel, build_model
+from pullfocus.passes.contract import pass_table
 from pullfocus.solve.preview import (
     PreviewRow,
     contact_sheet,

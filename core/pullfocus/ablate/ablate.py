@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pullfocus.ablate.variants import Variant
-from pullfocus.bake.bake import bake, load_solve
+from pullfocus.bake.bake import bake
 from pullfocus.checkpoint import load_meta, write_json
 from pullfocus.errors import SolveError
 from pullfocus.evaluate.report import evaluate
@@ -26,6 +26,7 @@ from pullfocus.model.colour import to_display
 from pullfocus.progress import Progress
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
+from pullfocus.solve.solved import load_solve
 
 __all__ = ["Run", "ablate"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from pullfocus.ablate.ablate import Run
-from pullfocus.bake.passes_json import read_passes_json
 from pullfocus.evaluate.metrics import encode_srgb
 from pullfocus.evaluate.truth import TruthClip, open_truth
+from pullfocus.passes.passes_json import read_passes_json
 from pullfocus.plate.exr import read_exr
 
 __all__ = ["contact_sheet"]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a solve as passes: one multi-layer EXR a frame, the atlases, and passes.json."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -12,15 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
-from cuda_lensblur.build import cache_folder
 from pullfocus import __version__
 from pullfocus.bake.atlases import finished_atlases
-from pullfocus.bake.existing import ORIGIN, already_made, origin
-from pullfocus.bake.folder import frame_header, motion_targets, windows
 from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.grain import plate_noise
 from pullfocus.bake.guide import atlas_guide, write_guide
-from pullfocus.bake.passes import (
+from pullfocus.bake.steady import steadied
+from pullfocus.errors import SolveError
+from pullfocus.frames.existing import ORIGIN, already_made, origin
+from pullfocus.frames.folder import frame_header, motion_targets, windows
+from pullfocus.lens.breathing import fit_breathing, layer_sizes
+from pullfocus.lens.search import ROUND, plate_lens_of
+from pullfocus.lens.virtual import VirtualLens, fit_virtual_lens, layer_depths
+from pullfocus.model.floor import Floor
+from pullfocus.model.plate_lens import PlateLens
+from pullfocus.model.shot_model import ShotModel
+from pullfocus.output import DIGEST, pixel_digest, prepared
+from pullfocus.passes.contract import (
     JSON_NAME,
     LayerEntry,
     Passes,
@@ -28,28 +35,15 @@ from pullfocus.bake.passes import (
     atlas_file_name,
     exr_metadata,
 )
-from pullfocus.bake.passes_json import check_passes, write_passes_json
-from pullfocus.bake.steady import steadied
-from pullfocus.breathing import fit_breathing, layer_sizes
-from pullfocus.errors import PassesError, SolveError
-from pullfocus.lens_search import ROUND, plate_lens_of
-from pullfocus.model.floor import Floor
-from pullfocus.model.plate_lens import PlateLens
-from pullfocus.model.shot_model import ShotModel
-from pullfocus.observe.observe import ObserveSettings, observe
-from pullfocus.observe.observed import Observed
-from pullfocus.output import DIGEST, pixel_digest, prepared
+from pullfocus.passes.passes_json import check_passes, write_passes_json
 from pullfocus.plate.exr import HALF_MAX, Metadata, Plane, write_exr
 from pullfocus.plate.headers import chromaticities
-from pullfocus.plate.sequence import parse_frames, range_text
 from pullfocus.shot import Shot
-from pullfocus.solve.finish import solved_model
-from pullfocus.solve.folder import read_settings, reopen_shot
+from pullfocus.solve.folder import read_settings
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
-from pullfocus.solve.settings import settings_from_record
-from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
+from pullfocus.solve.solved import chosen_frames, load_solve
 
-__all__ = ["BakeReport", "bake", "chosen_frames", "load_solve"]
+__all__ = ["BakeReport", "bake"]
 
 Progress = Callable[[str, float], None]
 Repaint = Callable[[ShotModel, str], Repainted]
@@ -75,51 +69,6 @@ class BakeReport:
     """Whether circles of confusion have their sign."""
     plate_lens: PlateLens = PlateLens()  # noqa: RUF009 - frozen
     """What the plate was shot with, as far as anybody looked."""
-
-
-def load_solve(
-    solve_dir: Path,
-    progress: Progress = lambda stage, done: None,
-    where: Elsewhere = NOWHERE_ELSE,
-) -> tuple[Shot, ShotModel]:
-    """Open a solve folder: the shot and its solved model, atlases at full resolution.
-
-    Raises:
-        PullfocusError: no solve, a damaged checkpoint, or footage that moved.
-    """
-    shot = reopen_shot(solve_dir, where)
-    settings = settings_from_record(read_settings(solve_dir)["settings"])
-    observed = _measured(shot, solve_dir / "observe", settings.observe, progress)
-    return shot, solved_model(observed, settings, solve_dir)
-
-
-def _measured(
-    shot: Shot, cache: Path, settings: ObserveSettings | None, progress: Progress
-) -> Observed:
-    """Read the solve's measurement; where it is gone and cannot be written, measure at home."""
-    if cache.exists() and not os.access(cache, os.W_OK):
-        with contextlib.suppress(SolveError):
-            return observe(shot, cache, settings, report=progress)
-        cache = cache_folder() / "observe"
-    return observe(shot, cache, settings, report=progress)
-
-
-def chosen_frames(shot: Shot, frames: str | None) -> list[int]:
-    """Return the indices of the frames asked for, all for None.
-
-    Raises:
-        PassesError: a frame that the solve does not have.
-    """
-    if frames is None:
-        return list(range(len(shot.frames)))
-    wanted = parse_frames(frames)
-    missing = [f for f in wanted if f not in shot.frames]
-    if missing:
-        raise PassesError(
-            f"--frames: expected frames of the solve ({range_text(shot.frames)}),"
-            f" got {range_text(missing)}"
-        )
-    return [shot.frames.index(f) for f in wanted]
 
 
 def _guide(layer: str) -> str:

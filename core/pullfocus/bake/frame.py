@@ -9,17 +9,17 @@ import numpy as np
 import torch
 
 from pullfocus.bake.grain import grain
-from pullfocus.bake.motion import layer_motion
-from pullfocus.bake.passes import PassDefinition
+from pullfocus.flow.motion import layer_motion
+from pullfocus.lens.virtual import VirtualLens, signed_coc
 from pullfocus.model.floor import Floor
 from pullfocus.model.formation import LayerFrame, sharp
 from pullfocus.model.in_focus import share_in_focus
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.model.trust import PLAIN_PX
 from pullfocus.observe.noise import Noise
+from pullfocus.passes.contract import PassDefinition
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.plate.exr import Plane
-from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["Repainted", "frame_planes", "laid_over"]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pullfocus.breathing import Breathing, undone_colour, undone_motion
+from pullfocus.lens.breathing import Breathing, undone_colour, undone_motion
 from pullfocus.plate.exr import Plane
 
 __all__ = ["steadied"]

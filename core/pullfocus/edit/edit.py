@@ -10,15 +10,16 @@ import numpy as np
 import torch
 
 from pullfocus.bake.atlases import finished_atlases
-from pullfocus.bake.bake import bake, chosen_frames, load_solve
-from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata, windows
+from pullfocus.bake.bake import bake
 from pullfocus.bake.frame import Repainted, laid_over
 from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
+from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
+from pullfocus.solve.solved import chosen_frames, load_solve
 
 __all__ = ["EditReport", "Painting", "edit", "repainted"]
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pullfocus.bake.passes import Passes
-from pullfocus.bake.passes_json import read_passes_json
 from pullfocus.errors import PassesError, PlateError
 from pullfocus.evaluate.metrics import encode_srgb
 from pullfocus.evaluate.perceptual import (
@@ -25,6 +23,8 @@ from pullfocus.evaluate.perceptual import (
 from pullfocus.evaluate.scores import PassFrame, pass_frame, score_frame
 from pullfocus.evaluate.summary import Report, Summary, finite, frame_numbers
 from pullfocus.evaluate.truth import TruthClip, TruthFrame, open_truth
+from pullfocus.passes.contract import Passes
+from pullfocus.passes.passes_json import read_passes_json
 from pullfocus.plate.exr import read_exr
 
 __all__ = ["Report", "Summary", "evaluate"]

@@ -7,17 +7,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from pullfocus.model.atlas_network import NetworkTexture
 from pullfocus.model.change import Change
 from pullfocus.model.coc import CocLattice
-from pullfocus.model.decoder import AtlasDecoder, DecoderTexture
 from pullfocus.model.exposure import Exposure
 from pullfocus.model.grid import Box
 from pullfocus.model.layout import AtlasLayout, atlas_layout
 from pullfocus.model.mapping import LatticeMapping
-from pullfocus.model.mapping_network import MappingNetwork
 from pullfocus.model.matte import LayerMatte
-from pullfocus.model.matte_network import MatteNetwork
+from pullfocus.model.networks.atlas import NetworkTexture
+from pullfocus.model.networks.decoder import AtlasDecoder, DecoderTexture
+from pullfocus.model.networks.mapping import MappingNetwork
+from pullfocus.model.networks.matte import MatteNetwork
 from pullfocus.model.settings import ModelSettings
 from pullfocus.model.spline import knot_count
 from pullfocus.model.texture import Texture

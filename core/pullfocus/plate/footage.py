@@ -149,7 +149,7 @@ def open_shot(
 
 
 def _check_matte_names(names: Sequence[str]) -> None:
-    from pullfocus.bake.layer_names import check_layer_name
+    from pullfocus.passes.layer_names import check_layer_name
 
     for name in names:
         check_layer_name(name)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from pullfocus.bake.atlases import finished_atlases
-from pullfocus.bake.bake import Repaint, chosen_frames, load_solve
-from pullfocus.bake.existing import ORIGIN, already_made, origin
-from pullfocus.bake.folder import frame_path, prepared_frames, shot_metadata, windows
+from pullfocus.bake.bake import Repaint
 from pullfocus.errors import PullfocusError
-from pullfocus.lens_search import ROUND, plate_lens_of
+from pullfocus.frames.existing import ORIGIN, already_made, origin
+from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
+from pullfocus.lens.search import ROUND, plate_lens_of
+from pullfocus.lens.virtual import VirtualLens, fit_virtual_lens, layer_depths
 from pullfocus.model.grid import Box
 from pullfocus.model.plate_lens import PlateLens
 from pullfocus.model.shot_model import ShotModel
@@ -26,7 +27,7 @@ from pullfocus.refocus.focus import PLATE, Distance, FocusKey, Place, Target, fo
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.render import Refocused, focus_tint, refocused_frame
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
-from pullfocus.virtual_lens import VirtualLens, fit_virtual_lens, layer_depths
+from pullfocus.solve.solved import chosen_frames, load_solve
 
 __all__ = ["Metres", "RefocusReport", "Refocuser", "refocus"]
 

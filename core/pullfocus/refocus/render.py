@@ -14,6 +14,7 @@ import torch
 
 from cuda_lensblur import FrameView
 from cuda_lensblur.field import curved
+from pullfocus.lens.virtual import VirtualLens, signed_coc
 from pullfocus.model.formation import LayerFrame
 from pullfocus.model.glass import spread, spread_channels
 from pullfocus.model.grid import Box
@@ -22,7 +23,6 @@ from pullfocus.model.strips import in_strips
 from pullfocus.refocus.bloom import bloomed
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.preview import quick_spread
-from pullfocus.virtual_lens import VirtualLens, signed_coc
 
 __all__ = ["Refocused", "focus_tint", "refocused_frame"]
 

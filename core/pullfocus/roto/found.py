@@ -48,7 +48,7 @@ class MatteRequest:
         Raises:
             MatteError: a mark of another form, two on one frame, a layer that cannot be.
         """
-        from pullfocus.bake.layer_names import check_layer_name
+        from pullfocus.passes.layer_names import check_layer_name
 
         said: tuple[tuple[Kind, Sequence[str] | None], ...] = (
             ("key", key),

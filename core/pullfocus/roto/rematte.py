@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import torch
 
-from pullfocus.bake.bake import load_solve
 from pullfocus.model.formation import LayerFrame, reblur, sharp
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.colour import display_to_linear
@@ -26,6 +25,7 @@ from pullfocus.roto.outline import bent, overlap, signed_distance
 from pullfocus.roto.settings import FollowSettings
 from pullfocus.roto.shot_matte import ShotMatte, disc_edge
 from pullfocus.shot import Shot
+from pullfocus.solve.solved import load_solve
 
 __all__ = ["Rematted", "again", "better_where", "rematte"]
 

@@ -3,9 +3,9 @@
 
 from typing import Any
 
-from pullfocus.model.decoder import DecoderTexture
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.matte import LayerMatte
+from pullfocus.model.networks.decoder import DecoderTexture
 from pullfocus.model.parts import Layer
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.model.texture import Texture

@@ -13,7 +13,7 @@ import torch
 
 from pullfocus.errors import SolveError
 from pullfocus.model.colour import to_display
-from pullfocus.model.perceptron import Perceptron
+from pullfocus.model.networks.perceptron import Perceptron
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
@@ -30,13 +30,13 @@ from pullfocus.solve.initial import (
 )
 from pullfocus.solve.lifted import load_model
 from pullfocus.solve.losses import reconstruction, regularisers
-from pullfocus.solve.motion_field import measure_motion
+from pullfocus.solve.paper.motion_field import measure_motion
+from pullfocus.solve.paper.point_terms import PointTerms
+from pullfocus.solve.paper.start import fit_atlases, fit_mappings
 from pullfocus.solve.parallel import ALONE, Alone
-from pullfocus.solve.point_terms import PointTerms
 from pullfocus.solve.prior import CocPrior, network_estimate, read_priors
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
-from pullfocus.solve.start import fit_atlases, fit_mappings
 from pullfocus.solve.stored import load_optimiser, load_random, optimiser_state, random_state
 
 __all__ = ["Solver", "StepReport"]

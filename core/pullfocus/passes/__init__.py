@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of passes: names, units, passes.json. Standard library only."""
