@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the PullFocus group can be told: names, defaults, ranges and units of its inputs.
 
-Plain data, no Blender in here: the panel, the group and the README read the same list.
+Plain data, no Blender in here: the panel and the group read the same list.
 """
 
 from __future__ import annotations

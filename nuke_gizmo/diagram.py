@@ -98,7 +98,7 @@ def svg(gizmo: Gizmo) -> str:
 
 
 def main() -> None:
-    """Write the picture that README shows."""
+    """Write the picture that docs/nuke.md shows."""
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(svg(refocus_gizmo()), encoding="ascii")
     print(f"wrote docs/{PICTURE.name}")
