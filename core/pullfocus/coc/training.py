@@ -116,7 +116,7 @@ def train(
     try:
         with (
             (folder / LOG).open("a", encoding="utf-8", buffering=1) as log,
-            torch.backends.cudnn.flags(benchmark=True),
+            torch.backends.cudnn.flags(enabled=True, benchmark=True),
             contextlib.closing(batches),
         ):
             ahead = list(
