@@ -104,6 +104,8 @@ class Trainer:
             PullfocusError: the encoder is of another size.
         """
         torch.manual_seed(settings.seed)
+        if torch.device(device).type == "cuda":
+            torch.backends.cudnn.benchmark = True  # one size of picture: what is fastest stays so
         self.settings, self.device = settings, torch.device(device)
         deblur = settings.stage is Stage.deblur
         self.network: nn.Module = DeblurNetwork(sizes) if deblur else CocNetwork(sizes)

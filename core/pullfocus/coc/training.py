@@ -116,7 +116,6 @@ def train(
     try:
         with (
             (folder / LOG).open("a", encoding="utf-8", buffering=1) as log,
-            torch.backends.cudnn.flags(enabled=True, benchmark=True),
             contextlib.closing(batches),
         ):
             ahead = list(
