@@ -4,9 +4,11 @@
 import numpy as np
 import pytest
 import torch
+from pullfocus.bake import atlases
 from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
+from pullfocus.solve.kept import Keep
 
 COUNT, HEIGHT, WIDTH = 3, 40, 64
 
@@ -33,7 +35,7 @@ def model() -> ShotModel:
     )
     for index, layer in enumerate(model.layers):
         grey = torch.full((*layer.texture.texels.shape[:2], 3), 0.4)
-        grey[torch.from_numpy(used_texels(model, index)) == 0] = torch.tensor([0.0, 5.0, 0.0])
+        grey[torch.from_numpy(used_texels(model)[index]) == 0] = torch.tensor([0.0, 5.0, 0.0])
         layer.texture.set_linear(grey)
     return model
 
@@ -41,7 +43,7 @@ def model() -> ShotModel:
 def test_what_frames_show_is_used(model: ShotModel) -> None:
     scale = model.settings.texels_per_px
     for index, area in ((0, 16 * 24), (1, HEIGHT * WIDTH)):
-        used = used_texels(model, index)
+        used = used_texels(model)[index]
         assert used.sum() == pytest.approx(area * scale**2, rel=0.25)
 
 
@@ -49,9 +51,17 @@ def test_unseen_texels_continue_the_seen_ones(model: ShotModel) -> None:
     for index, (finished, raw) in enumerate(
         zip(finished_atlases(model), model.linear_atlases(), strict=True)
     ):
-        seen = torch.from_numpy(used_texels(model, index)) > 0
+        seen = torch.from_numpy(used_texels(model)[index]) > 0
         torch.testing.assert_close(finished[seen], raw[seen], rtol=0, atol=0)
         torch.testing.assert_close(finished[..., 3], raw[..., 3], rtol=0, atol=0)
         border = finished[0, :, :3]  # far from what is seen
         assert (raw[0, :, 1] > 4.9).all()
         torch.testing.assert_close(border, torch.full_like(border, 0.4))
+
+
+def test_used_texels_are_kept_to_the_bit(model: ShotModel, tmp_path, monkeypatch) -> None:
+    keep, own = Keep(tmp_path, "one state"), used_texels(model)
+    used_texels(model, keep)
+    monkeypatch.setattr(atlases, "_looked_for", None)
+    for kept, used in zip(used_texels(model, keep), own, strict=True):
+        np.testing.assert_array_equal(kept, used)

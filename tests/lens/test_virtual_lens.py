@@ -3,10 +3,12 @@
 
 import numpy as np
 import pytest
-from pullfocus.lens.virtual import fit_virtual_lens
+from pullfocus.lens import virtual
+from pullfocus.lens.virtual import fit_virtual_lens, layer_depths, layer_depths_of, virtual_lens_of
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
+from pullfocus.solve.kept import Keep
 
 COUNT, HEIGHT, WIDTH, PAN = 12, 96, 160, 3
 CARD = (slice(30, 70), slice(60, 110))
@@ -117,3 +119,19 @@ def test_one_layer_takes_the_lower_part_for_the_nearer(upper_is_far: bool) -> No
     record = lens.record(model.observed.frames, {})["focus"]
     rise = record["11"] - record["0"]
     assert rise == pytest.approx(6 if upper_is_far else -6, abs=0.4)
+
+
+def test_a_kept_lens_is_the_fitted_one_to_the_bit(tmp_path, monkeypatch) -> None:
+    model, keep = model_of(np.linspace(-4.0, 4.0, COUNT)), Keep(tmp_path, "one state")
+    fitted = fit_virtual_lens(model)
+    depths = layer_depths(model, fitted)
+    virtual_lens_of(model, keep)
+    layer_depths_of(model, fitted, keep)
+    monkeypatch.setattr(virtual, "fit_virtual_lens", None)
+    monkeypatch.setattr(virtual, "layer_depths", None)
+    lens = virtual_lens_of(model, keep)
+    for one, other in zip(lens.depth, fitted.depth, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(lens.focus, fitted.focus)
+    assert (lens.cell, lens.rmse_px, lens.pull_px) == (fitted.cell, fitted.rmse_px, fitted.pull_px)
+    assert layer_depths_of(model, lens, keep) == depths

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pullfocus import __version__
-from pullfocus.bake.atlases import finished_atlases
+from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.grain import plate_noise
 from pullfocus.bake.guide import atlas_guide, write_guide
@@ -22,7 +22,7 @@ from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_header, motion_targets, windows
 from pullfocus.lens.breathing import fit_breathing, layer_sizes
 from pullfocus.lens.search import ROUND, plate_lens_of
-from pullfocus.lens.virtual import VirtualLens, fit_virtual_lens, layer_depths
+from pullfocus.lens.virtual import VirtualLens, layer_depths_of, virtual_lens_of
 from pullfocus.model.floor import Floor
 from pullfocus.model.plate_lens import PlateLens
 from pullfocus.model.shot_model import ShotModel
@@ -41,6 +41,7 @@ from pullfocus.plate.headers import chromaticities
 from pullfocus.shot import Shot
 from pullfocus.solve.folder import read_settings
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
+from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import chosen_frames, load_solve
 
 __all__ = ["BakeReport", "bake"]
@@ -83,14 +84,14 @@ def _way_to(solve_dir: Path, out: Path) -> str | None:
 
 
 def _describe(
-    shot: Shot, model: ShotModel, solve_dir: Path, out: Path, lens: VirtualLens | None
+    shot: Shot, model: ShotModel, out: Path, lens: VirtualLens | None, keep: Keep
 ) -> Passes:
     layers = []
     for layer in model.layers:
         height, width = layer.texture.size
         complete = layer.matte is None
         layers.append(LayerEntry(layer.name, atlas_file_name(layer.name), width, height, complete))
-    record = json.dumps(read_settings(solve_dir)["settings"], sort_keys=True)
+    record = json.dumps(read_settings(keep.folder)["settings"], sort_keys=True)
     return Passes(
         layers=tuple(layers),
         frames=tuple(shot.frames),
@@ -102,10 +103,12 @@ def _describe(
         pixel_aspect=shot.pixel_aspect,
         coc_signed=lens is not None or model.observed.coc_is_signed,
         plate=shot.plate.describe(),
-        lens_curve=None if lens is None else lens.record(shot.frames, layer_depths(model, lens)),
+        lens_curve=None
+        if lens is None
+        else lens.record(shot.frames, layer_depths_of(model, lens, keep)),
         pullfocus_version=__version__,
         solve_digest=hashlib.sha256(record.encode()).hexdigest()[:16],
-        solve=_way_to(solve_dir, out),
+        solve=_way_to(keep.folder, out),
     )
 
 
@@ -159,10 +162,11 @@ def bake(
     chosen = chosen_frames(shot, frames)
     # a model without a lens does not know what is in focus
     keep_plate = keep_plate and model.settings.reblur != "none"
-    fitted = fit_virtual_lens(model)
+    keep = Keep(solve_dir, origin(shot, model))
+    fitted = virtual_lens_of(model, keep)
     lens = fitted if fitted.trusted else None
     breathing = None if lens is None else fit_breathing(*layer_sizes(model), lens.focus)
-    passes = _describe(shot, model, solve_dir, out, lens)
+    passes = _describe(shot, model, out, lens, keep)
     if breathing is not None:
         record = {**breathing.record(shot.frames), "undone": undo_breathing}
         passes = replace(passes, breathing=record)
@@ -181,7 +185,8 @@ def bake(
         * shot.height
         * sum(len(p.channels) * (2 if p.half else 4) for p in table),
     )
-    atlases = finished_atlases(model)
+    used = used_texels(model, keep)
+    atlases = finished_atlases(model, used)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
     shown = atlases if repainted is None else repainted.atlases
     options = (keep_plate, regrain, still, undo_breathing)
@@ -189,7 +194,7 @@ def bake(
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     metadata[ORIGIN] = made_from
     own = chromaticities(shot.colorspace)
-    for name, atlas in zip(model.layer_names, shown, strict=True):
+    for name, atlas, seen in zip(model.layer_names, shown, used, strict=True):
         path = out / atlas_file_name(name)
         if skip_existing and already_made(path, made_from):
             continue
@@ -199,7 +204,7 @@ def bake(
         facts: dict[str, Metadata] = {**metadata, DIGEST: pixel_digest(held)}
         if own is not None:
             facts["chromaticities"] = own
-        write_guide(out / _guide(name), atlas_guide(model, model.layer_names.index(name), colour))
+        write_guide(out / _guide(name), atlas_guide(name, colour, seen))
         write_exr(path, [plane], metadata=facts)  # after its guide: with it both are there
     # Before the frames: a bake that is stopped leaves passes that a host can open.
     write_passes_json(out / JSON_NAME, passes)

@@ -6,9 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pullfocus.bake.atlases import used_texels
 from pullfocus.checkpoint import replacing
-from pullfocus.model.shot_model import ShotModel
 from pullfocus.output import DIGEST, pixel_digest
 from pullfocus.plate.colour import linear_to_display
 
@@ -19,7 +17,7 @@ _LEAST_WIDTH = 720  # px of the picture
 _MARGIN = 40
 
 
-def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
+def atlas_guide(name: str, atlas: np.ndarray, used: np.ndarray) -> np.ndarray:
     """Draw a guide, uint8 (rows, columns, 3), red first.
 
     The atlas display-encoded under a checker that shows how places lie; what no frame shows is
@@ -27,12 +25,11 @@ def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
     atlases are enlarged by a whole number.
 
     Args:
-        model: the solved shot.
-        index: of the layer.
+        name: of the layer.
         atlas: (height, width, 3) scene-linear.
+        used: (height, width) uint8, see `atlases.used_texels`.
     """
     height, width = atlas.shape[:2]
-    used = used_texels(model, index)
     side = max(8, max(height, width) // _CHECKS)
     y, x = np.mgrid[:height, :width] // side
     checker = np.where((x + y) % 2, 0.9, 1.1)[..., None]
@@ -41,7 +38,7 @@ def atlas_guide(model: ShotModel, index: int, atlas: np.ndarray) -> np.ndarray:
     picture = np.ascontiguousarray((shown * 255).round().astype(np.uint8))
     outlines, _ = cv2.findContours(used, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(picture, outlines, -1, (255, 200, 0), 1, cv2.LINE_AA)
-    text = f"{model.layer_names[index]}: paint {width} x {height} px; used inside the yellow line"
+    text = f"{name}: paint {width} x {height} px; used inside the yellow line"
     enlarged = max(1, -(-_LEAST_WIDTH // width))
     large = np.repeat(np.repeat(picture, enlarged, 0), enlarged, 1)
     framed = cv2.copyMakeBorder(large, _MARGIN, 0, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pullfocus.bake.atlases import finished_atlases
+from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.bake.bake import bake
 from pullfocus.bake.frame import Repainted, laid_over
 from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
+from pullfocus.frames.existing import origin
 from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
+from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import chosen_frames, load_solve
 
 __all__ = ["EditReport", "Painting", "edit", "repainted"]
@@ -45,18 +47,24 @@ class EditReport:
     seconds: float
 
 
-def repainted(model: ShotModel, colorspace: str, paintings: Sequence[Painting]) -> Repainted:
+def repainted(
+    model: ShotModel,
+    colorspace: str,
+    paintings: Sequence[Painting],
+    used: list[np.ndarray] | None = None,
+) -> Repainted:
     """Return all atlases with paint on them, and what is covered.
 
     Args:
         model: the solved shot.
         colorspace: its working space.
         paintings: laid on one after the other.
+        used: `used_texels`, when they are at hand.
 
     Raises:
         PullfocusError: no such layer or frame, or paint that does not fit.
     """
-    atlases = finished_atlases(model)
+    atlases = finished_atlases(model, used)
     covers = [torch.cat([torch.zeros_like(a[..., :3]), a[..., 3:]], -1) for a in atlases]
     for painting in paintings:
         if painting.layer not in model.layer_names:
@@ -130,8 +138,9 @@ def edit(
     shot, model = load_solve(solve_dir, progress, where)
     chosen = chosen_frames(shot, frames)
     output = prepared_frames(out, shot, chosen, "painted", pixel_bytes=8, paint=paint)
-    edited = repainted(model, shot.colorspace, [painting])
-    before = finished_atlases(model)
+    used = used_texels(model, Keep(solve_dir, origin(shot, model)))
+    edited = repainted(model, shot.colorspace, [painting], used)
+    before = finished_atlases(model, used)
     with output.telling():
         for done, t in enumerate(chosen, 1):
             with torch.no_grad():

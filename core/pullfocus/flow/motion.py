@@ -6,7 +6,6 @@ import math
 import cv2
 import numpy as np
 import torch
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
 from pullfocus.model.grid import Box
 from pullfocus.model.parts import Mapping
@@ -81,6 +80,8 @@ def interpolated_motion(mapping: Mapping, t: int, to: int, frame: Box, margin: i
     texels they land on (scipy's LinearNDInterpolator). Texels that lie outside all of them, places
     that left the frame by more than ``margin`` px, take the nearest.
     """
+    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator  # .3 s
+
     wanted = np.moveaxis(mapping(t, frame).cpu().numpy(), 0, -1)
     wide = frame.grown(margin)
     pick = (..., slice(None, None, _STRIDE_PX), slice(None, None, _STRIDE_PX))

@@ -16,7 +16,6 @@ settles signs. What is left is one global sign: it comes from the order of layer
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 __all__ = ["LensFit", "fit_lens"]
 
@@ -137,6 +136,8 @@ def fit_lens(radius: np.ndarray, weight: np.ndarray, nearer: np.ndarray | None =
 
 def _travel(focus: np.ndarray) -> float:
     """How far focus travels, but for what jitters from frame to frame and a few outliers."""
+    from scipy.ndimage import median_filter  # .1 s, and a kept lens needs none
+
     steady = median_filter(focus, size=min(5, len(focus)), mode="nearest")
     low, high = np.percentile(steady, [5, 95])
     return float(high - low)

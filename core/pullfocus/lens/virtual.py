@@ -17,8 +17,18 @@ from pullfocus.lens.fit import LensFit, fit_lens
 from pullfocus.model.formation import LayerFrame
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.solve.initial import fill_holes
+from pullfocus.solve.kept import Keep
 
-__all__ = ["VirtualLens", "fit_virtual_lens", "layer_depths", "signed_coc"]
+__all__ = [
+    "VirtualLens",
+    "fit_virtual_lens",
+    "layer_depths",
+    "layer_depths_of",
+    "signed_coc",
+    "virtual_lens_of",
+]
+
+_KEPT, _KEPT_DEPTHS = "virtual_lens.safetensors", "layer_depths.safetensors"
 
 _CELL_PX = 20.0  # of the atlas grid, px at 512 wide
 _CLEAR_PX = 0.5  # radii fade to zero where the lens says the sign changes
@@ -169,6 +179,23 @@ def fit_virtual_lens(model: ShotModel) -> VirtualLens:
     return _turned(lens) if _contradicts(lens, model) else lens
 
 
+def virtual_lens_of(model: ShotModel, keep: Keep) -> VirtualLens:
+    """Return what `fit_virtual_lens` does, from the solve's folder once it is there."""
+
+    def fitted() -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+        lens = fit_virtual_lens(model)
+        arrays = {"focus": lens.focus, **{f"depth.{i}": d for i, d in enumerate(lens.depth)}}
+        facts = {"cell": lens.cell, "rmse_px": lens.rmse_px, "pull_px": lens.pull_px}
+        return {name: torch.from_numpy(a) for name, a in arrays.items()}, facts
+
+    held, facts = keep.of(_KEPT, fitted)
+    return VirtualLens(
+        depth=tuple(held[f"depth.{i}"].numpy() for i in range(len(model.layers))),
+        focus=held["focus"].numpy(),
+        **{name: float(facts[name]) for name in ("cell", "rmse_px", "pull_px")},
+    )
+
+
 def _turned(lens: VirtualLens) -> VirtualLens:
     """Return the same lens with near and far exchanged."""
     return replace(lens, depth=tuple(-d for d in lens.depth), focus=-lens.focus)
@@ -213,6 +240,12 @@ def signed_coc(
     if lens is None or not lens.trusted or not radius.size:
         return radius
     return lens.signed(index, t, layer.texel.cpu().numpy(), radius, given=given is not None)
+
+
+def layer_depths_of(model: ShotModel, lens: VirtualLens, keep: Keep) -> dict[str, float]:
+    """Return `layer_depths`, from the solve's folder once they are there."""
+    depths = keep.of(_KEPT_DEPTHS, lambda: ({}, {"depths": layer_depths(model, lens)}))[1]["depths"]
+    return {name: float(depths[name]) for name in model.layer_names if name in depths}
 
 
 @torch.no_grad()

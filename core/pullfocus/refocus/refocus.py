@@ -9,13 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pullfocus.bake.atlases import finished_atlases
+from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.bake.bake import Repaint
 from pullfocus.errors import PullfocusError
 from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.lens.search import ROUND, plate_lens_of
-from pullfocus.lens.virtual import VirtualLens, fit_virtual_lens, layer_depths
+from pullfocus.lens.virtual import (
+    VirtualLens,
+    fit_virtual_lens,
+    layer_depths,
+    layer_depths_of,
+    virtual_lens_of,
+)
 from pullfocus.model.grid import Box
 from pullfocus.model.plate_lens import PlateLens
 from pullfocus.model.shot_model import ShotModel
@@ -27,6 +33,7 @@ from pullfocus.refocus.focus import PLATE, Distance, FocusKey, Place, Target, fo
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.render import Refocused, focus_tint, refocused_frame
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
+from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import chosen_frames, load_solve
 
 __all__ = ["Metres", "RefocusReport", "Refocuser", "refocus"]
@@ -71,15 +78,21 @@ class Refocuser:
         model: ShotModel,
         atlases: list[torch.Tensor] | None = None,
         metres: "Metres | None" = None,
+        keep: Keep | None = None,
     ) -> None:
         """Fit the shot's lens; ``atlases`` are shown in place of the solved ones.
 
-        ``metres`` tells what distances are.
+        ``metres`` tells what distances are; ``keep`` holds the lens of an earlier time.
         """
         self.model = model
         self.metres = metres
-        self.virtual: VirtualLens = fit_virtual_lens(model)
-        self.atlases = finished_atlases(model) if atlases is None else atlases
+        self.virtual: VirtualLens = (
+            fit_virtual_lens(model) if keep is None else virtual_lens_of(model, keep)
+        )
+        self.atlases = (
+            finished_atlases(model, used_texels(model, keep)) if atlases is None else atlases
+        )
+        self._keep = keep if atlases is None else None
         self._layer_depths: dict[str, float] | None = None
         self._clipped: float | None = None
 
@@ -117,7 +130,11 @@ class Refocuser:
                 f"--focus: expected one of {known}, a depth or a place, got {target!r}"
             )
         if self._layer_depths is None:
-            self._layer_depths = layer_depths(self.model, self.virtual, self.atlases)
+            self._layer_depths = (
+                layer_depths(self.model, self.virtual, self.atlases)
+                if self._keep is None
+                else layer_depths_of(self.model, self.virtual, self._keep)
+            )
         if target not in self._layer_depths:
             raise PullfocusError(f"--focus: expected {target} in some frame, got it in none")
         return self._layer_depths[target]
@@ -231,7 +248,8 @@ def refocus(
     # half R G B A, alpha.A and the focus mattes, float coc.X
     pixel_bytes = 18 if focus_mattes else 14
     output = prepared_frames(out, shot, chosen, "refocus", pixel_bytes=pixel_bytes, paint=paint)
-    view = Refocuser(model, repaint(model, shot.colorspace).atlases if repaint else None, metres)
+    other = repaint(model, shot.colorspace).atlases if repaint else None
+    view = Refocuser(model, other, metres, Keep(solve_dir, origin(shot, model)))
     own = plate_lens_of(solve_dir, model, view.virtual, plate_lens, progress)
     lens = lens.starting_from(own)
     track = view.track(keys) if keys else None

@@ -33,6 +33,7 @@ from pullfocus.solve.folder import (
     settings_record,
 )
 from pullfocus.solve.inputs import ShotInputs
+from pullfocus.solve.kept import KEPT
 from pullfocus.solve.log import SolveLog, repair_log
 from pullfocus.solve.memory import memory_line, peak_memory_mb
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["SolveOutcome", "check_solve_folder", "on_proxy", "reopen_shot", "run_solve"]
 
 _PREVIEW_SHARE = 0.03  # of the run time
-_SOLVED = ("checkpoint.safetensors", FULL, "log.jsonl", "preview.png")
+_SOLVED = ("checkpoint.safetensors", FULL, "log.jsonl", "preview.png", *KEPT)
 _OWN = (*_SOLVED, CONTENTS)
 _SAVING_SHARE = 0.05  # of the time, at most: atlases of large plates are large files
 
