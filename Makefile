@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BPY_VENV := .venv-bpy
 BPY_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 
-.PHONY: setup demo test test-slow test-window lint blender extension gizmos assets wheels bench bench-gpu clean
+.PHONY: setup demo test test-slow test-window lint docs-check blender extension gizmos assets wheels bench bench-gpu clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=core $(BIN)/mypy
+
+# whether links, commands, options and files that the pages name are there; a test says it as well
+docs-check: setup
+	$(BIN)/python docs/check.py
 
 # Blender as a Python module, to compare with; 0.8 GB, and this release of it wants Python 3.11
 blender: $(BPY_VENV)/.installed
