@@ -15,6 +15,7 @@ import pytest
 from pullfocus import cli
 from pullfocus.cli import solve as cli_solve
 from pullfocus.cli.verbs import VERBS, verb_function
+from pullfocus.errors import PullfocusError
 from pullfocus.solve import run as solve_run
 from solve import standin
 
@@ -318,7 +319,7 @@ def test_a_solve_whose_footage_moved_is_found_again(standins, footage, tmp_path)
     for name in ("plate", "matte"):
         for path in there.glob(f"{name}.*.png"):
             path.rename(there / "new" / path.name)
-    with pytest.raises(cli.PullfocusError, match="--plate"):
+    with pytest.raises(PullfocusError, match="--plate"):
         reopen_shot(there / "x.solve")
     now = Elsewhere(
         str(there / "new" / "plate.####.png"), (("fg", str(there / "new" / "matte.####.png")),)
@@ -333,6 +334,7 @@ sys.path.insert(0, sys.argv[1])
 from pullfocus import cli
 from pullfocus.cli import solve as cli_solve
 from pullfocus.cli.verbs import VERBS, verb_function
+from pullfocus.errors import PullfocusError
 from pullfocus.solve import run
 from solve import standin
 run._make_solver, run._observe = standin.Solver, standin.observe

@@ -2,6 +2,7 @@
 """What follows from a solve and takes seconds to work out: once, then read from its folder."""
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ class Keep:
             if checkpoint.load_meta(path).get("made_from") == self.made_from:
                 return checkpoint.load(path)
         tensors, facts = make()
-        with contextlib.suppress(SolveError):  # a full disk, a folder that may only be read
-            checkpoint.save(path, tensors, {**facts, "made_from": self.made_from})
+        if os.access(self.folder, os.W_OK):
+            with contextlib.suppress(SolveError):  # a full disk
+                checkpoint.save(path, tensors, {**facts, "made_from": self.made_from})
         return tensors, facts
