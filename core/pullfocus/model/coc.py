@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 
 from pullfocus.model.fields import soft_radius
 from pullfocus.model.grid import Box
+from pullfocus.model.roughness import roughness
 from pullfocus.model.spline import box_bases
 from pullfocus.native import has_native
 from pullfocus.observe.scale import SAME, Scale
@@ -54,7 +55,5 @@ class CocLattice(nn.Module):
 
     def roughness(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean squared change of the raw lattice in space, and in time."""
-        g = self.lattice
-        space = g.diff(dim=1).square().mean() + g.diff(dim=2).square().mean()
-        time = g.diff(dim=0).square().mean() if len(g) > 1 else g.new_zeros(())
+        space, time = roughness(self.lattice, {1: 1, 2: 1}, {0: 1})
         return space, time

@@ -12,6 +12,7 @@ from torch import nn
 
 from pullfocus.model.fields import mapped
 from pullfocus.model.grid import Box
+from pullfocus.model.roughness import roughness
 from pullfocus.model.spline import box_bases, spline_basis, spline_slopes
 from pullfocus.native import has_native
 from pullfocus.observe.scale import SAME, Scale
@@ -200,8 +201,4 @@ class LatticeMapping(nn.Module):
 
     def roughness(self) -> torch.Tensor:
         """Return the mean squared bend of the lattice in space and time, px^2 (rigidity term)."""
-        g = self.lattice
-        terms = [g.diff(n=2, dim=d).square().mean() for d in (2, 3)]
-        if g.shape[0] > 2:
-            terms.append(g.diff(n=2, dim=0).square().mean())
-        return torch.stack(terms).sum()
+        return roughness(self.lattice, {0: 2, 2: 2, 3: 2})[0]

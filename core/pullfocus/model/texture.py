@@ -44,33 +44,32 @@ class _Energy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, texels):  # type: ignore[no-untyped-def]
         height, width = texels.shape[:2]
-        sums = torch.empty(3, dtype=torch.float64)
-        run("texels_energy", texels, height, width, _STEP, sums)
-        counts = [3 * (height - 1) * width, 3 * height * (width - 1), height * width]
-        ctx.scales = [
-            1 / (max(counts[0], 1) * _STEP),
-            1 / (max(counts[1], 1) * _STEP),
-            1 / counts[2],
-        ]
+        sums = torch.empty(5, dtype=torch.float64)
+        run("texels_energy", texels, height, width, _STEP, _MATTE_STEPS, sums)
+        rows, columns = (height - 1) * width, height * (width - 1)
+        down, across = (1 / (max(count, 1) * _STEP) for count in (rows, columns))
+        ctx.scales = (down / 3, across / 3, down, across, 1 / (height * width))
         ctx.save_for_backward(texels)
-        down, across, square = (sums * torch.tensor(ctx.scales, dtype=torch.float64)).float()
-        return down + across, square
+        means = [a * b for a, b in zip(sums.tolist(), ctx.scales, strict=True)]
+        return tuple(map(torch.tensor, (means[0] + means[1], means[4], means[2] + means[3])))
 
     @staticmethod
-    def backward(ctx, to_variation, to_square):  # type: ignore[no-untyped-def]
+    def backward(ctx, *grads):  # type: ignore[no-untyped-def]
         (texels,) = ctx.saved_tensors
-        down, across, square = ctx.scales
-        steps, pull = to_variation.item(), to_square.item()
+        steps, pull, matte = (grad.item() for grad in grads)
+        wanted = (steps, steps, matte, matte, pull)
+        weights = [a * b for a, b in zip(wanted, ctx.scales, strict=True)]
         out = torch.empty_like(texels)
-        weights = (steps * down, steps * across, pull * square)
-        run("texels_energy_backward", texels, *texels.shape[:2], _STEP, *weights, out)
+        size = texels.shape[:2]
+        run("texels_energy_backward", texels, *size, _STEP, _MATTE_STEPS, *weights, out)
         return out
 
 
-def _energy_torch(texels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    colour = texels[..., :3]
+def _energy_torch(texels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    colour, offset = texels[..., :3], _MATTE_STEPS * texels[..., 3]
     steps = _huber(colour.diff(dim=0)) + _huber(colour.diff(dim=1))
-    return steps, texels[..., 3].square().mean()
+    matte = _huber(offset.diff(dim=0)) + _huber(offset.diff(dim=1))
+    return steps, texels[..., 3].square().mean(), matte
 
 
 def _huber(step: torch.Tensor) -> torch.Tensor:
@@ -113,25 +112,17 @@ class Texture(nn.Module):
         with torch.no_grad():
             self.texels[..., :3] += (root - low)[0].permute(1, 2, 0)
 
-    def energy(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the solve keeps small, two means.
+    def energy(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return what the solve keeps small, three means.
 
-        Of the total variation of the root-encoded colours, small steps squared; and of the matte
-        channel's squares, in units of a step.
+        Of the total variation of the root-encoded colours, small steps squared; of the matte
+        channel's squares, in units of a step; and of its total variation. Without the last the
+        matte offset, free in every texel, turns to pepper where both layers explain a pixel alike.
         """
         if has_native(self.texels) and self.texels.is_contiguous():
-            variation, square = _Energy.apply(self.texels)
-            return variation, square
+            variation, square, matte_variation = _Energy.apply(self.texels)
+            return variation, square, matte_variation
         return _energy_torch(self.texels)
-
-    def matte_variation(self) -> torch.Tensor:
-        """Return the mean total variation of the matte offset in units of a step.
-
-        Without it the offset, free in every texel, turns to pepper where both layers explain a
-        pixel alike.
-        """
-        offset = _MATTE_STEPS * self.texels[..., 3]
-        return _huber(offset.diff(dim=0)) + _huber(offset.diff(dim=1))
 
     def matte_offset(self) -> torch.Tensor:
         """Return the matte channel in units of a step, for the pull to zero."""

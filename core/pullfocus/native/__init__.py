@@ -15,7 +15,7 @@ from cuda_lensblur.native import thread_count
 
 __all__ = ["SOURCES", "has_native", "native_function", "run"]
 
-_NAMES = ("adam", "fields", "planes", "sample", "splat", "ssim", "texels")
+_NAMES = ("adam", "fields", "lattice", "planes", "sample", "splat", "ssim", "texels")
 SOURCES = tuple(Path(__file__).parent / f"{name}.cpp" for name in _NAMES)
 
 

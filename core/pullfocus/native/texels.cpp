@@ -15,7 +15,6 @@ typedef float TexelU __attribute__((vector_size(16), aligned(4)));
 
 inline Texel texel(const float* p) { return *reinterpret_cast<const TexelU*>(p); }
 inline void put(float* p, Texel v) { *reinterpret_cast<TexelU*>(p) = v; }
-inline Texel colours(Texel v) { return Texel{v[0], v[1], v[2], 0.0f}; }
 inline Texel size(Texel v) { return v < 0.0f ? -v : v; }
 inline Texel held(Texel v, float limit) {
   const Texel most = Texel{} + limit;
@@ -55,11 +54,12 @@ void EXPORT(texels_linear_backward)(int threads, const float* texels, const floa
   });
 }
 
-// Writes three sums: Huber's function of the steps between rows and between columns of the
-// colours, and the squares of the fourth channel.
+// Writes five sums: Huber's function of the steps between rows and between columns, of the colours
+// and of `matte` times the fourth channel, and the squares of the fourth channel.
 void EXPORT(texels_energy)(int threads, const float* texels, int64_t height, int64_t width,
-                           float delta, double* sums) {
-  std::vector<double> row_sums(3 * height);
+                           float delta, float matte, double* sums) {
+  std::vector<double> row_sums(5 * height);
+  const Texel unit = {1, 1, 1, matte};
   parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
     for (int64_t y = from; y < to; ++y) {
       const float* row = texels + 4 * y * width;
@@ -68,26 +68,33 @@ void EXPORT(texels_energy)(int threads, const float* texels, int64_t height, int
       float square = 0;
       for (int64_t x = 0; x < width; ++x) {
         const Texel v = texel(row + 4 * x);
-        down += huber(texel(next + 4 * x) - v, delta);
-        if (x + 1 < width) across += huber(texel(row + 4 * x + 4) - v, delta);
+        down += huber(unit * (texel(next + 4 * x) - v), delta);
+        if (x + 1 < width) across += huber(unit * (texel(row + 4 * x + 4) - v), delta);
         square += v[3] * v[3];
       }
-      row_sums[3 * y] = down[0] + down[1] + down[2];
-      row_sums[3 * y + 1] = across[0] + across[1] + across[2];
-      row_sums[3 * y + 2] = square;
+      double* here = row_sums.data() + 5 * y;
+      here[0] = down[0] + down[1] + down[2];
+      here[1] = across[0] + across[1] + across[2];
+      here[2] = down[3];
+      here[3] = across[3];
+      here[4] = square;
     }
   });
-  for (int k = 0; k < 3; ++k) {
+  for (int k = 0; k < 5; ++k) {
     sums[k] = 0;
-    for (int64_t y = 0; y < height; ++y) sums[k] += row_sums[3 * y + k];
+    for (int64_t y = 0; y < height; ++y) sums[k] += row_sums[5 * y + k];
   }
 }
 
-// The gradient of the three sums, each times its weight.
+// The gradient of the five sums, each times its weight.
 void EXPORT(texels_energy_backward)(int threads, const float* texels, int64_t height,
-                                    int64_t width, float delta, float down, float across,
+                                    int64_t width, float delta, float matte, float down,
+                                    float across, float matte_down, float matte_across,
                                     float square, float* out) {
-  const Texel last = {0, 0, 0, 2 * square};
+  const Texel last = {0, 0, 0, 2 * square}, unit = {1, 1, 1, matte};
+  const Texel by_row = {down, down, down, matte * matte_down};
+  const Texel by_column = {across, across, across, matte * matte_across};
+  const auto slope = [&](Texel step) { return held(unit * step, delta); };
   parallel_for(threads, height, kRows, [&](int64_t from, int64_t to) {
     for (int64_t y = from; y < to; ++y) {
       const float* row = texels + 4 * y * width;
@@ -96,10 +103,10 @@ void EXPORT(texels_energy_backward)(int threads, const float* texels, int64_t he
       for (int64_t x = 0; x < width; ++x) {
         const int64_t i = 4 * x;
         const Texel v = texel(row + i);
-        Texel g = down * (held(v - texel(above + i), delta) - held(texel(below + i) - v, delta));
-        if (x) g += across * held(v - texel(row + i - 4), delta);
-        if (x + 1 < width) g -= across * held(texel(row + i + 4) - v, delta);
-        put(out + 4 * y * width + i, colours(g) + last * v);
+        Texel g = by_row * (slope(v - texel(above + i)) - slope(texel(below + i) - v));
+        if (x) g += by_column * slope(v - texel(row + i - 4));
+        if (x + 1 < width) g -= by_column * slope(texel(row + i + 4) - v);
+        put(out + 4 * y * width + i, g + last * v);
       }
     }
   });

@@ -60,9 +60,9 @@ def regularisers(
         if layer.change is not None and layer.change.awake:
             terms[f"change {name}"] = settings.change_weight * layer.change.size()
             terms[f"change time {name}"] = settings.change_time_weight * layer.change.roughness()
-        offset = None
+        offset = rough = None
         if isinstance(layer.texture, Texture):
-            variation, offset = layer.texture.energy()
+            variation, offset, rough = layer.texture.energy()
             if settings.texel_weight:
                 terms[f"texels {name}"] = settings.texel_weight * variation
         if isinstance(layer.matte, LayerMatte):
@@ -70,7 +70,6 @@ def regularisers(
                 offset = layer.texture.matte_offset().square().mean()
             drift = layer.matte.residual.square().mean() + 0.01 * offset
             terms[f"matte {name}"] = settings.matte_weight * drift
-            if isinstance(layer.texture, Texture):
-                rough = layer.texture.matte_variation()
+            if rough is not None:
                 terms[f"matte edge {name}"] = settings.matte_smooth_weight * rough
     return terms
