@@ -24,7 +24,7 @@ def find_ceiling(plate: np.ndarray) -> float | None:
     Args:
         plate: (T, h, w, 3) display-encoded; read frame by frame.
     """
-    top = max(float(frame.max()) for frame in plate)
+    top = max(float(np.asarray(frame, np.float32).max()) for frame in plate)
     heap = below = total = 0
     for frame in plate:
         values = np.asarray(frame, np.float32)

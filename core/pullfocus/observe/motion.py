@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from pullfocus.observe.flow import consistent, dense_flow
+from pullfocus.observe.flow import SAMPLE_PX, Neighbours, flow_within
 
 __all__ = ["chain_to_reference", "fitted_motion", "reference_frame"]
 
-_STRIDE = 4  # px between flow samples
 _FEWEST = 24  # samples below which only a shift is trusted
 _RANSAC_PX = 1.5
 _KEY_OVERLAP = 0.6
@@ -30,12 +29,17 @@ def reference_frame(mattes: Sequence[np.ndarray]) -> int:
 
 
 def fitted_motion(flow: np.ndarray, trust: np.ndarray, planar: bool) -> Matrix | None:
-    """Fit the motion of the trusted samples, or None when there is nothing to fit."""
-    ys, xs = np.nonzero(trust[::_STRIDE, ::_STRIDE])
-    ys, xs = ys * _STRIDE, xs * _STRIDE
+    """Fit the motion of a frame's flow where it is trusted; None when there is nothing to fit."""
+    pick = slice(None, None, SAMPLE_PX)
+    return _fitted(flow[pick, pick], trust[pick, pick], planar)
+
+
+def _fitted(flow: np.ndarray, trust: np.ndarray, planar: bool) -> Matrix | None:
+    """Fit motion to samples of flow."""
+    ys, xs = np.nonzero(trust)
     if len(xs) == 0:
         return None
-    source = np.stack([xs, ys], 1).astype(np.float32)
+    source = SAMPLE_PX * np.stack([xs, ys], 1).astype(np.float32)
     target = source + flow[ys, xs]
     matrix = np.eye(3)
     if len(xs) < _FEWEST:
@@ -77,8 +81,7 @@ def _refine(
     height, width = key.shape
     warped = cv2.warpPerspective(frame, to_key, (width, height))
     seen = cv2.warpPerspective(np.ones_like(frame), to_key, (width, height)) > 0
-    there, back = dense_flow(key, warped), dense_flow(warped, key)
-    left = fitted_motion(there, consistent(there, back) & seen & (key_matte > 0.5), planar)
+    left = fitted_motion(*flow_within(key, warped, seen & (key_matte > 0.5)), planar)
     if left is None or np.abs(left[:2, 2]).max() > 0.1 * width:
         return to_key
     return np.linalg.inv(left) @ to_key
@@ -90,6 +93,7 @@ def chain_to_reference(
     reference: int,
     *,
     planar: bool,
+    neighbours: Neighbours | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """Return each frame's motion to the reference frame.
@@ -99,20 +103,22 @@ def chain_to_reference(
         mattes: T trusted regions of the layer (h, w), 0..1; empty where it is out of the frame.
         reference: index of the reference frame.
         planar: fit homographies; otherwise affine maps (subjects too small for a homography).
+        neighbours: flow between frames, where another layer may have taken it.
         tick: called once a frame.
 
     Returns:
         (T, 3, 3) float64, px of these frames to px of the reference frame.
     """
     out = np.tile(np.eye(3), (len(greys), 1, 1))
+    neighbours = Neighbours(greys) if neighbours is None else neighbours
+    pick = slice(None, None, SAMPLE_PX)
     for direction in (1, -1):
         key = reference
         last = range(reference, len(greys) if direction > 0 else -1, direction)
         for t in last[1:]:
             before = t - direction
-            there = dense_flow(greys[t], greys[before])
-            back = dense_flow(greys[before], greys[t])
-            step = fitted_motion(there, consistent(there, back) & (mattes[t] > 0.5), planar)
+            there, trust = neighbours.flow(t, before)
+            step = _fitted(there, trust & (mattes[t][pick, pick] > 0.5), planar)
             to_reference = out[before] @ (np.eye(3) if step is None else step)
             from_key = np.linalg.inv(out[key])
             if step is not None and key != before:

@@ -24,7 +24,7 @@ import numpy as np
 from pullfocus.errors import MatteError, SolveError
 from pullfocus.observe.ceiling import find_ceiling
 from pullfocus.observe.cuts import check_one_shot
-from pullfocus.observe.flow import grey
+from pullfocus.observe.flow import Neighbours, grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
 from pullfocus.observe.motion import chain_to_reference, reference_frame
 from pullfocus.observe.observed import Observed, let_go
@@ -155,9 +155,12 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
         mattes = _store_mattes(shot, draft, report)
         if shot.coc is not None:
             _store_coc(shot, draft)
-        motion, residual = _layer_motion(shot, greys, mattes, covered, settings, report)
+        neighbours = Neighbours(greys)
+        motion, residual = _layer_motion(shot, greys, mattes, covered, settings, neighbours, report)
         if _replace_doubted(shot, mattes, motion, draft, report):
-            motion, residual = _layer_motion(shot, greys, mattes, covered, settings, report)
+            motion, residual = _layer_motion(
+                shot, greys, mattes, covered, settings, neighbours, report
+            )
         if source is not None:
             motion, residual = motion[:, source], residual[:, source]
         np.save(draft / "motion.npy", motion)
@@ -299,6 +302,7 @@ def _layer_motion(
     mattes: np.ndarray,
     covered: np.ndarray | None,
     settings: ObserveSettings,
+    neighbours: Neighbours,
     report: Report,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return every layer's homographies and residual displacement, in plate px."""
@@ -317,7 +321,9 @@ def _layer_motion(
 
         reference = reference_frame(regions)
         planar = layer == layers - 1
-        homographies = chain_to_reference(greys, regions, reference, planar=planar, tick=tick)
+        homographies = chain_to_reference(
+            greys, regions, reference, planar=planar, neighbours=neighbours, tick=tick
+        )
         motion.append(homographies)
         residual.append(chain_residuals(greys, regions, homographies, reference, tick=tick))
     # from flow-sized pixels to plate pixels; centres sit at whole numbers

@@ -31,7 +31,7 @@ def find_repeats(plate: np.ndarray, covered: np.ndarray | None = None) -> np.nda
         if covered is not None:
             frame[covered] = 0
         if before is not None:
-            peaks[t] = _peak(np.abs(frame - before).mean(-1))
+            peaks[t] = _peak(np.abs(frame - before))
         before = frame
     moving = peaks[1:][peaks[1:] > _SAME]
     usual = float(np.median(moving)) if moving.size else 0.0
@@ -44,7 +44,7 @@ def find_repeats(plate: np.ndarray, covered: np.ndarray | None = None) -> np.nda
 
 
 def _peak(change: np.ndarray) -> float:
-    """Return the largest mean of a block of (h, w)."""
-    height, width = change.shape
+    """Return the largest mean of a block of (h, w, 3)."""
+    height, width = change.shape[:2]
     blocks = (max(1, width // _BLOCK), max(1, height // _BLOCK))
-    return float(cv2.resize(change, blocks, interpolation=cv2.INTER_AREA).max())
+    return float(cv2.resize(change, blocks, interpolation=cv2.INTER_AREA).mean(-1).max())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from pullfocus.observe.flow import consistent, dense_flow
+from pullfocus.observe.flow import flow_within
 
 __all__ = ["STRIDE", "chain_residuals", "smoothed_field"]
 
@@ -85,8 +85,8 @@ def chain_residuals(
                 borderMode=cv2.BORDER_REPLICATE,
             )
             region = cv2.warpPerspective(regions[b], to_before, (width, height), flags=_INVERSE)
-            there, back = dense_flow(greys[t], neighbour), dense_flow(neighbour, greys[t])
-            trust = consistent(there, back) & (region > 0.5) & (regions[t] > 0.5)
+            asked = (region > 0.5) & (regions[t] > 0.5)
+            there, trust = flow_within(greys[t], neighbour, asked)
             step = smoothed_field(there, trust.astype(np.float32))
             landed = _moved(here + step, to_before)
             carried = cv2.remap(
