@@ -3,7 +3,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -114,6 +114,8 @@ class Shot:
     """Where plate, mattes and a given circle of confusion lie."""
     notes: tuple[str, ...] = ()
     """What was assumed, a line each, to be shown to the user."""
+    opened_from: Any = field(default=None, compare=False, repr=False)
+    """What opens it again, `solve.inputs.ShotInputs`; None: nobody knows."""
 
     @property
     def layer_names(self) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 from pullfocus import cli
-from pullfocus.cli import solve as cli_solve
 from pullfocus.cli.verbs import VERBS, verb_function
 from pullfocus.errors import PullfocusError
+from pullfocus.solve import asked
 from pullfocus.solve import run as solve_run
 from solve import standin
 
@@ -80,7 +80,7 @@ def standins(monkeypatch):
     """The runner with a toy solver: everything else of the command line is real."""
     monkeypatch.setattr(solve_run, "_make_solver", standin.Solver)
     monkeypatch.setattr(solve_run, "_observe", standin.observe)
-    monkeypatch.setattr(cli_solve, "_settings", toy_settings)
+    monkeypatch.setattr(asked, "base_settings", toy_settings)
 
 
 def toy_settings(quality, *, steps=None, seed=None, **others):
@@ -204,7 +204,7 @@ def earlier(footage, tmp_path_factory):
     out = tmp_path_factory.mktemp("earlier") / "x.solve"
     patch.setattr(solve_run, "_make_solver", standin.Solver)
     patch.setattr(solve_run, "_observe", standin.observe)
-    patch.setattr(cli_solve, "_settings", toy_settings)
+    patch.setattr(asked, "base_settings", toy_settings)
     assert cli.run([str(a) for a in command(footage, out)]) == 0
     patch.undo()
     return out
@@ -332,13 +332,13 @@ DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pullfocus import cli
-from pullfocus.cli import solve as cli_solve
+from pullfocus.solve import asked
 from pullfocus.cli.verbs import VERBS, verb_function
 from pullfocus.errors import PullfocusError
 from pullfocus.solve import run
 from solve import standin
 run._make_solver, run._observe = standin.Solver, standin.observe
-cli_solve._settings = lambda quality, **given: standin.Settings(steps=500, delay_s=0.02)
+asked.base_settings = lambda quality, **given: standin.Settings(steps=500, delay_s=0.02)
 sys.exit(cli.run(sys.argv[2:]))
 """
 

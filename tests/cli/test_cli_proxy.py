@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 from pullfocus import cli
-from pullfocus.cli.solve import with_proxy
 from pullfocus.errors import PullfocusError
+from pullfocus.solve.asked import with_proxy
 from pullfocus.solve.presets import PRESETS, for_frames
 from pullfocus.solve.settings import SolveSettings
 

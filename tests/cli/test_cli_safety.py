@@ -118,7 +118,7 @@ def test_the_cache_drops_nothing_but_caches(solved: Path) -> None:
 def test_a_bake_that_is_stopped_leaves_whole_frames_and_says_so(solved: Path) -> None:
     out = solved / "out"
     slow = (
-        "import sys, time; import pullfocus.bake.bake as b; old = b.frame_planes\n"
+        "import sys, time; import pullfocus.bake.view as b; old = b.frame_planes\n"
         "b.frame_planes = lambda *a, **k: (time.sleep(0.5), old(*a, **k))[1]\n"
         "from pullfocus import cli; sys.exit(cli.run(sys.argv[1:]))"
     )

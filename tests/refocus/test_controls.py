@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pullfocus.cli.refocus import Highlights, known_distances, new_lens, refocus
+from pullfocus.cli.refocus import Highlights, refocus
 from pullfocus.errors import PullfocusError
 from pullfocus.model.glass import spread
 from pullfocus.model.shot_model import ModelSettings, build_model
 from pullfocus.observe.observed import Observed
+from pullfocus.refocus.asked import asked_lens, known_distances
 from pullfocus.refocus.bloom import bloomed
 from pullfocus.refocus.clipping import clip_level
 from pullfocus.refocus.focus import Distance, parse_focus
@@ -118,8 +119,8 @@ def test_the_list_below_is_whole() -> None:
 @pytest.mark.parametrize("name", TURNED)
 def test_no_control_is_without_effect(view: Refocuser, name: str) -> None:
     value, needs = TURNED[name]
-    before = new_lens({**options(), **needs})
-    after = new_lens({**options(), **needs, name: value})
+    before = asked_lens({**options(), **needs})
+    after = asked_lens({**options(), **needs, name: value})
     clipped = 0.5 if name == "highlights" else view.clipped
     view._clipped = clipped * (3 if name == "highlights" else 1)
     shown = [view.frame(3, focus=0.5, lens=lens) for lens in (before, after)]
@@ -149,10 +150,10 @@ def test_focus_in_metres_is_where_the_thin_lens_has_it(view: Refocuser) -> None:
 
 def test_every_field_of_the_lens_is_reached_by_an_option() -> None:
     """What Python can set, the command line can."""
-    default = new_lens(options())
+    default = asked_lens(options())
     changed = set()
     for name, (value, needs) in TURNED.items():
-        lens = new_lens({**options(), **needs, name: value})
+        lens = asked_lens({**options(), **needs, name: value})
         changed |= {
             one.name
             for one in fields(NewLens)
@@ -312,4 +313,4 @@ def test_nothing_is_lifted_where_nothing_clips(view: Refocuser) -> None:
 )
 def test_lenses_that_cannot_be(option: str, value: Any, message: str) -> None:
     with pytest.raises(PullfocusError, match=message):
-        new_lens({**options(), option: value})
+        asked_lens({**options(), option: value})

@@ -12,18 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from pullfocus import __version__
-from pullfocus.bake.atlases import finished_atlases, used_texels
-from pullfocus.bake.frame import Repainted, frame_planes
-from pullfocus.bake.grain import plate_noise
+from pullfocus.bake.frame import Repainted
 from pullfocus.bake.guide import atlas_guide, write_guide
-from pullfocus.bake.steady import steadied
+from pullfocus.bake.view import SharpView, Shown
 from pullfocus.errors import SolveError
 from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_header, motion_targets, windows
-from pullfocus.lens.breathing import fit_breathing, layer_sizes
 from pullfocus.lens.search import ROUND, plate_lens_of
-from pullfocus.lens.virtual import VirtualLens, layer_depths_of, virtual_lens_of
-from pullfocus.model.floor import Floor
+from pullfocus.lens.virtual import VirtualLens, layer_depths_of
 from pullfocus.model.plate_lens import PlateLens
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.output import DIGEST, pixel_digest, prepared
@@ -42,7 +38,7 @@ from pullfocus.shot import Shot
 from pullfocus.solve.folder import read_settings
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.solve.kept import Keep
-from pullfocus.solve.solved import chosen_frames, load_solve
+from pullfocus.solve.solved import Solved, chosen_frames, opened
 
 __all__ = ["BakeReport", "bake"]
 
@@ -113,7 +109,7 @@ def _describe(
 
 
 def bake(
-    solve_dir: Path,
+    solve: Path | Solved,
     out: Path,
     *,
     keep_plate: bool = True,
@@ -131,7 +127,7 @@ def bake(
     """Write the passes of a solve.
 
     Args:
-        solve_dir: the solve folder, finished or not.
+        solve: the solve folder, finished or not, or a solve that is open.
         out: folder for the passes; files in it are replaced one by one, each whole.
         keep_plate: keep the plate's own pixels in the beauty where it is in focus, and where the
             solve does not explain it; else the solve alone.
@@ -153,24 +149,22 @@ def bake(
             made, or a folder that cannot be written.
     """
     began = time.monotonic()
-    shot, model = load_solve(solve_dir, progress, where)
+    solved = opened(solve, progress, where)
+    shot, model, solve_dir = solved.shot, solved.model, solved.folder
     if still and model.shutter is None:
         raise SolveError(
             f"--still: expected a solve with --shutter, got {solve_dir} without: motion blur is"
             " not told from what moves"
         )
     chosen = chosen_frames(shot, frames)
-    # a model without a lens does not know what is in focus
-    keep_plate = keep_plate and model.settings.reblur != "none"
-    keep = Keep(solve_dir, origin(shot, model))
-    fitted = virtual_lens_of(model, keep)
-    lens = fitted if fitted.trusted else None
-    breathing = None if lens is None else fit_breathing(*layer_sizes(model), lens.focus)
-    passes = _describe(shot, model, out, lens, keep)
+    kinds = Shown(keep_plate, regrain, still, undo_breathing)
+    view = SharpView(solved, kinds)
+    lens, breathing = view.lens, view.breathing
+    passes = _describe(shot, model, out, lens, view.keep)
     if breathing is not None:
         record = {**breathing.record(shot.frames), "undone": undo_breathing}
         passes = replace(passes, breathing=record)
-    found = plate_lens_of(solve_dir, model, fitted, plate_lens, progress)
+    found = plate_lens_of(solve_dir, model, view.fitted, plate_lens, progress)
     passes = replace(passes, plate_lens=None if plate_lens == ROUND else found.record())
     table = passes.pass_table(depth=lens is not None)
     check_passes(passes)
@@ -185,16 +179,13 @@ def bake(
         * shot.height
         * sum(len(p.channels) * (2 if p.half else 4) for p in table),
     )
-    used = used_texels(model, keep)
-    atlases = finished_atlases(model, used)
     repainted = None if repaint is None else repaint(model, shot.colorspace)
-    shown = atlases if repainted is None else repainted.atlases
-    options = (keep_plate, regrain, still, undo_breathing)
-    made_from = origin(shot, model, *options, *(shown if repainted is not None else ()))
+    shown = view.atlases if repainted is None else repainted.atlases
+    made_from = origin(shot, model, *view.kinds, *(shown if repainted is not None else ()))
     metadata = exr_metadata(passes, depth_unit=None if lens is None else DEPTH_UNIT)
     metadata[ORIGIN] = made_from
     own = chromaticities(shot.colorspace)
-    for name, atlas, seen in zip(model.layer_names, shown, used, strict=True):
+    for name, atlas, seen in zip(model.layer_names, shown, view.used, strict=True):
         path = out / atlas_file_name(name)
         if skip_existing and already_made(path, made_from):
             continue
@@ -208,8 +199,6 @@ def bake(
         write_exr(path, [plane], metadata=facts)  # after its guide: with it both are there
     # Before the frames: a bake that is stopped leaves passes that a host can open.
     write_passes_json(out / JSON_NAME, passes)
-    floor = Floor(model, atlases) if model.settings.reblur != "none" else None
-    noise = plate_noise(model, atlases) if regrain and keep_plate and floor is not None else None
     skipped = 0
     with output.telling():
         for done, t in enumerate(chosen, 1):
@@ -219,30 +208,14 @@ def bake(
                 output.kept(path)
                 progress("baking", done / len(chosen))
                 continue
-            needed = keep_plate or model.observed.covered is not None
-            plate = np.asarray(shot.plate.read(t)) if needed else None
-            planes = frame_planes(
-                model,
-                t,
-                table,
-                plate=plate if keep_plate else None,
-                above=plate,
-                atlases=atlases,
-                repainted=repainted,
-                lens=lens,
-                floor=floor,
-                noise=noise,
-                still=still,
-            )
-            if undo_breathing and breathing is not None:
-                planes = steadied(planes, t, breathing, plate, model.observed.covered)
+            planes = view.planes(t, table, repainted)
             header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
             write_exr(path, planes, metadata=header, windows=windows(shot))
             output.wrote(path)
             progress("baking", done / len(chosen))
     written = len(chosen) - skipped
     seconds = time.monotonic() - began
-    strength = None if noise is None else noise.typical
+    strength = None if view.noise is None else view.noise.typical
     breathes = None if breathing is None else breathing.share
     return BakeReport(
         out / JSON_NAME, written, skipped, strength, breathes, seconds, passes.coc_signed, found

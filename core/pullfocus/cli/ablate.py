@@ -17,10 +17,10 @@ from pullfocus.cli.options import (
     Report,
     WeightSet,
     WeightsOption,
-    check_device,
     metric_names,
     reporting,
 )
+from pullfocus.devices import check_device
 from pullfocus.errors import PullfocusError
 
 __all__ = ["ablate"]

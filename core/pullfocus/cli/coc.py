@@ -22,9 +22,9 @@ from pullfocus.cli.options import (
     PlateLayerOption,
     ProgressOption,
     Report,
-    check_device,
     reporting,
 )
+from pullfocus.devices import check_device
 from pullfocus.errors import PullfocusError
 
 __all__ = ["coc", "evaluate_coc", "train_coc"]

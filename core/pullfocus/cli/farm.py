@@ -19,15 +19,8 @@ import typer
 from pullfocus.cli.bake import bake
 from pullfocus.cli.jobs import with_jobs
 from pullfocus.cli.options import Preset, ProgressOption, Report, named_mattes, reporting
-from pullfocus.cli.refocus import (
-    CAMERA_MODE,
-    known_distances,
-    named_atlases,
-    new_lens,
-    refocus,
-    wanted_focus,
-)
-from pullfocus.cli.solve import Quality, ShotPath, solve, solve_settings, with_proxy
+from pullfocus.cli.refocus import CAMERA_MODE, named_atlases, refocus
+from pullfocus.cli.solve import Quality, ShotPath, solve
 from pullfocus.errors import PullfocusError
 
 if TYPE_CHECKING:
@@ -97,13 +90,14 @@ def farm(
     """
     from pullfocus.farm.bundle import PARAMETERS, write_bundle
     from pullfocus.farm.job import FarmSettings, Folders, farm_job
+    from pullfocus.solve.asked import COC_AUTO, asked_settings, with_proxy
     from pullfocus.solve.inputs import ShotInputs
 
     if options["quality"] is None and options["preset"] is Preset.fast:
         options["quality"] = Quality.standard  # a dialog shows what it will be
     mattes, atlases = named_mattes(matte), named_atlases(atlas or [])
-    coc = options["coc"] if options["coc"] not in (None, "auto") else None
-    settings = solve_settings(options)
+    coc = options["coc"] if options["coc"] not in (None, COC_AUTO) else None
+    settings = asked_settings(options)
     inputs = ShotInputs(
         plate=plate,
         mattes=mattes,
@@ -167,9 +161,10 @@ def _check_refocus(
     shot: Shot, options: dict[str, Any], atlases: tuple[tuple[str, str], ...]
 ) -> None:
     """Find what is wrong with the options of refocus now, and not after the solve."""
+    from pullfocus.refocus.asked import asked_lens, known_distances, wanted_focus
     from pullfocus.refocus.focus import PLATE, Place
 
-    new_lens(options)
+    asked_lens(options)
     known_distances(*(options[name] for name in CAMERA_MODE))
     keys = wanted_focus(options["focus"], options["focus_point"])
     wanted = [key.target for key in keys]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,6 @@ from pullfocus.cli.options import (
     frames_text,
     reporting,
 )
-from pullfocus.errors import PullfocusError
 
 __all__ = ["flow"]
 
@@ -52,65 +50,23 @@ def flow(
 
     hidden.X and hidden_back.X are 1 where a pixel is not seen in the other frame, or there is none.
     """
-    import numpy as np
+    from pullfocus.flow.write import write_flow
 
-    from pullfocus.flow.uv import shot_flow, write_flo
-    from pullfocus.frames.folder import (
-        frame_path,
-        motion_targets,
-        prepared_frames,
-        shot_metadata,
-        windows,
-    )
-    from pullfocus.plate.exr import Plane, write_exr
-    from pullfocus.solve.solved import chosen_frames, load_solve
-
-    began = time.monotonic()
     fix_threads(threads)
     with reporting(progress) as say:
-        shot, model = load_solve(folder, say, elsewhere(plate, matte))
-        chosen = chosen_frames(shot, frames)
-        if interval >= len(shot.frames):
-            raise PullfocusError(
-                f"--interval: expected less than the shot's {len(shot.frames)} frames,"
-                f" got {interval}"
-            )
-        flo_names = [frame_path(out, shot, t, "flow").with_suffix(".flo").name for t in chosen]
-        output = prepared_frames(
-            out, shot, chosen, "flow", pixel_bytes=20, others=flo_names if flo else ()
+        report = write_flow(
+            folder,
+            out,
+            interval=interval,
+            flo=flo,
+            interpolate=interpolate,
+            frames=frames,
+            where=elsewhere(plate, matte),
+            progress=say,
         )
-        with output.telling():
-            for done, t in enumerate(chosen, 1):
-                planes = []
-                path = frame_path(out, shot, t, "flow")
-                for name, mask, to in (
-                    ("forward", "hidden", t + interval),
-                    ("backward", "hidden_back", t - interval),
-                ):
-                    data = np.zeros((shot.height, shot.width, 2), np.float32)
-                    hidden = np.ones((shot.height, shot.width), np.float32)
-                    if 0 <= to < len(shot.frames):
-                        found = shot_flow(model, t, to, interpolated=interpolate)
-                        data, hidden = found.px, found.hidden.astype(np.float32)
-                        if flo and name == "forward":
-                            write_flo(path.with_suffix(".flo"), data)
-                    up = data * np.array([1, -1], np.float32)
-                    channels = (f"{name}.u", f"{name}.v")
-                    planes.append(Plane(name=name, data=up, channels=channels, half=False))
-                    planes.append(Plane(name=mask, data=hidden, channels=(f"{mask}.X",), half=True))
-                metadata = {
-                    **shot_metadata(shot, t),
-                    **motion_targets(shot, t, interval),
-                    "pullfocus/interval": interval,
-                }
-                write_exr(path, planes, metadata=metadata, windows=windows(shot))
-                output.wrote(path)
-                say("flow", done / len(chosen))
-        first = frame_path(out, shot, chosen[0], "flow")
-        seconds = time.monotonic() - began
         say.done(
-            f"flow of {frames_text(len(chosen))} in {seconds:.0f} s: {first}",
-            first=str(first),
-            frames=len(chosen),
-            seconds=seconds,
+            f"flow of {frames_text(report.frames)} in {report.seconds:.0f} s: {report.first}",
+            first=str(report.first),
+            frames=report.frames,
+            seconds=report.seconds,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pullfocus.errors import MatteError, PullfocusError
+from pullfocus.errors import MatteError
 from pullfocus.progress import JsonProgress, Progress, make_progress
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ __all__ = [
     "TextureOption",
     "WeightSet",
     "WeightsOption",
-    "check_device",
     "elsewhere",
     "fix_threads",
     "frames_text",
@@ -261,21 +260,6 @@ def metric_names(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
-
-
-def check_device(device: Device) -> None:
-    """Check that torch finds the device.
-
-    Raises:
-        PullfocusError: it does not.
-    """
-    if device is Device.cuda:
-        import torch
-
-        if not torch.cuda.is_available():
-            raise PullfocusError(
-                "expected a CUDA device for --device cuda, torch finds none; see: pullfocus doctor"
-            )
 
 
 def frames_text(count: int, skipped: int = 0) -> str:

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,27 +28,22 @@ from pullfocus.cli.options import (
     PresetOption,
     ProgressOption,
     Report,
-    Texture,
     TextureOption,
     ThreadsOption,
     WeightSet,
     WeightsOption,
-    check_device,
     fix_threads,
     named_mattes,
     reporting,
     say_if_slow,
 )
-from pullfocus.errors import MatteError, PullfocusError
+from pullfocus.devices import check_device
 from pullfocus.progress import Progress
 
 if TYPE_CHECKING:
     from pullfocus.solve.run import SolveOutcome
 
-__all__ = ["Quality", "ShotPath", "demo", "solve", "solve_settings"]
-
-_COC_AUTO = "auto"
-_SHUTTER_START = 180.0
+__all__ = ["Quality", "ShotPath", "demo", "solve"]
 
 
 class Quality(StrEnum):
@@ -196,31 +189,17 @@ def solve(
 
     Ctrl-C saves; the same command goes on. Look at preview.png in the solve folder meanwhile.
     """
+    given = dict(locals())
+    from pullfocus.api.solving import fitted_to, solve_footage
     from pullfocus.roto.found import MatteRequest
+    from pullfocus.solve.asked import COC_AUTO, asked_settings
     from pullfocus.solve.inputs import ShotInputs
-    from pullfocus.solve.memory import within_memory
-    from pullfocus.solve.presets import for_frames, takes_proxy
-    from pullfocus.solve.together import solve_together
-    from pullfocus.threads import Threads
 
-    settings = solve_settings(
-        {
-            "preset": preset,
-            "quality": quality,
-            "steps": steps,
-            "minutes": minutes,
-            "seed": seed,
-            "coc": coc,
-            "texture": texture,
-            "weights": weights,
-            "ignore_cuts": ignore_cuts,
-            "shutter": shutter,
-        }
-    )
+    settings = asked_settings(given)
     inputs = ShotInputs(
         plate=plate,
         mattes=named_mattes(matte),
-        coc=None if coc == _COC_AUTO else coc,
+        coc=None if coc == COC_AUTO else coc,
         frames=frames,
         colorspace=colorspace,
         working_space=working_space,
@@ -235,82 +214,33 @@ def solve(
     shot = inputs.open()
     check_device(device)
     fix_threads(threads)
-    settings = with_proxy(settings, proxy, shot.width)
-    if memory is not None:
-        choose = proxy == "auto" and takes_proxy(settings)
-        settings = within_memory(shot, settings, memory, any_proxy=choose)
-    if steps is None and preset is Preset.fast:
-        settings = for_frames(settings, len(shot.frames))
-    if matte_slack is not None:
-        settings = with_matte_slack(settings, matte_slack, shot.width)
+    settings = fitted_to(
+        shot,
+        settings,
+        proxy=proxy,
+        memory_gb=memory,
+        matte_slack_px=matte_slack,
+        steps_follow_frames=steps is None and preset is Preset.fast,
+    )
     with reporting(progress) as say:
         say_if_slow(say)
-        if request.layers:
-            from pullfocus.observe.cuts import check_plate
-            from pullfocus.roto.for_solve import follow_for_solve
-
-            if not ignore_cuts:  # before the work of following
-                check_plate(shot)
-            inputs = follow_for_solve(shot, inputs, out, request, progress=say)
-            shot = inputs.open()
-        if rematte:
-            inputs = _again(shot, inputs, out, settings, request, say, device, restart, threads)
-            shot = inputs.open()
-        outcome = solve_together(
+        outcome = solve_footage(
             shot,
+            inputs,
             out,
             settings,
-            inputs=inputs,
-            device=device.value,
-            minutes=minutes,
+            request=request,
+            rematte=rematte,
+            ignore_cuts=ignore_cuts,
             until_converged=settings.ends_early and steps is None and minutes is None,
+            minutes=minutes,
+            device=device.value,
             restart=restart,
+            threads=threads,
             progress=say,
-            threads=Threads(threads),
         )
         if outcome is not None:
             _end_solve(outcome, say)
-
-
-def _again(  # type: ignore[no-untyped-def]
-    shot, inputs, out, settings, request, say, device, restart, threads
-):
-    """Solve a draft in a folder of its own, and return the inputs with mattes found from it."""
-    from pullfocus.roto.for_solve import FIRST, rematte_for_solve
-    from pullfocus.solve.parallel import world_size
-    from pullfocus.solve.run import check_solve_folder, run_solve
-    from pullfocus.threads import Threads
-
-    if not inputs.mattes:
-        raise MatteError(
-            "--rematte: expected --matte, --key, --box, --scribble or --auto, got none"
-        )
-    if world_size() > 1:
-        raise PullfocusError("--rematte: expected one process, got torchrun: solve alone first")
-    check_solve_folder(out, shot)
-    draft = dataclasses.replace(settings, **_work_of_a_draft(settings))
-    first = run_solve(
-        shot,
-        out / FIRST,
-        draft,
-        inputs=inputs,
-        device=device.value,
-        restart=restart,
-        progress=say,
-        threads=Threads(threads),
-    )
-    if not first.finished:
-        _end_solve(first, say)
-    return rematte_for_solve(shot, inputs, out, request, progress=say)
-
-
-def _work_of_a_draft(settings: Any) -> dict[str, Any]:
-    """What differs between a draft and these settings in the amount of work."""
-    draft = _settings(Quality.draft)
-    names = ("steps", "coarse_share")
-    if settings.preset != draft.preset or settings.steps < draft.steps:
-        return {}
-    return {name: getattr(draft, name) for name in names if hasattr(settings, name)}
 
 
 def demo(
@@ -322,10 +252,11 @@ def demo(
 ) -> None:
     """Solve, bake and measure the small clip that comes with the source, and show the gain."""
     from pullfocus.cli.demo import run_demo
+    from pullfocus.solve import asked
 
     with reporting(progress) as say:
         say_if_slow(say)
-        outcome = run_demo(out, _settings(quality), progress=say)
+        outcome = run_demo(out, asked.base_settings(quality), progress=say)
         if outcome is not None:
             _end_solve(outcome, say)
 
@@ -360,101 +291,3 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
         f"then: pullfocus bake {outcome.folder} --out DIR",
         **facts,
     )
-
-
-def with_matte_slack(settings: Any, slack_px: float, width: int) -> Any:
-    """Return settings whose mattes may be wrong by ``slack_px`` on a plate of this width."""
-    model = dataclasses.replace(settings.model, matte_slack_px=slack_px * 512 / width)
-    return dataclasses.replace(settings, model=model)
-
-
-def with_proxy(settings: Any, proxy: str, width: int) -> Any:
-    """Return settings that solve a plate of this width as ``--proxy`` says.
-
-    Raises:
-        PullfocusError: it says something else, or does not go with the settings.
-    """
-    from pullfocus.observe.proxy import LEAST_PX, automatic_width
-    from pullfocus.solve.presets import takes_proxy
-
-    if proxy == "off":
-        return settings
-    if proxy == "auto":
-        # without steps nothing is solved, at no size
-        chosen = automatic_width(width) if takes_proxy(settings) and settings.steps else 0
-        return dataclasses.replace(settings, proxy=chosen)
-    if not (proxy.isascii() and proxy.isdigit() and int(proxy) >= LEAST_PX):
-        raise PullfocusError(
-            f"--proxy: expected auto, off or a width of {LEAST_PX} px or more, got {proxy!r}"
-        )
-    if not takes_proxy(settings):
-        raise PullfocusError("--proxy: goes with the preset fast and texture texels only")
-    # a proxy as large as the plate is the plate
-    return dataclasses.replace(settings, proxy=int(proxy) if int(proxy) < width else 0)
-
-
-def with_shutter(settings: Any, text: str) -> Any:
-    """Return settings with a shutter, ``auto`` or degrees.
-
-    Raises:
-        PullfocusError: it is neither.
-    """
-    found = text == "auto"
-    try:
-        degrees = _SHUTTER_START if found else float(text)
-    except ValueError:
-        degrees = float("nan")
-    if not 0 < degrees <= 360:
-        raise PullfocusError(f"expected --shutter auto or degrees up to 360, got {text!r}")
-    model = dataclasses.replace(settings.model, shutter_degrees=degrees, shutter_found=found)
-    return dataclasses.replace(settings, model=model)
-
-
-def solve_settings(options: Mapping[str, Any]) -> Any:
-    """Return the SolveSettings that options of ``solve`` ask for, by their names there.
-
-    Raises:
-        PullfocusError: they do not go together.
-    """
-    from pullfocus.solve.presets import check_coc
-
-    minutes, coc = options["minutes"], options["coc"]
-    if options["steps"] is not None and minutes is not None:
-        raise PullfocusError("expected --steps or --minutes, got both")
-    if minutes is not None and not 0 < minutes < 1e6:
-        raise PullfocusError(f"expected --minutes above 0, got {minutes:g}")
-    settings = _settings(
-        options["quality"],
-        preset=options["preset"].value,
-        weights=options["weights"].value,
-        texture=options["texture"],
-        steps=options["steps"],
-        seed=options["seed"],
-    )
-    if coc == _COC_AUTO:
-        if settings.coc != "any":
-            raise PullfocusError(f"--coc auto: does not go with the preset {settings.preset}")
-        settings = dataclasses.replace(settings, coc_network=True)
-    check_coc(settings, given=coc not in (None, _COC_AUTO))
-    if options["shutter"] is not None:
-        settings = with_shutter(settings, options["shutter"])
-    if options["ignore_cuts"]:
-        observe = dataclasses.replace(settings.observe, ignore_cuts=True)
-        settings = dataclasses.replace(settings, observe=observe)
-    return settings
-
-
-def _settings(
-    quality: Quality | None,
-    *,
-    preset: str = "fast",
-    weights: str = "hashing",
-    texture: Texture | None = None,
-    **overrides: Any,
-) -> Any:
-    """The settings of a preset, with what the user gave put over them."""
-    from pullfocus.solve.presets import preset_settings
-
-    settings = preset_settings(preset, weights=weights, texture=texture, quality=quality)
-    given = {name: value for name, value in overrides.items() if value is not None}
-    return dataclasses.replace(settings, **given)

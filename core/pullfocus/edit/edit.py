@@ -21,7 +21,7 @@ from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.solve.kept import Keep
-from pullfocus.solve.solved import chosen_frames, load_solve
+from pullfocus.solve.solved import Solved, chosen_frames, opened
 
 __all__ = ["EditReport", "Painting", "edit", "repainted"]
 
@@ -33,9 +33,16 @@ class Painting:
     """What was painted where."""
 
     layer: str
-    path: Path
+    picture: Path | Paint
+    """A file, or paint at hand, as large as what is painted over."""
     frame: int | None = None
     """Frame number that was painted over; None: the layer's exported atlas."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What is read, and may not be written over."""
+        held = self.picture
+        return {f"paint of {self.layer}": held} if isinstance(held, Path) else {}
 
 
 @dataclass(frozen=True)
@@ -81,21 +88,28 @@ def repainted(
 def _on_atlas(model: ShotModel, colorspace: str, index: int, painting: Painting) -> Paint:
     if painting.frame is None:
         height, width = model.layers[index].texture.size
-        return read_paint(painting.path, width=width, height=height, working_space=colorspace)
+        return _read(painting.picture, width, height, colorspace)
     frames = model.observed.frames
     if painting.frame not in frames:
         raise PullfocusError(
             f"--frame: expected a frame of the solve ({range_text(frames)}), got {painting.frame}"
         )
     frame = model.frame_box()
-    over = read_paint(
-        painting.path, width=frame.width, height=frame.height, working_space=colorspace
-    )
+    over = _read(painting.picture, frame.width, frame.height, colorspace)
     return pushed_to_atlas(model, index, frames.index(painting.frame), over)
 
 
+def _read(picture: Path | Paint, width: int, height: int, colorspace: str) -> Paint:
+    if isinstance(picture, Path):
+        return read_paint(picture, width=width, height=height, working_space=colorspace)
+    if picture.alpha.shape != (height, width):
+        got = "x".join(str(size) for size in picture.alpha.shape[::-1])
+        raise PullfocusError(f"expected paint of {width}x{height} px, got {got}")
+    return picture
+
+
 def edit(
-    solve_dir: Path,
+    solve: Path | Solved,
     out: Path,
     painting: Painting,
     *,
@@ -108,7 +122,7 @@ def edit(
     """Write a solve with paint on one of its atlases.
 
     Args:
-        solve_dir: the solve folder.
+        solve: the solve folder, or a solve that is open.
         out: folder for what is written; files in it are replaced one by one, each whole.
         painting: what was painted.
         in_plate: write the plate itself with the paint in it, as blurred as its place is; else the
@@ -122,10 +136,10 @@ def edit(
         PullfocusError: see `repainted`, and what a bake raises.
     """
     began = time.monotonic()
-    paint = {"paint": painting.path}
+    paint = painting.files
     if not in_plate:
         report = bake(
-            solve_dir,
+            solve,
             out,
             keep_plate=keep_plate,
             frames=frames,
@@ -135,16 +149,17 @@ def edit(
             progress=progress,
         )
         return EditReport(report.passes_json, report.frames, time.monotonic() - began)
-    shot, model = load_solve(solve_dir, progress, where)
+    solved = opened(solve, progress, where)
+    shot, model = solved.shot, solved.model
     chosen = chosen_frames(shot, frames)
     output = prepared_frames(out, shot, chosen, "painted", pixel_bytes=8, paint=paint)
-    used = used_texels(model, Keep(solve_dir, origin(shot, model)))
+    used = used_texels(model, Keep(solved.folder, origin(shot, model)))
     edited = repainted(model, shot.colorspace, [painting], used)
     before = finished_atlases(model, used)
     with output.telling():
         for done, t in enumerate(chosen, 1):
             with torch.no_grad():
-                solved, shown, cover = (
+                before_paint, shown, cover = (
                     model.reblur(t, atlases=held, as_shot=as_shot).permute(1, 2, 0).cpu().numpy()
                     for held, as_shot in (
                         (before, True),
@@ -153,7 +168,7 @@ def edit(
                     )
                 )
             plate = np.asarray(shot.plate.read(t))
-            colour = laid_over(plate, solved, shown, cover)
+            colour = laid_over(plate, before_paint, shown, cover)
             covered = model.observed.covered
             if covered is not None:
                 colour[covered] = plate[covered]

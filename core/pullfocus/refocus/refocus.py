@@ -34,7 +34,7 @@ from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.render import Refocused, focus_tint, refocused_frame
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.solve.kept import Keep
-from pullfocus.solve.solved import chosen_frames, load_solve
+from pullfocus.solve.solved import Solved, chosen_frames, opened
 
 __all__ = ["Metres", "RefocusReport", "Refocuser", "refocus"]
 
@@ -197,7 +197,7 @@ class Refocuser:
 
 
 def refocus(
-    solve_dir: Path,
+    solve: Path | Solved,
     out: Path,
     *,
     keys: tuple[FocusKey, ...] = (),
@@ -217,7 +217,7 @@ def refocus(
     """Write a solve with focus pulled again, one EXR a frame: R G B A, coc.X, alpha.A.
 
     Args:
-        solve_dir: the solve folder.
+        solve: the solve folder, or a solve that is open.
         out: folder for the frames; files in it are replaced one by one, each whole.
         keys: where focus lies; none keeps the plate's own blur.
         lens: aperture and bokeh.
@@ -238,7 +238,8 @@ def refocus(
             does not tell, or a folder that cannot be written.
     """
     began = time.monotonic()
-    shot, model = load_solve(solve_dir, progress, where)
+    solved = opened(solve, progress, where)
+    shot, model = solved.shot, solved.model
     unknown = sorted(set(keep_sharp) - set(model.layer_names))
     if unknown:
         raise PullfocusError(
@@ -249,8 +250,8 @@ def refocus(
     pixel_bytes = 18 if focus_mattes else 14
     output = prepared_frames(out, shot, chosen, "refocus", pixel_bytes=pixel_bytes, paint=paint)
     other = repaint(model, shot.colorspace).atlases if repaint else None
-    view = Refocuser(model, other, metres, Keep(solve_dir, origin(shot, model)))
-    own = plate_lens_of(solve_dir, model, view.virtual, plate_lens, progress)
+    view = Refocuser(model, other, metres, Keep(solved.folder, origin(shot, model)))
+    own = plate_lens_of(solved.folder, model, view.virtual, plate_lens, progress)
     lens = lens.starting_from(own)
     track = view.track(keys) if keys else None
     options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay, focus_mattes)

@@ -72,7 +72,7 @@ class ShotInputs:
         """
         from pullfocus.plate.footage import open_shot
 
-        return open_shot(
+        shot = open_shot(
             self.plate,
             mattes=self.mattes,
             coc=self.coc,
@@ -84,6 +84,7 @@ class ShotInputs:
             overscan=self.overscan,
             deinterlace=self.deinterlace,
         )
+        return dataclasses.replace(shot, opened_from=self)
 
     def moved(self, where: Elsewhere) -> ShotInputs:
         """The same footage, where it lies now."""

@@ -140,6 +140,8 @@ def preset_settings(
         raise SolveError(f"expected a preset of {', '.join(PRESETS)}, got {name!r}")
     if weights not in WEIGHTS:
         raise SolveError(f"expected weights of {', '.join(WEIGHTS)}, got {weights!r}")
+    if quality is not None and str(quality) not in QUALITIES:
+        raise SolveError(f"expected a quality of {', '.join(QUALITIES)}, got {quality!r}")
     if name == "fast":
         settings = QUALITIES[str(quality or "standard")]
     elif quality is not None:

@@ -4,6 +4,7 @@
 import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from cuda_lensblur.build import cache_folder
@@ -18,9 +19,29 @@ from pullfocus.solve.folder import read_settings, reopen_shot
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
 from pullfocus.solve.settings import settings_from_record
 
-__all__ = ["chosen_frames", "load_solve"]
+__all__ = ["Solved", "chosen_frames", "load_solve", "opened"]
 
 Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A solve folder that is open: what several verbs may share instead of opening it again."""
+
+    folder: Path
+    shot: Shot
+    model: ShotModel
+
+
+def opened(
+    solve: Path | Solved,
+    progress: Progress = lambda stage, done: None,
+    where: Elsewhere = NOWHERE_ELSE,
+) -> Solved:
+    """Open a solve folder, unless it is open; see `load_solve`."""
+    if isinstance(solve, Solved):
+        return solve
+    return Solved(solve, *load_solve(solve, progress, where))
 
 
 def load_solve(
