@@ -186,7 +186,8 @@ def defocused(graph: Graph, layer: str, source: str, coc: str, at: tuple[float, 
         graph: gets the nodes.
         layer: prefix of their names.
         source: premultiplied, linear rgba.
-        coc: red the signed radius in px of the plate, near negative; green its magnitude.
+        coc: red the signed radius in px of the plate, near negative; green its magnitude; alpha 0
+            where the source has no light.
         at: column and row of the first.
     """
     column, row = at

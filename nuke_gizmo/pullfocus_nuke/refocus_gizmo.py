@@ -64,7 +64,7 @@ def _value_of(knob: str) -> Raw:
 
 
 def _coc(graph: Graph, name: str, passes: str, column: float) -> str:
-    """Add a layer's circle of confusion at the new focus: red signed, green its magnitude."""
+    """Add a layer's circle of confusion at the new focus, as `defocused` takes it."""
     moved = f"{name}_coc.X+parent.plate_focus-parent.focus_depth"
     scale = f"parent.aperture*parent.{name}_size*(parent.{name}_sharp?0:1)"
     return graph.maths(
@@ -75,7 +75,7 @@ def _coc(graph: Graph, name: str, passes: str, column: float) -> str:
             "clamp(signed,-parent.max_radius,parent.max_radius)",
             "min(abs(signed),parent.max_radius)",
             "0",
-            "0",
+            f"{name}.alpha>0?1:0",
         ],
         [("moved", moved), ("signed", f"{scale}*(moved<0?parent.near:parent.far)*moved")],
     )

@@ -59,7 +59,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 def blurred(kernels, image, radius, **shape) -> np.ndarray:
     """Blur by signed radii; red says which side of the focus, green how far."""
     coc = np.zeros((*radius.shape, 4), np.float32)
-    coc[..., 0], coc[..., 1] = radius, np.abs(radius)
+    coc[..., 0], coc[..., 1], coc[..., 3] = radius, np.abs(radius), 1
     found = kernels["weights"](coc, MaxRadius=TOP, **shape)
     reach = {"MaxRadius": TOP, "Squeeze": shape.get("Squeeze", 1)}
     for columns in (0, 1):

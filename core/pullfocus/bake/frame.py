@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 
+from pullfocus.bake.continued import continued
 from pullfocus.bake.grain import grain
 from pullfocus.flow.motion import layer_motion
 from pullfocus.lens.virtual import VirtualLens, signed_coc
@@ -224,7 +225,7 @@ def frame_planes(
     for name, layer in zip(model.layer_names, layers, strict=True):
         data[name] = np.dstack([layer.colour, layer.alpha])
         data[f"{name}_uv"] = np.dstack([layer.uv, layer.alpha])
-        data[f"{name}_coc"] = layer.coc
+        data[f"{name}_coc"] = continued(layer.coc, layer.alpha)
     if lens is not None:
         empty = np.zeros(beauty.shape[:2], np.float32)
         data["depth"] = _front_most(

@@ -95,7 +95,11 @@ def layer_passes(
             "0..1, origin bottom left, texel centres at (x + .5) / width",
         ),
         PassDefinition(
-            f"{name}_coc", _channels(f"{name}_coc", "X"), "float", _coc_meaning(coc_signed), "px"
+            f"{name}_coc",
+            _channels(f"{name}_coc", "X"),
+            "float",
+            f"{_coc_meaning(coc_signed)}; goes on smoothly where the layer is not",
+            "px",
         ),
     )
 
