@@ -6,9 +6,9 @@ import pytest
 import torch
 from pullfocus.bake import atlases
 from pullfocus.bake.atlases import finished_atlases, used_texels
+from pullfocus.kept import Keep
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
-from pullfocus.solve.kept import Keep
 
 COUNT, HEIGHT, WIDTH = 3, 40, 64
 

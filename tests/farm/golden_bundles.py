@@ -35,6 +35,7 @@ CASES = {
         *["--coc", "{studio}/coc/coc.####.exr", "--no-keep-plate"],
         *["--focus", "1:fg 4:bg", "--keep-sharp", "fg", "--aperture", "1.5", "--blades", "6"],
         *["--rim", "0.5", "--overlay", "--atlas", "bg={studio}/paint/painted.exr"],
+        *["--lens", "auto"],
         *["--solve-folder", "{studio}/shot.solve", "--passes", "{studio}/passes"],
         *["--refocused", "{studio}/repaired", "--frames-per-task", "16", "--solve-hours", "2"],
         *["--task-hours", "0.5", "--program", "/opt/pullfocus/bin/pullfocus"],

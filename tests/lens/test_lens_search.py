@@ -4,6 +4,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,7 +128,8 @@ def test_a_lens_is_kept_until_the_solve_goes_on(tmp_path: Path, monkeypatch) -> 
     )
 
     def asked() -> PlateLens:
-        return lens_search.plate_lens_of(tmp_path, None, None, "auto")  # type: ignore[arg-type]
+        model = SimpleNamespace(lens=None)
+        return lens_search.plate_lens_of(tmp_path, model, None, "auto")  # type: ignore[arg-type]
 
     tensors = {"x": torch.zeros(1)}
     checkpoint.save(tmp_path / "checkpoint.safetensors", tensors, {"step": 3})

@@ -3,12 +3,12 @@
 
 import numpy as np
 import pytest
+from pullfocus.kept import Keep
 from pullfocus.lens import virtual
 from pullfocus.lens.virtual import fit_virtual_lens, layer_depths, layer_depths_of, virtual_lens_of
 from pullfocus.model.grid import Box
 from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
 from pullfocus.observe.observed import Observed
-from pullfocus.solve.kept import Keep
 
 COUNT, HEIGHT, WIDTH, PAN = 12, 96, 160, 3
 CARD = (slice(30, 70), slice(60, 110))

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import torch
 
+from pullfocus.kept import Keep
+from pullfocus.model.holes import fill_holes
 from pullfocus.model.shot_model import ShotModel
-from pullfocus.solve.initial import fill_holes
-from pullfocus.solve.kept import Keep
 
 __all__ = ["finished_atlases", "used_texels"]
 

@@ -18,9 +18,10 @@ from pullfocus.bake.view import SharpView, Shown
 from pullfocus.errors import SolveError
 from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_header, motion_targets, windows
-from pullfocus.lens.search import ROUND, plate_lens_of
+from pullfocus.kept import Keep
+from pullfocus.lens.search import plate_lens_of
 from pullfocus.lens.virtual import VirtualLens, layer_depths_of
-from pullfocus.model.plate_lens import PlateLens
+from pullfocus.model.plate_lens import ROUND, PlateLens
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.output import DIGEST, pixel_digest, prepared
 from pullfocus.passes.contract import (
@@ -37,7 +38,6 @@ from pullfocus.plate.headers import chromaticities
 from pullfocus.shot import Shot
 from pullfocus.solve.folder import read_settings
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
-from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import Solved, chosen_frames, opened
 
 __all__ = ["BakeReport", "bake"]

@@ -12,13 +12,13 @@ from pullfocus.bake.frame import Repainted, frame_planes
 from pullfocus.bake.grain import plate_noise
 from pullfocus.bake.steady import steadied
 from pullfocus.frames.existing import origin
+from pullfocus.kept import Keep
 from pullfocus.lens.breathing import Breathing, fit_breathing, layer_sizes
 from pullfocus.lens.virtual import VirtualLens, virtual_lens_of
 from pullfocus.model.floor import Floor
 from pullfocus.observe.noise import Noise
 from pullfocus.passes.contract import PassDefinition
 from pullfocus.plate.exr import Plane
-from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import Solved
 
 __all__ = ["SharpView", "Shown"]

@@ -230,8 +230,10 @@ def _job_option(
     base = next(one for one in alternatives if one is not NoneType)
     choices = tuple(one.value for one in base) if _is(base, Enum) else ()
     default = parameter.default
+    # typer takes the first name of an annotated option for its default
+    flags = [one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)]
     return JobOption(
-        name=name.replace("_", "-"),
+        name=(flags or [name])[0].split("/")[0].lstrip("-").replace("_", "-"),
         verbs=verbs,
         value=_plain(value),
         default=_plain(default),

@@ -175,6 +175,16 @@ def solve(
             "time between frames, or auto to find it. Up to five looks at an atlas for one.",
         ),
     ] = None,
+    plate_lens: Annotated[
+        str | None,
+        typer.Option(
+            "--lens",
+            metavar="auto|round|FILE",
+            help="The plate's own lens: looked for after half of the steps and looked through from "
+            "there on where it is proved, taken for round, or read from a lens file or passes.json."
+            " Default: auto, of a draft round.",
+        ),
+    ] = None,
     ignore_cuts: Annotated[
         bool,
         typer.Option("--ignore-cuts", help="Take frames with a hard cut among them as one shot."),

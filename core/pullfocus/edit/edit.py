@@ -16,11 +16,11 @@ from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
 from pullfocus.frames.existing import origin
 from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
+from pullfocus.kept import Keep
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
-from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import Solved, chosen_frames, opened
 
 __all__ = ["EditReport", "Painting", "edit", "repainted"]

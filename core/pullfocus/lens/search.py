@@ -3,7 +3,8 @@
 
 The sharp model, blurred by a lens, has to show the plate. Frames that are far out of focus are
 taken by turns for fitting and for proof: what a shape explains in the ones has to show in the
-others, piece by piece of the frame, or the lens stays round.
+others, piece by piece of the frame, or the lens stays round. Large discs are looked at on smaller
+frames first; what is found there is fitted and proved again on whole ones.
 """
 
 import contextlib
@@ -16,21 +17,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cuda_lensblur import FrameView
 from pullfocus.checkpoint import load_meta, write_json
 from pullfocus.errors import PullfocusError
 from pullfocus.lens.virtual import VirtualLens
 from pullfocus.model.colour import to_display
-from pullfocus.model.formation import LayerFrame, composite
-from pullfocus.model.glass import Glass, spread
-from pullfocus.model.grid import Box
-from pullfocus.model.plate_lens import PlateLens, plate_lens_from_record, read_plate_lens
+from pullfocus.model.formation import LayerFrame, seen_through
+from pullfocus.model.plate_lens import (
+    AUTO,
+    ROUND,
+    PlateLens,
+    plate_lens_from_record,
+    read_plate_lens,
+)
 from pullfocus.model.shot_model import ShotModel
+from pullfocus.model.solved_lens import SolvedLens
 
-__all__ = ["AUTO", "ROUND", "find_plate_lens", "plate_lens_of"]
-
-AUTO, ROUND = "auto", "round"
-"""What a lens may be called, beside the name of a file."""
+__all__ = ["find_plate_lens", "plate_lens_of", "solved_lens", "tuned_plate_lens"]
 
 _FRAMES = 8  # half to fit, half to prove
 _LEAST_PX = 3.0  # of radius, in the most blurred frames: below, every iris is a dot
@@ -38,9 +40,10 @@ _BLADES = range(5, 10)
 _TURNS = 4  # by which an iris is turned over its period at first
 _ROUNDNESS = (0.0, 0.3, 0.6)
 _SQUEEZE = (0.6, 0.8, 1.0, 1.25, 1.6)
-_CATS_EYE = (0.0, 0.35, 0.7, 1.05, 1.4)
+_CATS_EYE = (0.0, 0.4, 0.8, 1.2)
 _AXIAL_PX = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _PIECE_PX = 24
+_DISC_PX = 3.5  # of radius: smaller frames show no less of their shape
 _SURE = 5.0  # standard errors by which a shape has to explain more
 _LEAST_GAIN = 0.004  # and share of the misfit
 _LEAST_SQUEEZE, _LEAST_CATS_EYE, _LEAST_AXIAL_PX = 1.08, 0.2, 0.2  # below, a solve's own errors
@@ -58,38 +61,26 @@ class _View:
     plate: torch.Tensor  # (3, h, w) display-encoded
 
 
-def _seen(view: _View, frame: Box, glass: Glass) -> torch.Tensor:
-    """Return a frame as a lens shows it, (3, h, w) scene-linear."""
-    stacks = []
-    for layer, coc in zip(view.layers, view.coc, strict=True):
-        stack = torch.cat([layer.colour * layer.alpha, layer.alpha])
-        box = layer.box
-        place = FrameView(frame.width, frame.height, box.left - frame.left, box.top - frame.top)
-        stacks.append(torch.cat(spread(stack, coc, glass, place)) if stack.numel() else stack)
-    last = stacks[-1]
-    stacks[-1] = last[:3] / last[3:].clamp(min=1e-4)
-    return composite(view.layers, stacks, frame)
-
-
 class _Misfit:
     """How far the model, seen through a lens, is from the plate."""
 
-    def __init__(self, model: ShotModel, views: Sequence[_View]) -> None:
+    def __init__(self, model: ShotModel, views: Sequence[_View], level: int) -> None:
         self.views = views
-        self.frame = model.frame_box()
+        self.frame = model.frame_box(level)
+        self.scale = 2.0**-level
+        self.piece = max(4, _PIECE_PX >> level)
         self.beta = model.settings.lens.beta
-        self.calls = 0
 
     @torch.no_grad()
     def pieces(self, lens: PlateLens) -> np.ndarray:
         """Return the mean squared error of every piece of every frame, (N, 3) by channel."""
-        self.calls += 1
-        glass = replace(lens.glass, beta=self.beta)
+        glass = replace(lens.glass, beta=self.beta).at_scale(self.scale)
         out = []
         for view in self.views:
-            shown = to_display(_seen(view, self.frame, glass).clamp(min=0))
+            seen = seen_through(view.layers, view.coc, self.frame, glass, self.frame)
+            shown = to_display(seen.clamp(min=0))
             error = (shown.clamp(max=_CLIPPED) - view.plate.clamp(max=_CLIPPED)).square()
-            pooled = torch.nn.functional.avg_pool2d(error[None], _PIECE_PX)[0]
+            pooled = torch.nn.functional.avg_pool2d(error[None], self.piece)[0]
             out.append(pooled.flatten(1).T.cpu().numpy())
         return np.concatenate(out)
 
@@ -108,22 +99,14 @@ def _lowest(values: Sequence[float], errors: Sequence[float]) -> float:
     return float(np.clip(-slope / (2 * bend), values[0], values[-1]))
 
 
-def _tuned(
-    misfit: _Misfit, lens: PlateLens, name: str, values: Sequence[float], *, finer: bool = True
-) -> PlateLens:
+def _tuned(misfit: _Misfit, lens: PlateLens, name: str, values: Sequence[float]) -> PlateLens:
     """Return the lens with one of its numbers where the misfit is lowest."""
 
     def at(value: float) -> PlateLens:
         return replace(lens, **{name: value})  # type: ignore[arg-type]
 
     errors = [misfit(at(value)) for value in values]
-    best = _lowest(values, errors)
-    if finer:
-        step = (values[1] - values[0]) / 3
-        close = [float(np.clip(best + d * step, values[0], values[-1])) for d in (-1, 0, 1)]
-        if len(set(close)) == 3:
-            best = _lowest(close, [misfit(at(value)) for value in close])
-    tried = at(best)
+    tried = at(_lowest(values, errors))
     return tried if misfit(tried) < min(errors) else at(values[int(np.argmin(errors))])
 
 
@@ -138,16 +121,19 @@ def _bladed(misfit: _Misfit, lens: PlateLens) -> PlateLens:
     for blades in _BLADES:
         period = 360 / blades
         turned = [replace(lens, blades=blades, rotation_deg=period * k / 4) for k in range(_TURNS)]
-        errors = np.array([misfit(one) for one in turned])
+        errors = [misfit.pieces(one).mean(1) for one in turned]
         cosine, sine = (errors[0] - errors[2]) / 2, (errors[1] - errors[3]) / 2
-        turn = math.atan2(-sine, -cosine) / (2 * math.pi) % 1 * period
-        best = replace(lens, blades=blades, rotation_deg=turn)
-        found.append((_gain(misfit, best, _half_turned(best))[1], best))
-    best = max(found, key=lambda pair: pair[0])[1]
-    best = _tuned(misfit, best, "roundness", _ROUNDNESS, finer=False)
+        turn = math.atan2(-sine.mean(), -cosine.mean())
+        told = _sure(-cosine * math.cos(turn) - sine * math.sin(turn))
+        at = turn / (2 * math.pi) % 1 * period
+        found.append((told, replace(lens, blades=blades, rotation_deg=at)))
+    told, best = max(found, key=lambda pair: pair[0])
+    if told < _SURE:  # nor will frames that it was not fitted to
+        return lens
+    best = _tuned(misfit, best, "roundness", _ROUNDNESS)
     near = 360 / best.blades / 8
     turns = [best.rotation_deg + near * step for step in (-1, 0, 1)]
-    best = _tuned(misfit, best, "rotation_deg", turns, finer=False)
+    best = _tuned(misfit, best, "rotation_deg", turns)
     return replace(best, rotation_deg=best.rotation_deg % (360 / best.blades))
 
 
@@ -186,32 +172,42 @@ def _gain(proof: _Misfit, lens: PlateLens, than: PlateLens) -> tuple[float, floa
     """Return which share of the misfit a lens explains beyond another, and by how many errors."""
     before = proof.pieces(than).mean(1)
     gained = before - proof.pieces(lens).mean(1)
+    sure = _sure(gained)
+    return (float(gained.sum() / before.sum()) if sure else 0.0), sure
+
+
+def _sure(gained: np.ndarray) -> float:
+    """Return by how many standard errors pieces gain, of those in which anything changes."""
     told = gained[np.abs(gained) > 1e-7]
     if len(told) < 8:
-        return 0.0, 0.0
-    error = told.std(ddof=1) / math.sqrt(len(told))
-    return float(gained.sum() / before.sum()), float(told.mean() / max(error, 1e-12))
+        return 0.0
+    return float(told.mean() / max(told.std(ddof=1) / math.sqrt(len(told)), 1e-12))
 
 
-def _chosen(model: ShotModel) -> list[int]:
-    """Return the frames that are farthest out of focus, in the order of their blur."""
-    blur = []
+def _chosen(model: ShotModel) -> tuple[list[int], float]:
+    """Return the frames that are farthest out of focus, by their blur, and the largest radius."""
+    blur, largest = [], 0.0
     for t in range(len(model.observed.frames)):
         layers = model.frame(t, level=2, overscan=False)
         weight = sum(float(layer.alpha.detach().sum()) for layer in layers)
         spread = [(4 * layer.radius_px * layer.alpha[0]).detach().sum() for layer in layers]
         total = sum(float(one) for one in spread)
         blur.append(total / max(weight, 1e-9))
+        seen = [float(x.radius_px.detach().mean()) for x in layers if x.radius_px.numel()]
+        largest = max(largest, *(4 * radius for radius in seen))
     order = [int(t) for t in np.argsort(blur)[::-1]]
-    return [t for t in order if blur[t] >= _LEAST_PX * model.observed.width / 512][:_FRAMES]
+    least = _LEAST_PX * model.observed.width / 512
+    return [t for t in order if blur[t] >= least][:_FRAMES], largest
 
 
 @torch.no_grad()
-def _views(model: ShotModel, virtual: VirtualLens | None, frames: Sequence[int]) -> list[_View]:
+def _views(
+    model: ShotModel, virtual: VirtualLens | None, frames: Sequence[int], level: int
+) -> list[_View]:
     atlases = model.linear_atlases()
     views = []
     for t in frames:
-        layers = model.frame(t, atlases=atlases)
+        layers = model.frame(t, level=level, atlases=atlases)
         coc = []
         for index, layer in enumerate(layers):
             radius = layer.radius_px
@@ -219,7 +215,7 @@ def _views(model: ShotModel, virtual: VirtualLens | None, frames: Sequence[int])
                 signed = virtual.coc(index, t, layer.texel.cpu().numpy())
                 radius = torch.where(torch.from_numpy(signed).to(radius) < 0, -radius, radius)
             coc.append(radius)
-        plate = torch.from_numpy(model.observed.plate_display(t, 0)).permute(2, 0, 1)
+        plate = torch.from_numpy(model.observed.plate_display(t, level)).permute(2, 0, 1)
         views.append(_View(layers, coc, plate.to(model.device)))
     return views
 
@@ -231,7 +227,7 @@ def find_plate_lens(
     """Return the lens that explains the plate best, round where nothing else is proved.
 
     Args:
-        model: a solved shot, atlases at full resolution.
+        model: a solved shot, or one that is half solved: then on frames as coarse as its atlases.
         virtual: its lens; where that is not trusted, what differs before and behind the focus (odd
             blades, colour) is not looked for.
         report: called with what is looked for and the fraction done.
@@ -239,39 +235,112 @@ def find_plate_lens(
     plain = PlateLens()
     if virtual is not None and not virtual.trusted:
         virtual = None
-    chosen = _chosen(model)
-    if len(chosen) < 2:
+    frames, largest = _chosen(model)
+    if len(frames) < 2:
         return plain
-    fit = _Misfit(model, _views(model, virtual, chosen[0::2]))
-    proof = _Misfit(model, _views(model, virtual, chosen[1::2]))
+    held = model.atlas_level  # finer detail is not known yet
+    level = max(held, math.floor(math.log2(largest / _DISC_PX)))
+    fit, proof = _halves(model, virtual, frames, level)
+    found = _found(fit, proof, sides=virtual is not None, report=report)
+    if found == plain:
+        report("lens", 1.0)
+        return plain
+    if level > held:
+        fit, proof = _halves(model, virtual, frames, held)
+    best = _closer(fit, found)
+    gain, sure = _gain(proof, best, plain)
+    report("lens", 1.0)
+    return replace(best, gain=gain) if gain >= _LEAST_GAIN and sure >= _SURE else plain
+
+
+@torch.no_grad()
+def tuned_plate_lens(
+    model: ShotModel, plate: PlateLens, virtual: VirtualLens | None = None
+) -> PlateLens:
+    """Return the lens that a solve looks through with its numbers fitted once more.
+
+    Args:
+        model: a shot that was solved through this lens for a while.
+        plate: the lens.
+        virtual: as `find_plate_lens` takes it.
+    """
+    if virtual is not None and not virtual.trusted:
+        virtual = None
+    frames, _ = _chosen(model)
+    if len(frames) < 2:
+        return plate
+    fit, proof = _halves(model, virtual, frames, model.atlas_level)
+    tried = _closer(fit, plate)
+    return tried if proof(tried) < proof(plate) else plate
+
+
+def _halves(
+    model: ShotModel, virtual: VirtualLens | None, frames: Sequence[int], level: int
+) -> tuple[_Misfit, _Misfit]:
+    """Return what fits and what proves."""
+    fit, proof = (
+        _Misfit(model, _views(model, virtual, some, level), level)
+        for some in (frames[0::2], frames[1::2])
+    )
+    return fit, proof
+
+
+def _found(fit: _Misfit, proof: _Misfit, *, sides: bool, report: Report) -> PlateLens:
+    """Return the lens, shape by shape, each only if it is proved."""
     steps: list[tuple[str, Callable[[PlateLens], PlateLens]]] = [
         ("cat's eye", lambda lens: _tuned(fit, lens, "cats_eye", _CATS_EYE)),
         ("blades", lambda lens: _bladed(fit, lens)),
         ("squeeze", lambda lens: _tuned(fit, lens, "squeeze", _SQUEEZE)),
     ]
-    if virtual is not None:
+    if sides:
         steps.append(("colour", lambda lens: _coloured(fit, lens)))
-    best = plain
+    best = PlateLens()
     for done, (what, step) in enumerate(steps):
-        report(what, done / len(steps))
+        report(what, done / (len(steps) + 1))
         tried = _worth_saying(step(best))
         if tried == best:
             continue
-        if what == "blades" and virtual is None and tried.blades % 2 and tried.roundness < 1:
+        if what == "blades" and not sides and tried.blades % 2 and tried.roundness < 1:
             continue
         gain, sure = _gain(proof, tried, best)
         if what == "blades":
             sure = min(sure, _gain(proof, tried, _half_turned(tried))[1])
         if gain >= _LEAST_GAIN and sure >= _SURE:
             best = tried
-    if best.blades and best.cats_eye:  # both bend the edge: turn and cat's eye once more
-        near = 360 / best.blades / 12
-        turns = [best.rotation_deg + near * step for step in (-1, 0, 1)]
-        best = _tuned(fit, best, "rotation_deg", turns, finer=False)
-        around = [max(0.0, best.cats_eye + step) for step in (-0.2, 0.0, 0.2)]
-        best = _tuned(fit, best, "cats_eye", around, finer=False)
-    report("lens", 1.0)
-    return best if best == plain else replace(best, gain=max(_gain(proof, best, plain)[0], 0.0))
+    return best
+
+
+def _closer(fit: _Misfit, lens: PlateLens) -> PlateLens:
+    """Return the lens with its numbers once more, near where they are: all bend the same edge."""
+
+    def near(name: str, step: float, least: float = -math.inf) -> None:
+        nonlocal lens
+        here = getattr(lens, name)
+        first = max(least, here - step)
+        lens = _tuned(fit, lens, name, [first, first + step, first + 2 * step])
+
+    if lens.blades:
+        near("rotation_deg", 360 / lens.blades / 12)
+        near("roundness", 0.2, 0.0)
+    if lens.cats_eye:
+        near("cats_eye", 0.2, 0.0)
+    if lens.squeeze != 1:
+        near("squeeze", 0.1)
+    if lens.blades:
+        near("rotation_deg", 360 / lens.blades / 24)
+        lens = replace(lens, rotation_deg=lens.rotation_deg % (360 / lens.blades))
+    return lens
+
+
+def solved_lens(plate: PlateLens, virtual: VirtualLens | None) -> SolvedLens:
+    """Return what a solve looks through from now on: a lens, with the sides that are trusted."""
+    plate = replace(plate, solved=True)
+    if virtual is None or not virtual.trusted:
+        return SolvedLens(plate)
+    depth = tuple(torch.from_numpy(one).float() for one in virtual.depth)
+    place = torch.tensor([1 / virtual.cell] * 2 + [0.5 / virtual.cell - 0.5] * 2)
+    focus = torch.from_numpy(virtual.focus).float()
+    return SolvedLens(plate, depth, place.expand(len(depth), 4).clone(), focus)
 
 
 def plate_lens_of(
@@ -287,7 +356,8 @@ def plate_lens_of(
         solve_dir: its folder. What is found is kept there, in lens.json, until the solve goes on.
         model: the solved shot.
         virtual: its depth and focus.
-        asked: auto looks for it, round does not, anything else is a lens file or a passes.json.
+        asked: auto takes the one that the solve looked through, or looks for one; round does not;
+            anything else is a lens file or a passes.json.
         report: as `find_plate_lens` takes it.
 
     Raises:
@@ -297,6 +367,8 @@ def plate_lens_of(
         return PlateLens()
     if asked != AUTO:
         return read_plate_lens(Path(asked).expanduser())
+    if model.lens is not None:
+        return model.lens.plate
     kept, step = solve_dir / "lens.json", load_meta(solve_dir / "checkpoint.safetensors")["step"]
     with contextlib.suppress(OSError, ValueError, TypeError, PullfocusError):
         held = json.loads(kept.read_text(encoding="utf-8"))

@@ -53,6 +53,19 @@ class CocLattice(nn.Module):
         """Return a bound on the radius anywhere in frame ``t``, plate px."""
         return float(softplus(self.lattice.detach()[t].max())) * self.scale.radius
 
+    def places(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return x and y of the lattice's values, px of the lattice."""
+        axes = []
+        for (start, end), cells in zip((self.span_x, self.span_y), self.cells[::-1], strict=True):
+            axes.append(start + (torch.arange(cells + 3) - 1) * ((end - start) / cells))
+        return axes[0], axes[1]
+
+    @torch.no_grad()
+    def grow(self, factor: torch.Tensor) -> None:
+        """Multiply radii by a smooth factor at `places`, (rows, columns)."""
+        radius = softplus(self.lattice) * factor.to(self.lattice)
+        self.lattice.copy_(radius + torch.log(-torch.expm1(-radius.clamp(min=1e-6))))
+
     def roughness(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean squared change of the raw lattice in space, and in time."""
         space, time = roughness(self.lattice, {1: 1, 2: 1}, {0: 1})

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from cuda_lensblur import FrameView
 from cuda_lensblur.blur import MAX_RADIUS_PX, scatter_blur
+from pullfocus.model.glass import Glass, spread
 from pullfocus.model.grid import Box
 from pullfocus.model.planes import divided, laid_over, placed, premultiplied
 
@@ -21,6 +23,7 @@ __all__ = [
     "flat_reblur",
     "frame_mattes",
     "reblur",
+    "seen_through",
     "sharp",
 ]
 
@@ -48,6 +51,8 @@ class LayerFrame:
     """(2, h, w), x and y in the atlas, texel centres at whole numbers."""
     radius_px: torch.Tensor
     """(h, w), circle-of-confusion radius in px of the box's level."""
+    side: torch.Tensor | None = None
+    """(h, w), 1 behind the focus and -1 before it, where a lens other than a round one asks."""
 
     def with_radius(self, radius_px: torch.Tensor) -> "LayerFrame":
         """Return the layer with another circle of confusion."""
@@ -105,6 +110,29 @@ def reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Te
         )
     back = divided(stacks[-1], layers[-1].box, frame)
     return _all_over(layers, stacks, back, frame)
+
+
+def seen_through(
+    layers: list[LayerFrame], coc: list[torch.Tensor], frame: Box, glass: Glass, whole: Box
+) -> torch.Tensor:
+    """Return the frame as any lens shows it, (3, h, w) scene-linear.
+
+    Args:
+        layers: reaching past ``frame`` by their largest disc.
+        coc: (h, w) of each layer, signed radius in px, near negative.
+        frame: what is wanted, a part of the whole.
+        glass: the lens.
+        whole: the frame that the lens sees; its middle is the axis.
+    """
+    stacks = []
+    for layer, signed in zip(layers, coc, strict=True):
+        stack, box = premultiplied(layer.colour, layer.alpha), layer.box
+        view = FrameView(whole.width, whole.height, box.left - whole.left, box.top - whole.top)
+        stacks.append(torch.cat(spread(stack, signed, glass, view)) if stack.numel() else stack)
+    last = stacks[-1]
+    rows, columns = frame.inside(layers[-1].box)
+    last = last[:, rows, columns]
+    return _all_over(layers, stacks, last[:3] / last[3:].clamp(min=1e-4), frame)
 
 
 def flat_reblur(layers: list[LayerFrame], frame: Box, lens: LensSettings) -> torch.Tensor:

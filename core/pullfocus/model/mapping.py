@@ -80,6 +80,13 @@ class LatticeMapping(nn.Module):
             width: of the plate, px.
             height: of the plate, px.
         """
+        self.lattice.zero_()
+        self.shake.zero_()
+        self.add(displacement, width, height)
+
+    @torch.no_grad()
+    def add(self, displacement: torch.Tensor, width: int, height: int) -> None:
+        """Add to the lattice what is nearest to a displacement; arguments as `fit`."""
         frames, rows, columns = displacement.shape[:3]
         x = (torch.arange(columns) + 0.5) * width / columns - 0.5
         y = (torch.arange(rows) + 0.5) * height / rows - 0.5
@@ -93,7 +100,7 @@ class LatticeMapping(nn.Module):
             across = spline_basis(x, *self.span_x, cells[1])
             solvers = [_ridge_inverse(b) for b in (basis, down, across)]
             values = _along_axes(solvers, field)
-            parameter.copy_(values.float())
+            parameter.add_(values.to(parameter))
             field = field - _along_axes([b.double() for b in (basis, down, across)], values)
 
     def displacement(self, t: int, box: Box) -> torch.Tensor:

@@ -11,10 +11,13 @@ from typing import Any
 
 from cuda_lensblur import Aperture, Field, LensBlurError
 from pullfocus.errors import PullfocusError
-from pullfocus.model.glass import NO_SHIFT, ROUND, Glass
+from pullfocus.model.glass import NO_SHIFT, Glass
+from pullfocus.model.glass import ROUND as ROUND_GLASS
 
-__all__ = ["PlateLens", "plate_lens_from_record", "read_plate_lens"]
+__all__ = ["AUTO", "ROUND", "PlateLens", "plate_lens_from_record", "read_plate_lens"]
 
+AUTO, ROUND = "auto", "round"
+"""What a lens may be called, beside the name of a file."""
 _BLADED = "{blades} blades turned by {rotation:.0f} degrees, roundness {roundness:.2f}"
 
 
@@ -31,11 +34,14 @@ class PlateLens:
     axial_px: tuple[float, float, float] = NO_SHIFT
     gain: float = 0.0
     """Share of the misfit of a round lens that it explains, in frames that the fit has not seen."""
+    solved: bool = False
+    """Whether the solve looked through it. If not, its radii and motion have taken up what a cut
+    disc is smaller and to one side: discs keep area and centre."""
 
     @property
     def is_round(self) -> bool:
         """Whether nothing but a round disc was found."""
-        return self.glass == ROUND
+        return self.glass == ROUND_GLASS
 
     @property
     def glass(self) -> Glass:
@@ -44,7 +50,7 @@ class PlateLens:
         iris = Aperture(self.blades, self.rotation_deg, self.roundness, self.squeeze)
         return Glass(
             iris if shaped else None,
-            Field(cats_eye=self.cats_eye, balanced=self.cats_eye > 0),
+            Field(cats_eye=self.cats_eye, balanced=self.cats_eye > 0 and not self.solved),
             self.axial_px,
         )
 
@@ -75,6 +81,10 @@ class PlateLens:
             for name, value in asdict(self).items()
         }
         return {**held, "axial_px": [round(shift, 4) for shift in self.axial_px]}
+
+    def text(self) -> str:
+        """Return it in one line, as settings of a solve keep it."""
+        return json.dumps(self.record())
 
     def write(self, path: Path) -> None:
         """Write a lens file, in one step."""

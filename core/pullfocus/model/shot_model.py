@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from pullfocus.model.formation import LayerFrame, flat_reblur, reblur, sharp
+from pullfocus.model.formation import LayerFrame, flat_reblur, reblur, seen_through, sharp
+from pullfocus.model.glass import Glass
 from pullfocus.model.grid import Box
 from pullfocus.model.parts import Layer, build_decoder, build_layer
 from pullfocus.model.sampling import sample_parts
 from pullfocus.model.settings import ModelSettings
 from pullfocus.model.shutter import Shutter
+from pullfocus.model.solved_lens import SolvedLens
 from pullfocus.observe.observed import Observed, level_size
 from pullfocus.observe.scale import SAME, Scale
 
@@ -48,6 +50,8 @@ class ShotModel(nn.Module):
         self.shutter: Shutter | None = None
         if settings.shutter_degrees > 0:
             self.shutter = Shutter(settings.shutter_degrees, found=settings.shutter_found)
+        self.lens: SolvedLens | None = None
+        """What the shot is seen through, where that is no round disc."""
 
     @property
     def layers(self) -> list[Layer]:
@@ -175,7 +179,8 @@ class ShotModel(nn.Module):
         if self.settings.exposure and as_shot:
             colour = layer.as_shot(t, box, colour)
         radius = self.radius(index, t, box)
-        return LayerFrame(layer.name, box, colour, alpha, texel, radius)
+        side = None if self.lens is None else self.lens.side(index, t, texel)
+        return LayerFrame(layer.name, box, colour, alpha, texel, radius, side)
 
     def frame(
         self,
@@ -205,6 +210,10 @@ class ShotModel(nn.Module):
             radii = [self.largest_radius(i, t, level) for i in range(len(self.layers))]
             if self.settings.reblur == "flat":  # one blur for all
                 radii = [max(radii)] * len(radii)
+            if self.lens is not None:
+                glass = self._glass(level)
+                extra = max(abs(shift) for shift in glass.axial_px)
+                radii = [glass.growth * (radius + extra) for radius in radii]
             reaches = [math.ceil(radius) + 1 for radius in radii]
         out = []
         for index, (layer, reach) in enumerate(zip(self.layers, reaches, strict=True)):
@@ -235,8 +244,17 @@ class ShotModel(nn.Module):
         frame, kind = piece or self.frame_box(layers[0].box.level), self.settings.reblur
         if kind == "none":
             return sharp(layers, frame)
+        if self.lens is not None and kind == "layered":
+            level = layers[0].box.level
+            coc = [x.radius_px if x.side is None else x.side * x.radius_px for x in layers]
+            return seen_through(layers, coc, frame, self._glass(level), self.frame_box(level))
         blur = flat_reblur if kind == "flat" else reblur
         return blur(layers, frame, self.settings.lens)
+
+    def _glass(self, level: int) -> Glass:
+        """Return what points turn into at a level."""
+        assert self.lens is not None
+        return self.lens.glass(self.settings.lens.beta, 2.0**-level)
 
     @torch.no_grad()
     def tie_repeats(self) -> None:

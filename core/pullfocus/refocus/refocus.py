@@ -14,7 +14,8 @@ from pullfocus.bake.bake import Repaint
 from pullfocus.errors import PullfocusError
 from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
-from pullfocus.lens.search import ROUND, plate_lens_of
+from pullfocus.kept import Keep
+from pullfocus.lens.search import plate_lens_of
 from pullfocus.lens.virtual import (
     VirtualLens,
     fit_virtual_lens,
@@ -23,7 +24,7 @@ from pullfocus.lens.virtual import (
     virtual_lens_of,
 )
 from pullfocus.model.grid import Box
-from pullfocus.model.plate_lens import PlateLens
+from pullfocus.model.plate_lens import ROUND, PlateLens
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.exr import Plane, write_exr
 from pullfocus.plate.sequence import range_text
@@ -33,7 +34,6 @@ from pullfocus.refocus.focus import PLATE, Distance, FocusKey, Place, Target, fo
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.render import Refocused, focus_tint, refocused_frame
 from pullfocus.solve.inputs import NOWHERE_ELSE, Elsewhere
-from pullfocus.solve.kept import Keep
 from pullfocus.solve.solved import Solved, chosen_frames, opened
 
 __all__ = ["Metres", "RefocusReport", "Refocuser", "refocus"]

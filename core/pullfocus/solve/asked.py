@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pullfocus.errors import PullfocusError
+from pullfocus.model.plate_lens import AUTO, ROUND, read_plate_lens
 from pullfocus.observe.proxy import LEAST_PX, automatic_width
 from pullfocus.solve.presets import check_coc, preset_settings, takes_proxy
 
@@ -15,6 +17,7 @@ __all__ = [
     "COC_AUTO",
     "asked_settings",
     "base_settings",
+    "with_lens",
     "with_matte_slack",
     "with_proxy",
     "with_shutter",
@@ -33,6 +36,7 @@ _UNSAID: dict[str, Any] = {
     "texture": None,
     "weights": "hashing",
     "shutter": None,
+    "plate_lens": None,
     "ignore_cuts": False,
 }
 
@@ -82,12 +86,25 @@ def with_shutter(settings: Any, text: str) -> Any:
     return dataclasses.replace(settings, model=model)
 
 
+def with_lens(settings: Any, asked: str) -> Any:
+    """Return settings that look through the lens that ``--lens`` says.
+
+    Raises:
+        PullfocusError: no lens file, or settings whose blur knows no lens.
+    """
+    if asked != ROUND and settings.model.reblur != "layered":
+        raise PullfocusError(f"--lens: goes with the preset fast only, got {settings.preset}")
+    if asked not in (AUTO, ROUND):
+        asked = read_plate_lens(Path(asked).expanduser()).text()
+    return dataclasses.replace(settings, lens=asked)
+
+
 def asked_settings(options: Mapping[str, Any]) -> Any:
     """Return the SolveSettings that options of ``solve`` ask for; what is not said is as there.
 
     Args:
-        options: quality, preset, steps, minutes, seed, coc, texture, weights, shutter and
-            ignore_cuts, by these names; others are passed over.
+        options: quality, preset, steps, minutes, seed, coc, texture, weights, shutter, plate_lens
+            and ignore_cuts, by these names; others are passed over.
 
     Raises:
         PullfocusError: they do not go together.
@@ -113,6 +130,8 @@ def asked_settings(options: Mapping[str, Any]) -> Any:
     check_coc(settings, given=coc not in (None, COC_AUTO))
     if options["shutter"] is not None:
         settings = with_shutter(settings, options["shutter"])
+    if options["plate_lens"] is not None:
+        settings = with_lens(settings, options["plate_lens"])
     if options["ignore_cuts"]:
         observe = dataclasses.replace(settings.observe, ignore_cuts=True)
         settings = dataclasses.replace(settings, observe=observe)

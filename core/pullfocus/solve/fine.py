@@ -20,6 +20,7 @@ from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import Lookup, ShotModel
 from pullfocus.observe.ceiling import CEILING_WIDTH
 from pullfocus.solve.adam import adam_for
+from pullfocus.solve.lifted import model_state
 from pullfocus.solve.losses import regularisers
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
@@ -163,7 +164,7 @@ class FineSolver:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return all it takes to go on exactly."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors = model_state(self.model)
         tensors |= optimiser_state(self.optimiser)
         tensors["plan"] = torch.tensor([self.step_index, self.total_steps])
         tensors["queue"] = torch.tensor(self.queue, dtype=torch.int64)

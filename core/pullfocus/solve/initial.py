@@ -10,9 +10,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from torch.nn.functional import avg_pool2d, interpolate
 
 from pullfocus.model.grid import Box
+from pullfocus.model.holes import fill_holes
 from pullfocus.model.matte import grow_matte
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import ShotModel
@@ -22,7 +22,6 @@ from pullfocus.observe.sharpness import detail_energy
 from pullfocus.plate.colour import display_to_linear
 
 __all__ = [
-    "fill_holes",
     "fuse",
     "measure_exposure",
     "sharp_by_detail",
@@ -102,24 +101,6 @@ def splat(atlas: torch.Tensor, texel: torch.Tensor, values: torch.Tensor) -> Non
             inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
             at = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).long()
             flat.index_add_(0, at, values * (w * inside)[:, None])
-
-
-def fill_holes(atlas: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Fill texels without weight from coarser and coarser averages of those that have some.
-
-    Args:
-        atlas: (C, H, W), meaningful where ``weight`` is 1.
-        weight: (1, H, W), 0..1 trust.
-    """
-    if max(atlas.shape[-2:]) < 2 or bool((weight > 0.999).all()):
-        return atlas
-    odd = [n % 2 for n in atlas.shape[-2:]]
-    total = avg_pool2d(weight[None], 2, padding=odd)[0]
-    mean = avg_pool2d((atlas * weight)[None], 2, padding=odd)[0] / total.clamp(min=_FAINT)
-    coarse = fill_holes(mean, (total * 4).clamp(max=1))
-    size = atlas.shape[-2:]
-    up = interpolate(coarse[None], size, mode="bilinear", align_corners=False)[0]
-    return weight * atlas + (1 - weight) * up
 
 
 @torch.no_grad()

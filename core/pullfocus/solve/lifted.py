@@ -15,13 +15,20 @@ from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.settings import ModelSettings
 from pullfocus.model.shot_model import ShotModel, build_model
+from pullfocus.model.solved_lens import solved_lens_from
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.proxy import proxy_size
 from pullfocus.observe.scale import Scale
 
-__all__ = ["lift", "load_model"]
+__all__ = ["lift", "load_model", "model_state"]
 
 _ROWS = 256  # of an atlas at a time
+
+
+def model_state(model: ShotModel) -> dict[str, torch.Tensor]:
+    """Return what of a checkpoint is the model's: parameters, and the lens it looks through."""
+    held = {f"model.{k}": v for k, v in model.state_dict().items()}
+    return held if model.lens is None else held | model.lens.state()
 
 
 def load_model(model: ShotModel, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -37,6 +44,7 @@ def load_model(model: ShotModel, tensors: Mapping[str, torch.Tensor]) -> None:
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
+    model.lens = solved_lens_from(tensors)
 
 
 def lift(
@@ -61,6 +69,7 @@ def lift(
     model = build_model(observed, settings, scale=scale)
     level = int(tensors["atlas_level"])
     held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
+    places = []
     try:
         for index, layer in enumerate(model.layers):
             texels, mapping = f"stack.{index}.texture.texels", f"stack.{index}.mapping.to_atlas"
@@ -68,10 +77,13 @@ def lift(
             to_proxy = _between(layer.mapping.to_atlas.numpy(), held[mapping].numpy())
             held[texels] = _resampled(held[texels], to_proxy, level, layer.texture.size)
             held[mapping] = layer.mapping.to_atlas
+            places.append(to_proxy)
         model.load_state_dict(held)
     except (KeyError, RuntimeError) as error:
         first = str(error).splitlines()[-1].strip()
         raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
+    lens = solved_lens_from(tensors)
+    model.lens = None if lens is None else lens.lifted(scale.x, places)
     return model
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullfocus import __version__, checkpoint
 from pullfocus.errors import SolveError
+from pullfocus.kept import KEPT
 from pullfocus.output import check_folder_free, check_not_footage
 from pullfocus.plate.contents import known_digests, recall
 from pullfocus.progress import Progress
@@ -33,7 +34,6 @@ from pullfocus.solve.folder import (
     settings_record,
 )
 from pullfocus.solve.inputs import ShotInputs
-from pullfocus.solve.kept import KEPT
 from pullfocus.solve.log import SolveLog, repair_log
 from pullfocus.solve.memory import memory_line, peak_memory_mb
 
@@ -261,11 +261,13 @@ class _Run:
             repair_log(self.out / "log.jsonl", last_step=solver.step_index)
             if self.watch is not None:
                 self.watch.catch_up(self.out / "log.jsonl")
+        said = len(getattr(solver, "notes", ()))
         with SolveLog(self.out / "log.jsonl") as log:
             while not finished and self.stop.signum is None:
                 if self.threads is not None:
                     self.threads.follow(_pixels(solver, observed))
                 report = self.budget.time(solver.step)
+                said = self._say_notes(solver, said)
                 self._check(report)
                 self._follow(report.psnr_reblur)
                 if self.watch is not None:
@@ -353,6 +355,13 @@ class _Run:
             log.sync()
             last.save(solver)
         return solver if solver.finished else None
+
+    def _say_notes(self, solver: SolverLike, said: int) -> int:
+        """Say what a step has noticed; returns how many notes there are."""
+        notes = getattr(solver, "notes", ())
+        for note in notes[said:]:
+            self.progress.note(note)
+        return len(notes)
 
     def outcome_from(
         self, meta: Mapping[str, Any], *, stop_signal: int | None = None

@@ -96,6 +96,9 @@ class SolveSettings:
     """Each frame's own matte correction, logits."""
     exposure_rate: float = 3e-4
     """Gain of a layer in a frame, natural logarithm; offset, hundredths of white."""
+    lens: str = "round"
+    """What the solve looks through once radii are roughly known: auto, the lens that is then found
+    in the plate, if one is proved; round; or a lens as `PlateLens.text` says it."""
     shutter_rate: float = 0.02
     """Share of the time that the shutter is open, before the sigmoid."""
     change_rate: float = 2e-3
@@ -146,8 +149,8 @@ QUALITIES = {
     "draft": SolveSettings(
         steps=420, coarse_share=0.85, texture_rate=0.008, coc_rate=0.8, fine_looks=1
     ),
-    "standard": SolveSettings(),
-    "high": SolveSettings(steps=6000, fine_looks=5),
+    "standard": SolveSettings(lens="auto"),
+    "high": SolveSettings(steps=6000, fine_looks=5, lens="auto"),
 }
 """What --quality selects."""
 

@@ -5,6 +5,7 @@ Fast or the paper's, it is the same loop: settings say what layers are made of, 
 which terms count.
 """
 
+import json
 import math
 from dataclasses import dataclass
 
@@ -12,10 +13,14 @@ import numpy as np
 import torch
 
 from pullfocus.errors import SolveError
+from pullfocus.lens.search import find_plate_lens, solved_lens, tuned_plate_lens
+from pullfocus.lens.virtual import fit_virtual_lens
 from pullfocus.model.colour import to_display
 from pullfocus.model.networks.perceptron import Perceptron
+from pullfocus.model.plate_lens import AUTO, ROUND, plate_lens_from_record
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
+from pullfocus.model.unbalanced import unbalance
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.raft import flow_method
 from pullfocus.solve.adam import adam_for
@@ -28,7 +33,7 @@ from pullfocus.solve.initial import (
     sharp_by_detail,
     sharp_by_radius,
 )
-from pullfocus.solve.lifted import load_model
+from pullfocus.solve.lifted import load_model, model_state
 from pullfocus.solve.losses import reconstruction, regularisers
 from pullfocus.solve.paper.motion_field import measure_motion
 from pullfocus.solve.paper.point_terms import PointTerms
@@ -42,6 +47,7 @@ from pullfocus.solve.stored import load_optimiser, load_random, optimiser_state,
 __all__ = ["Solver", "StepReport"]
 
 _TRIES = 4
+_LENS_SHARE = 0.8  # of the coarse steps, until radii tell what discs look like
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Solver:
         self.queue: list[int] = []
         self.coarse_until = round(settings.coarse_share * self.total_steps)
         self.model.hold_atlases_at(1 if self.coarse_until else 0)
+        self.lens_pending = True
         self.points = self._point_terms()
         self.priors: list[CocPrior] = []
         sharpness = sharp_by_detail(observed)
@@ -176,6 +183,8 @@ class Solver:
             SolveError: the loss is not a number on several frames in a row.
         """
         self._start_networks()
+        if self.lens_pending and self.step_index >= _LENS_SHARE * self._coarse_steps():
+            self._look_for_lens()
         if self.model.atlas_level and self.step_index >= self.coarse_until:
             self._refine()
         for _ in range(_TRIES):
@@ -260,7 +269,36 @@ class Solver:
                 layer.texture.add_detail(fuse(self.model, index, sharpness).to(self.model.device))
         for name in asked:
             self.notes.append(f"{name}: its look changes in time")
+        if self.model.lens is not None and self.settings.lens == AUTO:
+            virtual = fit_virtual_lens(self.model)
+            tuned = tuned_plate_lens(self.model, self.model.lens.plate, virtual)
+            if tuned.words() != self.model.lens.plate.words():
+                self.notes.append(tuned.words())
+            self.model.lens = solved_lens(tuned, virtual)
         self._start_optimiser()
+
+    def _coarse_steps(self) -> int:
+        """Return how many steps go by before detail is looked at; half of them without a plan."""
+        return self.coarse_until or self.total_steps // 2
+
+    def _look_for_lens(self) -> None:
+        """Look through the plate's own lens from now on, where the settings know or find one."""
+        self.lens_pending = False
+        asked, model = self.settings.lens, self.model
+        if asked == ROUND or model.settings.reblur != "layered":
+            return
+        if model.device.type == "cuda":  # discs that are cut have no kernel there
+            self.notes.append("lens: round; another one is solved on the CPU alone")
+            return
+        virtual = fit_virtual_lens(model)
+        if asked == AUTO:
+            plate = find_plate_lens(model, virtual)
+        else:
+            plate = plate_lens_from_record(json.loads(asked))
+        if not plate.is_round:
+            model.lens = solved_lens(plate, virtual)
+            unbalance(model)
+            self.notes.append(plate.words())
 
     # -- to disk and back -------------------------------------------------------------------
 
@@ -273,10 +311,11 @@ class Solver:
     def state(self) -> dict[str, torch.Tensor]:
         """Return all it takes to go on exactly."""
         self._start_networks()
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors = model_state(self.model)
         tensors |= optimiser_state(self.optimiser)
         tensors["atlas_level"] = torch.tensor(self.model.atlas_level)
         tensors["plan"] = torch.tensor([self.step_index, self.total_steps, self.coarse_until])
+        tensors["lens_pending"] = torch.tensor(self.lens_pending)
         tensors["queue"] = torch.tensor(self.queue, dtype=torch.int64)
         tensors["random"] = random_state(self.random)
         return tensors
@@ -288,6 +327,7 @@ class Solver:
         self._start_optimiser()
         load_optimiser(self.optimiser, tensors)
         self.step_index, self.total_steps, self.coarse_until = tensors["plan"].tolist()
+        self.lens_pending = bool(tensors.get("lens_pending", False))
         self.queue = tensors["queue"].tolist()
         load_random(self.random, tensors["random"])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pullfocus.solve.kept import KEPT, Keep
+from pullfocus.kept import KEPT, Keep
 
 
 class Made:
