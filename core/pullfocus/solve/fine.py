@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps at the plate's own size, after a solve on its proxy: a few looks at every frame.
 
-A tenth of a pixel of the proxy is a third of one of the plate: motion, radii and mattes move a
-little more, and with them texels. A step sees one frame, in strips: what autograd keeps is a
-strip's, whatever the size of the frame, and gradients are the frame's to rounding.
+Atlases alone move. Motion, radii and mattes came to rest over hundreds of looks while their rates
+fell; a few more, at rates that move a texel, shake them loose and cost 3 to 6 dB. A step sees one
+frame, in strips: what autograd keeps is a strip's, whatever the size of the frame, and gradients
+are the frame's to rounding.
 """
 
 import math
@@ -18,6 +19,7 @@ from pullfocus.model.colour import to_display
 from pullfocus.model.grid import Box
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.shot_model import Lookup, ShotModel
+from pullfocus.model.texture import Texture
 from pullfocus.observe.ceiling import CEILING_WIDTH
 from pullfocus.solve.adam import adam_for
 from pullfocus.solve.lifted import model_state
@@ -69,7 +71,13 @@ class FineSolver:
         self.strip_pixels = strip_pixels
         self.step_index = self.first_step = 0
         self.total_steps = settings.fine_looks * len(model.observed.moments)
-        self.optimiser = adam_for(parameter_groups(model, settings))
+        texels = {
+            layer.texture.texels for layer in model.layers if isinstance(layer.texture, Texture)
+        }
+        for parameter in model.parameters():
+            parameter.requires_grad_(parameter in texels)
+        groups = parameter_groups(model, settings)
+        self.optimiser = adam_for([g for g in groups if texels.issuperset(g["params"])])
         self.random = np.random.default_rng(settings.seed)
         self.queue: list[int] = []
 
