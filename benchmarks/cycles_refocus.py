@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--blades", type=int, default=0)
     parser.add_argument("--rotation", type=float, default=0.0, help="degrees")
     parser.add_argument("--hood", type=float, default=0.0)
-    parser.add_argument("--lens", default="round", help="as bake and refocus take it")
+    parser.add_argument("--lens", default="round", help="as solve, bake and refocus take it")
     given = parser.parse_args()
     out, (width, height) = given.out, given.size
     out.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,8 @@ def main() -> None:
     solve = out / "x.solve"
     if not (out / "passes" / "passes.json").exists():
         plate, matte = out / "plate.####.exr", f"fg={out / 'matte.####.exr'}"
-        pullfocus("solve", plate, "--matte", matte, "--quality", given.quality, "--out", solve)
+        how = "--quality", given.quality, "--lens", given.lens
+        pullfocus("solve", plate, "--matte", matte, *how, "--out", solve)
         pullfocus("bake", solve, "--out", out / "passes", "--no-keep-plate", "--lens", given.lens)
     cells: list[np.ndarray] = []
     lines = [row("sharp", out, str(out / "passes" / "plate.####.exr"), cells)]

@@ -6,6 +6,7 @@ Plain data, no Blender in here: the panel and the group read the same list.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .passes import Passes
@@ -46,19 +47,27 @@ class InputSpec:
 
 def input_specs(passes: Passes) -> list[InputSpec]:
     """Return the inputs for a shot, in order; focus only where the shot tells depth."""
-    lens = lens_specs(signed=passes.signed, blades=passes.blades, roundness=passes.roundness)
+    lens = lens_specs(
+        signed=passes.signed,
+        blades=passes.blades,
+        roundness=passes.roundness,
+        rotation_deg=passes.rotation_deg,
+    )
     return [*_view(passes), *_focus(passes), *lens, *_layers(passes)]
 
 
-def lens_specs(*, signed: bool, blades: int = 0, roundness: float = 1.0) -> list[InputSpec]:
+def lens_specs(
+    *, signed: bool, blades: int = 0, roundness: float = 1.0, rotation_deg: float = 90.0
+) -> list[InputSpec]:
     """Return the inputs of a lens and its iris.
 
     Args:
         signed: whether near and far are told apart.
         blades: of the plate's own iris; below 3: not known, or round.
         roundness: of that.
+        rotation_deg: of its first corner, anticlockwise from the right.
     """
-    return [*_lens(signed), *_iris(blades, roundness)]
+    return [*_lens(signed), *_iris(blades, roundness, rotation_deg)]
 
 
 def _view(passes: Passes) -> list[InputSpec]:
@@ -129,15 +138,18 @@ def _lens(signed: bool) -> list[InputSpec]:
     ]
 
 
-def _iris(blades: int, roundness: float) -> list[InputSpec]:
+def _iris(blades: int, roundness: float, rotation_deg: float) -> list[InputSpec]:
     """Begin with the plate's own iris, so that new blur sits beside old."""
     if blades < 3:
-        blades, roundness = 6, 1.0
+        blades, roundness, rotation_deg = 6, 1.0, 90.0
+    # Blender's first corner points up and turns clockwise; the smallest turn that does the same
+    period = math.tau / blades
+    turn = (math.radians(90 - rotation_deg) + period / 2) % period - period / 2
     return [
         InputSpec(
             "Blades", "int", blades, 3, 24, "Blades of the iris, where Roundness is below 1", "Iris"
         ),
-        InputSpec("Rotation", "float", 0.0, -6.3, 6.3, "Turn of the iris", "Iris", "ANGLE"),
+        InputSpec("Rotation", "float", turn, -6.3, 6.3, "Turn of the iris", "Iris", "ANGLE"),
         InputSpec(
             "Roundness",
             "float",

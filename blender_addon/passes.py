@@ -71,6 +71,8 @@ class Passes:
     """Of the plate's own iris; 0: round, or not known."""
     roundness: float = 0.0
     """Of its blades."""
+    rotation_deg: float = 90.0
+    """Of its first corner, anticlockwise from the right, behind the focus."""
 
     @property
     def json(self) -> Path:
@@ -173,6 +175,7 @@ def _passes(document: dict[str, Any], source: Path) -> Passes:
         solve_digest=str(document.get("solve_digest") or ""),
         blades=int(plate_lens.get("blades", 0)),
         roundness=float(plate_lens.get("roundness", 0.0)),
+        rotation_deg=float(plate_lens.get("rotation_deg", 90.0)),
     )
 
 

@@ -178,6 +178,7 @@ _IRIS = (
     ("rotation_deg", "rotation", 0),
     ("roundness", "roundness", 0),
     ("squeeze", "squeeze", 1),
+    ("cats_eye", "cats_eye", 0),
 )
 
 

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,23 @@ def written(folder: Path, **changes: object) -> Path:
 def test_the_group_starts_with_the_plates_iris(tmp_path: Path) -> None:
     held = read_passes(written(tmp_path, plate_lens={"blades": 5, "roundness": 0.2}))
     found = {spec.name: spec.value for spec in input_specs(held)}
-    assert (found["Blades"], found["Roundness"]) == (5, 0.2)
+    assert (found["Blades"], found["Roundness"], found["Rotation"]) == (5, 0.2, 0.0)
     plain = {spec.name: spec.value for spec in input_specs(read_passes(written(tmp_path)))}
-    assert (plain["Blades"], plain["Roundness"]) == (6, 1.0)
+    assert (plain["Blades"], plain["Roundness"], plain["Rotation"]) == (6, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("blades", [5, 6, 8])
+@pytest.mark.parametrize("corner", [0.0, 20.0, 57.0, 359.0])
+def test_blenders_iris_has_its_corners_where_the_plates_has(
+    tmp_path: Path, blades: int, corner: float
+) -> None:
+    lens = {"blades": blades, "rotation_deg": corner}
+    specs = input_specs(read_passes(written(tmp_path, plate_lens=lens)))
+    turn = next(spec.value for spec in specs if spec.name == "Rotation")
+    assert abs(turn) <= math.pi / blades + 1e-9
+    # measured in Blender 4.5: the first corner points up, and turns clockwise
+    apart = (90 - math.degrees(turn) - corner) % (360 / blades)
+    assert min(apart, 360 / blades - apart) == pytest.approx(0, abs=1e-9)
 
 
 def frame(folder: Path, number: int, *, compression: str = "zip") -> dict[str, np.ndarray]:

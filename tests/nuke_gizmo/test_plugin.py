@@ -94,8 +94,8 @@ def test_import_starts_from_the_plates_lens(nuke, tmp_path: Path) -> None:
     lens = {"blades": 5, "rotation_deg": 20.0, "cats_eye": 0.8, "squeeze": 1.0}
     described(tmp_path / "passes", plate_lens=lens)
     node = importing.import_passes(str(tmp_path / "passes" / "passes.json"))
-    shown = {knob: node[knob].value() for knob in ("blades", "rotation", "squeeze")}
-    assert shown == {"blades": 5, "rotation": 20.0, "squeeze": 1}
+    shown = {knob: node[knob].value() for knob in ("blades", "rotation", "squeeze", "cats_eye")}
+    assert shown == {"blades": 5, "rotation": 20.0, "squeeze": 1, "cats_eye": 0.8}
     node["blades"].setValue(7)
     importing.reload(node)
     assert node["blades"].value() == 7
