@@ -134,7 +134,7 @@ def test_a_reference_is_checked_out_beside_the_results(table, tmp_path):
     if inside.returncode:
         pytest.skip("not a git checkout")
     code = table.checkout("HEAD", tmp_path)
-    assert (code.root / "core" / "pullfocus" / "cli.py").is_file()
+    assert (code.root / "core" / "pullfocus" / "errors.py").is_file()
     assert table.checkout("HEAD", tmp_path) == code
     assert table.checkout(str(ROOT), tmp_path).root == ROOT
     with pytest.raises(SystemExit, match="a git reference, got nowhere"):

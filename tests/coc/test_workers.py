@@ -35,7 +35,9 @@ def test_workers_compose_the_same_pictures(tiles_folder: Path, small: ComposeSet
     assert len(one) == len(many) == 10
     for ours, theirs in zip(one, many, strict=True):
         for name in ("blurred", "sharp", "coc"):
-            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+            # workers have a thread each: sums may differ in the last bit before they are stored
+            found, expected = (getattr(of, name) for of in (theirs, ours))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_a_worker_that_is_killed_is_one_clear_line():

@@ -30,9 +30,10 @@ def test_an_even_offset_is_one_of_the_root_and_finds_its_way_back():
 
 
 def test_what_is_undone_comes_back():
+    torch.manual_seed(0)
     change = change_of()
     with torch.no_grad():
-        change.lattice.copy_(0.15 * torch.randn(change.lattice.shape))
+        change.lattice.copy_(0.05 * torch.randn(change.lattice.shape))
     colour = 0.2 + torch.rand(3, 12, 20)
     for t in range(3):
         shown = change(t, BOX, colour)
