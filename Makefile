@@ -50,9 +50,10 @@ $(BPY_VENV)/.installed: constraints-bpy.txt
 	$(BPY_VENV)/bin/python -m pip install --quiet --constraint constraints-bpy.txt bpy
 	touch $@
 
-# the .gizmo files, from their descriptions; tests say whether they are current
+# the .gizmo files and docs/nuke_reference.md, from their descriptions; tests say whether they are current
 gizmos: setup
 	$(BIN)/python -m nuke_gizmo.build
+	$(BIN)/python -m nuke_gizmo.reference
 
 # dist/pullfocus-VERSION.zip, with Blender's own packager
 extension: blender

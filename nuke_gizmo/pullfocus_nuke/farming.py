@@ -10,6 +10,7 @@ from typing import Sequence
 
 import nuke
 
+from pullfocus_nuke import dialogs
 from pullfocus_nuke.command import clean_environment, farm_command, program, submit_words
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.running import Cancelled, run_command
@@ -26,7 +27,7 @@ def send_to_farm() -> threading.Thread | None:
         The thread that does it, or None when there is nothing to do.
     """
     try:
-        job = asked_job("Send to farm with pullfocus")
+        job = asked_job(dialogs.FARM)
         if job is None:
             return None
         executable = program()

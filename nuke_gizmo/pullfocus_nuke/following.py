@@ -9,6 +9,7 @@ from typing import Any, Sequence
 
 import nuke
 
+from pullfocus_nuke import dialogs
 from pullfocus_nuke.command import matte_command, program
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.passes import knob_text
@@ -35,7 +36,7 @@ def follow_matte() -> threading.Thread | None:
         The thread that watches the command, or None when there is nothing to watch.
     """
     try:
-        job = asked_job("Follow matte from this frame")
+        job = asked_job(dialogs.FOLLOW)
         if job is None:
             return None
         if not job.mattes:

@@ -8,6 +8,8 @@ from typing import Any
 
 import nuke
 
+from pullfocus_nuke import dialogs
+from pullfocus_nuke.asking import asked
 from pullfocus_nuke.atlas_gizmo import atlas_gizmo
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.focus import chosen_pullfocus
@@ -59,11 +61,11 @@ def paint_atlas() -> Any:
 def _asked(layers: list[Layer]) -> Layer | None:
     if len(layers) == 1:
         return layers[0]
-    panel = nuke.Panel("Paint an atlas")
-    panel.addEnumerationPulldown("Layer", " ".join(layer.name for layer in layers))
-    if not panel.show():
+    names = " ".join(layer.name for layer in layers)
+    answers = asked(dialogs.PAINT, {dialogs.LAYER.label: names})
+    if answers is None:
         return None
-    return next(layer for layer in layers if layer.name == panel.value("Layer"))
+    return next(layer for layer in layers if layer.name == answers[dialogs.LAYER.label])
 
 
 def write_atlas(group: Any) -> None:

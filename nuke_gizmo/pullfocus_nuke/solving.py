@@ -15,6 +15,8 @@ from typing import Any, Sequence
 
 import nuke
 
+from pullfocus_nuke import dialogs
+from pullfocus_nuke.asking import asked
 from pullfocus_nuke.command import bake_command, program, rate_text, remember_program, solve_command
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.exr_pixels import same_pixels
@@ -37,7 +39,6 @@ __all__ = [
     "write_footage",
 ]
 
-QUALITIES = ("standard", "draft", "high")
 _ROTO = ("Roto", "RotoPaint")
 _OURS = ".pullfocus"  # in folders whose frames may be written again
 _LAYER = re.compile(r"[a-z][a-z0-9_]*$")
@@ -105,7 +106,7 @@ def solve() -> threading.Thread | None:
     """
     try:
         executable = program()
-        job = asked_job("Solve with pullfocus", slow=slow_line(executable))
+        job = asked_job(dialogs.SOLVE, slow=slow_line(executable))
         if job is None:
             return None
         tell_notes(write_footage(job))
@@ -152,11 +153,11 @@ def in_main(call: Any, argument: str) -> None:
     nuke.executeInMainThread(call, (argument,))
 
 
-def asked_job(title: str, slow: str = "") -> Job | None:
+def asked_job(dialog: dialogs.Dialog, slow: str = "") -> Job | None:
     """Ask what to solve in a dialog that is filled in from the selection; None: cancelled.
 
     Args:
-        title: of the dialog.
+        dialog: which one.
         slow: what makes this machine slow; shown in the dialog.
 
     Raises:
@@ -169,27 +170,25 @@ def asked_job(title: str, slow: str = "") -> Job | None:
     mattes = " ".join(f"{layer}={roto.name()}" for layer, roto in zip(names, rotos))
     plate = plates[0] if plates else None
     first, last = _range(plate)
-    panel = nuke.Panel(title)
-    panel.addSingleLineInput("Plate node", plate.name() if plate is not None else "")
-    panel.addSingleLineInput("Mattes, front to back", mattes)
-    panel.addSingleLineInput("Frames", f"{first}-{last}")
-    panel.addEnumerationPulldown("Quality", " ".join(QUALITIES))
-    panel.addFilenameSearch("Folder", _default_folder(plate))
-    # types-nuke spells this one addbooleanCheckBox
-    panel.addBooleanCheckBox("Write plate and mattes again", True)  # type: ignore[attr-defined]
-    panel.addBooleanCheckBox("Start over", False)  # type: ignore[attr-defined]
+    starts: dict[str, str | bool] = {
+        dialogs.PLATE.label: plate.name() if plate is not None else "",
+        dialogs.MATTES.label: mattes,
+        dialogs.FRAMES.label: f"{first}-{last}",
+        dialogs.QUALITY.label: " ".join(dialogs.QUALITIES),
+        dialogs.FOLDER.label: _default_folder(plate),
+        dialogs.WRITE.label: True,
+        dialogs.RESTART.label: False,
+    }
     if slow:
-        panel.addNotepad("Slow", "\n".join(textwrap.wrap(slow, 60)))
-    if not panel.show():
+        starts[dialogs.SLOW.label] = "\n".join(textwrap.wrap(slow, 60))
+    answers = asked(dialog, starts)
+    if answers is None:
         return None
+    texts = (dialogs.PLATE, dialogs.MATTES, dialogs.FRAMES, dialogs.QUALITY, dialogs.FOLDER)
     return job_from_answers(
-        panel.value("Plate node"),
-        panel.value("Mattes, front to back"),
-        panel.value("Frames"),
-        panel.value("Quality"),
-        panel.value("Folder"),
-        write=bool(panel.value("Write plate and mattes again")),
-        restart=bool(panel.value("Start over")),
+        *(answers[field.label] for field in texts),
+        write=bool(answers[dialogs.WRITE.label]),
+        restart=bool(answers[dialogs.RESTART.label]),
     )
 
 

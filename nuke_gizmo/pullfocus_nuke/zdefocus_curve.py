@@ -13,6 +13,8 @@ from typing import Any
 
 import nuke
 
+from pullfocus_nuke import dialogs
+from pullfocus_nuke.asking import asked
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.focus import chosen_pullfocus, focus_is_known
 from pullfocus_nuke.passes import read_passes
@@ -23,7 +25,6 @@ __all__ = ["FARTHEST", "key_zdefocus", "lens_keys"]
 
 FARTHEST = 1e6
 """Focus beyond infinity: a distance that blurs as infinity does, in the scene's unit."""
-_NEAR, _FAR = "Distance of the front layer", "Distance of the last layer"
 
 
 def lens_keys(
@@ -102,12 +103,11 @@ def key_zdefocus() -> Any | None:
 
 
 def _asked() -> tuple[float, float] | None:
-    panel = nuke.Panel("Key a ZDefocus with the plate's focus")
-    panel.addSingleLineInput(_NEAR, "2")
-    panel.addSingleLineInput(_FAR, "10")
-    if not panel.show():
+    near, far = dialogs.NEAR.label, dialogs.FAR.label
+    answers = asked(dialogs.ZDEFOCUS, {near: "2", far: "10"})
+    if answers is None:
         return None
     try:
-        return float(panel.value(_NEAR)), float(panel.value(_FAR))
+        return float(answers[near]), float(answers[far])
     except ValueError as error:
         raise GizmoError(f"expected distances in the unit of depth.Z, got: {error}") from error
