@@ -65,7 +65,7 @@ def mapped(
 
 @dataclass(frozen=True)
 class Bounds:
-    """The given matte of a whole frame, and what it may become."""
+    """The given matte of all rows that are asked for, and what it may become."""
 
     given: torch.Tensor
     """(H, W) float32, logits."""
@@ -116,7 +116,7 @@ def bounded_matte(
         offset: (h, w) logits, added to the given ones.
         residual: a field of more.
         bounds: the given matte, and how far it may go.
-        box: where in its frame; the matte goes on past the edge.
+        box: where in it; the matte goes on past the edge.
         slack: how far the sigmoid is stretched, so that 0 and 1 are reached.
     """
     out: torch.Tensor = _Matte.apply(offset, *residual, bounds, box, slack)

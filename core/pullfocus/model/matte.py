@@ -139,16 +139,27 @@ class LayerMatte(nn.Module):
 
     def given(self, t: int, box: Box) -> torch.Tensor:
         """Return the given matte as logits on ``box``, (h, w); it goes on past the frame's edge."""
-        logits = _on_box(self._logits(t, box.level), box)
-        return torch.from_numpy(logits).to(self.residual.device)
+        logits, inside = self._logits(t, box)
+        return torch.from_numpy(_on_box(logits, inside)).to(self.residual.device)
 
-    def _logits(self, t: int, level: int) -> np.ndarray:
-        """Return the given matte of a whole frame as logits, float32 (h, w)."""
-        if level == 0:  # a table of 256, not a picture for every frame
-            return _logits_of_bytes()[self.observed.mattes[self.layer, t]]
-        return self._reduced.get(
-            (t, level), lambda: _logit(self.observed.matte(self.layer, t, level)).numpy()
+    def _logits(self, t: int, box: Box) -> tuple[np.ndarray, Box]:
+        """Return the rows of the given matte that a box sees, as logits, and the box in them.
+
+        float32 (h, w). A strip of a large frame has few of them; those past an edge see its row.
+        """
+        top, bottom = self._rows(t, box)
+        within = Box(box.left, box.top - top, box.width, box.height, box.level)
+        if box.level == 0:  # a table of 256, not a picture for every frame
+            return _logits_of_bytes()[self.observed.mattes[self.layer, t, top:bottom]], within
+        whole = self._reduced.get(
+            (t, box.level), lambda: _logit(self.observed.matte(self.layer, t, box.level)).numpy()
         )
+        return whole[top:bottom], within
+
+    def _rows(self, t: int, box: Box) -> tuple[int, int]:
+        height = self._trimap(t, box.level).shape[1]
+        top = min(max(box.top, 0), height - 1)
+        return top, max(top + 1, min(box.top + box.height, height))
 
     def forward(self, t: int, box: Box, offset: torch.Tensor) -> torch.Tensor:
         """Return the matte on ``box``, (h, w), 0..1.
@@ -165,11 +176,11 @@ class LayerMatte(nn.Module):
         down, across = box_bases(box, *spans, self.cells, device, self.scale)
         along_rows = down @ self.residual[t]
         if box.width and box.height and has_native(offset, along_rows):
-            bounds = Bounds(
-                torch.from_numpy(self._logits(t, box.level)),
-                *(torch.from_numpy(bound) for bound in self._trimap(t, box.level)),
-            )
-            return bounded_matte(offset, (along_rows, across), bounds, box, _SLACK)
+            top, bottom = self._rows(t, box)
+            logits, within = self._logits(t, box)
+            trimap = self._trimap(t, box.level)[:, top:bottom]
+            bounds = Bounds(torch.from_numpy(logits), *map(torch.from_numpy, trimap))
+            return bounded_matte(offset, (along_rows, across), bounds, within, _SLACK)
         free = self.given(t, box) + offset + along_rows @ across
         return matte_from_logit(free, *self._bounds(t, box))
 

@@ -167,8 +167,12 @@ class ShotModel(nn.Module):
         *,
         still: bool = False,
         as_shot: bool = True,
+        with_radius: bool = True,
     ) -> LayerFrame:
-        """Evaluate one layer on a box; ``still`` and ``as_shot`` as in `frame`."""
+        """Evaluate one layer on a box; ``still`` and ``as_shot`` as in `frame`.
+
+        Without its radius, where another lens has its own, that is 0.
+        """
         layer = self.layers[index]
         texel = layer.mapping(t, box)
         colour, offset = self._looked_up(index, t, box, texel, atlas, still=still)
@@ -178,7 +182,10 @@ class ShotModel(nn.Module):
             alpha = layer.matte(t, box, offset)[None]
         if self.settings.exposure and as_shot:
             colour = layer.as_shot(t, box, colour)
-        radius = self.radius(index, t, box)
+        if with_radius:
+            radius = self.radius(index, t, box)
+        else:
+            radius = colour.new_zeros(()).expand(box.height, box.width)
         side = None if self.lens is None else self.lens.side(index, t, texel)
         return LayerFrame(layer.name, box, colour, alpha, texel, radius, side)
 

@@ -155,7 +155,8 @@ def _fill(
     clipped: float,
 ) -> None:
     """Evaluate some rows of a layer."""
-    layer = model.layer_frame(index, t, strip, atlas)
+    own = focus is None and not sharp  # the plate's circles of confusion
+    layer = model.layer_frame(index, t, strip, atlas, with_radius=own)
     rows, _ = strip.inside(held.box)
     if not sharp:
         held.coc[rows] = _radius(_coc(model, virtual, index, t, layer, focus), lens)
