@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward, tile by tile. The weights that a source gives the row `dy` below it are those of the row
-// as far above: a vector of LANES outputs of both rows stays in registers while sources pass by,
-// and each costs two loads from its table row, shared by both rows and all channels.
+// Forward, tile by tile. What a row of sources gives the row `dy` below it, it gives the row as far
+// above: a vector of LANES outputs is summed once, in registers, while sources pass by, and added to
+// both. Two distances are summed side by side (lines), so that a source's light is loaded once for
+// four rows; besides, each costs two loads from its table row for all channels.
 //
 // The flat interior of large discs costs two additions a row instead: a source adds its light where
 // its chord begins and takes it away where it ends, and a running sum along the row fills it in.
@@ -63,35 +64,28 @@ struct SourceRow {
     float value[G];
     float fraction;
   };
-  struct Conics {
-    Along lines[kMostConics];  // on one row of weights
-    float share;               // of the disc that they cut
-  };
   std::vector<Light> light;
   struct Run {
     int64_t first, last;
     int32_t inner;
   };
   std::vector<int32_t> centre, extent;  // extent -1: dark
-  std::vector<int32_t> at, end;         // the same for one row of weights, see `aim`
   std::vector<float> flat;              // [n][G] light of the flat interior
   std::vector<Run> runs;                // neighbours whose flat interiors have one radius
   std::vector<int32_t> block_inner;     // [blocks] the smallest of those that give light
-  std::vector<Conics> conics;
-  int32_t conic_count = 0;
+  int32_t reach;                        // the largest extent
   int64_t left, n;
 
   void resize(int64_t most) {
     light.resize(most);
-    for (auto* v : {&centre, &extent, &at, &end}) v->resize(most);
-    flat.resize(most * G);
+    for (auto* v : {&centre, &extent}) v->resize(most);
     block_inner.resize(most / kBlock + 1);
-    if (Cut) conics.resize(most);
   }
 
   void read(const WeightTable& table, const Field& field, int64_t y, int64_t width,
             const float* image, const float* gains, int64_t plane, bool interiors) {
     runs.clear();
+    if (interiors) flat.resize(n * G);
     std::fill(block_inner.begin(), block_inner.end(), INT32_MAX);
     for (int64_t i = 0; i < n; ++i) {
       const int64_t p = y * width + left + i;
@@ -115,24 +109,42 @@ struct SourceRow {
     }
   }
 
+};
+
+// Where a row of sources finds its weights for one row of outputs, or two.
+template <int G, bool Cut>
+struct Aim {
+  struct Conics {
+    Along lines[kMostConics];  // on one row of weights
+    float share;               // of the disc that they cut
+  };
+  std::vector<int32_t> at[2], end[2];  // centre and extent
+  std::vector<Conics> conics;
+  int32_t conic_count = 0;
+
+  void resize(int64_t most) {
+    for (auto* v : {at, at + 1, end, end + 1}) v->resize(most);
+    if (Cut) conics.resize(most);
+  }
+
   // Point at the row `dy` of every source's weights; sources that have none point at zeros.
-  void aim(int32_t dy, bool mirrored) {
-    const int32_t away = std::abs(dy), line = mirrored ? away : dy;
-    const int32_t *c = centre.data(), *e = extent.data();
-    int32_t *a = at.data(), *l = end.data();
-    for (int64_t i = 0; i < n; ++i) {
+  void at_row(int line, const SourceRow<G, Cut>& row_of, int32_t dy, bool mirrored) {
+    const int32_t away = std::abs(dy), row = mirrored ? away : dy;
+    const int32_t *c = row_of.centre.data(), *e = row_of.extent.data();
+    int32_t *a = at[line].data(), *l = end[line].data();
+    for (int64_t i = 0; i < row_of.n; ++i) {
       const bool there = e[i] >= away;
-      a[i] = there ? c[i] + line * (2 * e[i] + 1 + 2 * kPad) : kDark;
+      a[i] = there ? c[i] + row * (2 * e[i] + 1 + 2 * kPad) : kDark;
       l[i] = there ? e[i] : 0;
     }
   }
 
-  void cut(const Clip& clip, const float* radius, int64_t y, int64_t width, int64_t plane,
-           int32_t dy) {
+  void cut(const SourceRow<G, Cut>& row, const Clip& clip, const float* radius, int64_t y,
+           int64_t width, int64_t plane, int32_t dy) {
     conic_count = clip.count;
-    for (int64_t i = 0; i < n; ++i) {
-      if (extent[i] < std::abs(dy)) continue;
-      const int64_t p = y * width + left + i;
+    for (int64_t i = 0; i < row.n; ++i) {
+      if (row.extent[i] < std::abs(dy)) continue;
+      const int64_t p = y * width + row.left + i;
       conics[i].share = cut_share(radius[p]);
       for (int32_t k = 0; k < clip.count; ++k)
         conics[i].lines[k] = along(clip, k, plane, p, radius[p], float(dy));
@@ -140,27 +152,30 @@ struct SourceRow {
   }
 };
 
-// Add sources first..last (indices of the row) to a vector of outputs at column x - row.left.
-template <int G, bool Cut, int R>
-inline void gather(const WeightTable& table, const SourceRow<G, Cut>& row, int32_t x, int64_t first,
-                   int64_t last, Vec (&acc)[R][G]) {
+// Add sources first..last (indices of the row) to a vector of outputs of each line at column
+// x - row.left.
+template <int G, bool Cut, int L>
+inline void gather(const WeightTable& table, const SourceRow<G, Cut>& row, const Aim<G, Cut>& aim,
+                   int32_t x, int64_t first, int64_t last, Vec (&acc)[L][G]) {
   const auto* light = row.light.data();
-  const int32_t *at = row.at.data(), *end = row.end.data();
+  const int32_t *at[L], *end[L];
+  for (int l = 0; l < L; ++l) at[l] = aim.at[l].data(), end[l] = aim.end[l].data();
   for (int64_t i = first; i <= last; ++i) {
-    const int32_t shift = std::min(std::max(x - int32_t(i), -end[i] - kPad), end[i] + 1);
-    const int64_t p = int64_t(at[i]) + shift;
-    Vec w = load(table.weights + p) + light[i].fraction * load(table.changes + p);
+    Vec w[L];
+    for (int l = 0; l < L; ++l) {
+      const int32_t e = end[l][i], shift = std::min(std::max(x - int32_t(i), -e - kPad), e + 1);
+      const int64_t p = int64_t(at[l][i]) + shift;
+      w[l] = load(table.weights + p) + light[i].fraction * load(table.changes + p);
+    }
     if (Cut) {
-      const auto& conics = row.conics[i];
+      const auto& conics = aim.conics[i];
       const Vec px = steps() + float(x - int32_t(i));
       Vec mask = clamped(ramp(conics.lines[0], px));
-      for (int32_t k = 1; k < row.conic_count; ++k) mask *= clamped(ramp(conics.lines[k], px));
-      w *= 1.0f + conics.share * (mask - 1.0f);
+      for (int32_t k = 1; k < aim.conic_count; ++k) mask *= clamped(ramp(conics.lines[k], px));
+      for (int l = 0; l < L; ++l) w[l] *= 1.0f + conics.share * (mask - 1.0f);
     }
-    for (int g = 0; g < G; ++g) {
-      const Vec v = light[i].value[g] * w;
-      for (int r = 0; r < R; ++r) acc[r][g] += v;
-    }
+    for (int g = 0; g < G; ++g)
+      for (int l = 0; l < L; ++l) acc[l][g] += light[i].value[g] * w[l];
   }
 }
 
@@ -188,6 +203,8 @@ void add_chords(const SourceRow<G, Cut>& row, int64_t first, int64_t last, int64
 
 template <int G, bool Cut>
 class ForwardTile {
+  using Row = SourceRow<G, Cut>;
+
  public:
   ForwardTile(const WeightTable& table, const Clip& clip, const Field& field, const Halves& halves,
               const Tiles& tiles, const float* image, const float* gains, const float* radius)
@@ -195,11 +212,13 @@ class ForwardTile {
         gains_(gains), radius_(radius) {
     padded_ = (tiles.columns + LANES - 1) / LANES * LANES;
     sums_.resize(tiles.rows * G * padded_);
-    row_.resize(tiles.columns + 2 * field.far + 2 * kBlock);
+    const int64_t most = tiles.columns + 2 * field.far + 2 * kBlock;
+    rows_.resize(std::min(tiles.height, tiles.rows + 2 * field.far));
+    for (auto& row : rows_) row.resize(most);
+    aim_.resize(most);
     if (std::any_of(field.flat.begin(), field.flat.end(), [](uint8_t f) { return f; }))
       ends_.resize(tiles.rows * tiles.columns * G);
-    block_reach_.resize(row_.light.size() / kBlock + 1);
-    reach_half_.resize(block_reach_.size());
+    reach_half_.resize(most / kBlock + 1);
   }
 
   void run(int64_t t, float* out) {
@@ -208,12 +227,15 @@ class ForwardTile {
     left_ = tiles_.left(t), right_ = tiles_.right(t);
     std::fill(sums_.begin(), sums_.end(), 0.0f);
     std::fill(ends_.begin(), ends_.end(), 0.0f);
-    row_.left = std::max<int64_t>(0, left_ - far) / kBlock * kBlock;
-    row_.n = std::min(width, right_ + far) - row_.left;
+    const int64_t first = std::max<int64_t>(0, top_ - far);
+    const int64_t last = std::min(tiles_.height, bottom_ + far) - 1;
+    int32_t reach = -1;
     filled_ = false;
-    for (int64_t y = std::max<int64_t>(0, top_ - far); y < std::min(tiles_.height, bottom_ + far);
-         ++y)
-      spread(y, plane);
+    for (int64_t y = first; y <= last; ++y) reach = std::max(reach, read(y, plane));
+    // Row by row of weights, since neighbouring sources share those: they stay in the cache.
+    const int32_t step = table_.mirrored && !Cut ? 2 : 1;
+    for (int32_t dy = 0; dy <= reach; dy += step)
+      for (int64_t y = first; y <= last; ++y) spread(rows_[y - first], y, dy, plane);
     if (filled_) fill();
     for (int64_t y = top_; y < bottom_; ++y)
       for (int g = 0; g < G; ++g)
@@ -226,58 +248,88 @@ class ForwardTile {
   float* ends(int64_t y) { return ends_.data() + (y - top_) * tiles_.columns * G; }
   bool inside(int64_t y) const { return y >= top_ && y < bottom_; }
 
-  // Spread one row of sources over all rows of the tile that it reaches.
-  void spread(int64_t y, int64_t plane) {
-    int32_t reach = -1;
-    blocks_ = (row_.n + kBlock - 1) / kBlock;
-    const int32_t* known = field_.reach.data() + y * field_.blocks + row_.left / kBlock;
-    for (int64_t b = 0; b < blocks_; ++b) reach = std::max(reach, block_reach_[b] = known[b]);
-    const int64_t nearest = std::max<int64_t>({top_ - y, y - bottom_ + 1, 0});
-    const int64_t farthest = std::min<int64_t>(reach, std::max(y - top_, bottom_ - 1 - y));
-    if (nearest > farthest) return;
+  // Read one row of sources; returns how far it reaches, as far as the tile goes, else -1.
+  int32_t read(int64_t y, int64_t plane) {
+    auto& row = rows_[y - std::max<int64_t>(0, top_ - field_.far)];
+    row.left = std::max<int64_t>(0, left_ - field_.far) / kBlock * kBlock;
+    row.n = std::min(tiles_.width, right_ + field_.far) - row.left;
+    row.reach = -1;
+    const int32_t* known = blocks_of(row, y);
+    for (int64_t b = 0; b < blocks(row); ++b) row.reach = std::max(row.reach, known[b]);
+    row.reach = int32_t(std::min<int64_t>(row.reach, std::max(y - top_, bottom_ - 1 - y)));
+    if (row.reach < nearest(y)) return row.reach = -1;
     const bool chords = field_.flat[y];
-    row_.read(table_, field_, y, tiles_.width, image_, gains_, plane, chords);
+    row.read(table_, field_, y, tiles_.width, image_, gains_, plane, chords);
     filled_ = filled_ || chords;
-    for (int32_t dy = int32_t(nearest); dy <= farthest; ++dy) {
-      const bool above = inside(y - dy), below = dy > 0 && inside(y + dy);
-      for (int64_t b = 0; b < blocks_; ++b)
-        reach_half_[b] = block_reach_[b] < dy ? -1 : halves_(block_reach_[b], dy);
-      if (chords) begin_and_end(y, dy, above, below);
-      if (table_.mirrored && !Cut) {
-        row_.aim(dy, true);
-        const int64_t rows[2] = {above ? y - dy : y + dy, y + dy};
-        if (above && below) pass<2>(rows, dy, chords);
-        else pass<1>(rows, dy, chords);
-        continue;
-      }
-      const int64_t up[1] = {y - dy}, down[1] = {y + dy};
-      if (above) aim(y, -dy, plane), pass<1>(up, dy, false);
-      if (below) aim(y, dy, plane), pass<1>(down, dy, false);
+    return row.reach;
+  }
+
+  int64_t nearest(int64_t y) const { return std::max<int64_t>({top_ - y, y - bottom_ + 1, 0}); }
+  static int64_t blocks(const Row& row) { return (row.n + kBlock - 1) / kBlock; }
+  const int32_t* blocks_of(const Row& row, int64_t y) const {
+    return field_.reach.data() + y * field_.blocks + row.left / kBlock;
+  }
+
+  // Spread one row of sources over the rows of the tile that are `dy` away, or one more.
+  void spread(const Row& row, int64_t y, int32_t dy, int64_t plane) {
+    const bool paired = table_.mirrored && !Cut;
+    if (row.reach < dy || nearest(y) > dy + paired) return;
+    const int32_t from = int32_t(std::max<int64_t>(dy, nearest(y)));
+    const int lines = paired ? std::min(row.reach, dy + 1) - from + 1 : 1;
+    const int32_t* known = blocks_of(row, y);
+    for (int64_t b = 0; b < blocks(row); ++b)
+      reach_half_[b] = known[b] < from ? -1 : halves_(known[b], from);
+    const bool chords = field_.flat[y];
+    for (int l = 0; chords && l < lines; ++l) begin_and_end(row, y, from + l);
+    if (!paired) {
+      if (inside(y - dy)) cut(row, y, -dy, plane);
+      if (dy > 0 && inside(y + dy)) cut(row, y, dy, plane);
+      return;
     }
+    const Target to[2] = {targets(y, from), targets(y, from + 1)};
+    for (int l = 0; l < lines; ++l) aim_.at_row(l, row, from + l, true);
+    if (lines == 2) pass<2>(row, to, from + 1, chords);
+    else pass<1>(row, to, from, chords);
   }
 
-  void aim(int64_t y, int32_t dy, int64_t plane) {
-    row_.aim(dy, table_.mirrored);
-    if (Cut) row_.cut(clip_, radius_, y, tiles_.width, plane, dy);
+  // The rows of the tile that a line is for.
+  struct Target {
+    int64_t rows[2];
+    int count;
+  };
+  Target targets(int64_t y, int32_t dy) const {
+    Target to{{}, 0};
+    if (inside(y - dy)) to.rows[to.count++] = y - dy;
+    if (dy > 0 && inside(y + dy)) to.rows[to.count++] = y + dy;
+    return to;
   }
 
-  void begin_and_end(int64_t y, int32_t dy, bool above, bool below) {
-    for (const auto& run : row_.runs) {
+  // Spread one row of sources, not the same above and below, over one row.
+  void cut(const Row& row, int64_t y, int32_t dy, int64_t plane) {
+    aim_.at_row(0, row, dy, table_.mirrored);
+    if (Cut) aim_.cut(row, clip_, radius_, y, tiles_.width, plane, dy);
+    const Target to[1] = {{{y + dy, 0}, 1}};
+    pass<1>(row, to, std::abs(dy), false);
+  }
+
+  void begin_and_end(const Row& row, int64_t y, int32_t dy) {
+    const bool above = inside(y - dy), below = dy > 0 && inside(y + dy);
+    for (const auto& run : row.runs) {
       if (run.inner < dy) continue;
       const int32_t h = halves_(run.inner, dy);
       if (above)
-        add_chords(row_, run.first, run.last, h, left_, right_ - left_, ends(y - dy));
+        add_chords(row, run.first, run.last, h, left_, right_ - left_, ends(y - dy));
       if (below)
-        add_chords(row_, run.first, run.last, h, left_, right_ - left_, ends(y + dy));
+        add_chords(row, run.first, run.last, h, left_, right_ - left_, ends(y + dy));
     }
   }
 
   // Sources that can reach columns x..x + LANES - 1 (indices of the row); first > last: none.
-  void window(int64_t x, int64_t& first, int64_t& last) const {
+  void window(const Row& row, int64_t x, int64_t& first, int64_t& last) const {
     first = 0, last = -1;
     const int64_t far = field_.far;
     const int64_t low = std::max<int64_t>(0, x - far) / kBlock;
-    const int64_t high = std::min(blocks_ - 1, (x + LANES - 1 + far) / kBlock);
+    const int64_t high = std::min(blocks(row) - 1, (x + LANES - 1 + far) / kBlock);
     for (int64_t b = low; b <= high; ++b) {
       if (reach_half_[b] < 0) continue;
       const int64_t from = std::max(b * kBlock, x - reach_half_[b]);
@@ -286,7 +338,7 @@ class ForwardTile {
       for (int64_t e = high; e >= b; --e) {
         if (reach_half_[e] < 0) continue;
         const int64_t to = std::min({(e + 1) * kBlock - 1, x + LANES - 1 + reach_half_[e],
-                                     row_.n - 1});
+                                     row.n - 1});
         if (to < std::max(e * kBlock, x - reach_half_[e])) continue;
         last = to;
         return;
@@ -297,37 +349,40 @@ class ForwardTile {
 
   // Sources no farther than this from both ends of columns x..x + LANES - 1 cover all of them with
   // their flat interiors, in the row dy away.
-  int64_t hole(int64_t x, int32_t dy) const {
+  int64_t hole(const Row& row, int64_t x, int32_t dy) const {
     const auto half_in = [&](int64_t from, int64_t to) {
       int32_t inner = field_.far;
       const int64_t low = std::max<int64_t>(from, 0) / kBlock;
-      const int64_t high = std::min(to / kBlock, blocks_ - 1);
-      for (int64_t b = low; b <= high; ++b) inner = std::min(inner, row_.block_inner[b]);
+      const int64_t high = std::min(to / kBlock, blocks(row) - 1);
+      for (int64_t b = low; b <= high; ++b) inner = std::min(inner, row.block_inner[b]);
       return inner < dy ? -1 : int64_t(halves_(inner, dy));
     };
     const int64_t h = half_in(x, x + LANES - 1);
     return h < LANES ? -1 : std::min(h, half_in(x + LANES - 1 - h, x + h));
   }
 
-  template <int R>
-  void pass(const int64_t* rows, int32_t dy, bool chords) {
+  // Spread a row of sources over the targets of each line; `dy` is how far the last one is away.
+  template <int L>
+  void pass(const Row& row, const Target* to, int32_t dy, bool chords) {
     for (int64_t x = 0; x < right_ - left_; x += LANES) {
-      const int64_t here = x + left_ - row_.left;
+      const int64_t here = x + left_ - row.left;
       int64_t first, last;
-      window(here, first, last);
+      window(row, here, first, last);
       if (first > last) continue;
-      Vec acc[R][G];
-      for (int r = 0; r < R; ++r)
-        for (int g = 0; g < G; ++g) acc[r][g] = load(sums(rows[r], g) + x);
-      const int64_t h = chords ? hole(here, dy) : -1;
+      Vec acc[L][G] = {};
+      const int64_t h = chords ? hole(row, here, dy) : -1;
       if (h >= LANES) {
-        gather(table_, row_, int32_t(here), first, std::min(last, here + LANES - 2 - h), acc);
-        gather(table_, row_, int32_t(here), std::max(first, here + h + 1), last, acc);
+        gather(table_, row, aim_, int32_t(here), first, std::min(last, here + LANES - 2 - h), acc);
+        gather(table_, row, aim_, int32_t(here), std::max(first, here + h + 1), last, acc);
       } else {
-        gather(table_, row_, int32_t(here), first, last, acc);
+        gather(table_, row, aim_, int32_t(here), first, last, acc);
       }
-      for (int r = 0; r < R; ++r)
-        for (int g = 0; g < G; ++g) store(sums(rows[r], g) + x, acc[r][g]);
+      for (int l = 0; l < L; ++l)
+        for (int r = 0; r < to[l].count; ++r)
+          for (int g = 0; g < G; ++g) {
+            float* sum = sums(to[l].rows[r], g) + x;
+            store(sum, load(sum) + acc[l][g]);
+          }
     }
   }
 
@@ -346,12 +401,13 @@ class ForwardTile {
   const Halves& halves_;
   const Tiles& tiles_;
   const float *image_, *gains_, *radius_;
-  int64_t padded_, top_ = 0, bottom_ = 0, left_ = 0, right_ = 0, blocks_ = 0;
+  int64_t padded_, top_ = 0, bottom_ = 0, left_ = 0, right_ = 0;
   bool filled_ = false;
-  SourceRow<G, Cut> row_;
+  std::vector<Row> rows_;  // those that reach the tile
+  Aim<G, Cut> aim_;
   std::vector<float> sums_;  // [rows][G][padded columns]
   std::vector<float> ends_;  // [rows][columns][G]
-  std::vector<int32_t> block_reach_, reach_half_;
+  std::vector<int32_t> reach_half_;
 };
 
 template <int G>
@@ -365,7 +421,7 @@ void forward_group(int threads, const WeightTable& table, const Clip& clip, cons
   }
   // tall tiles pair more rows; a small frame still has enough of them to share
   const int64_t rows = std::min<int64_t>(std::max(4 * field.far, 32), 128);
-  int64_t columns = 256;
+  int64_t columns = 128;
   while (columns > 64 && Tiles(height, width, rows, columns).count < 12) columns /= 2;
   const Tiles tiles(height, width, rows, columns);
   const Halves halves(field.far, table.mirrored);
