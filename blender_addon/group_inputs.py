@@ -7,6 +7,7 @@ Plain data, no Blender in here: the panel and the group read the same list.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .passes import Passes
@@ -53,7 +54,9 @@ def input_specs(passes: Passes) -> list[InputSpec]:
         roundness=passes.roundness,
         rotation_deg=passes.rotation_deg,
     )
-    return [*_view(passes), *_focus(passes), *lens, *_layers(passes)]
+    view = view_specs([layer.name for layer in passes.layers])
+    focus = focus_specs() if passes.can_pull else []
+    return [*view, *focus, *lens, *_layers(passes)]
 
 
 def lens_specs(
@@ -70,18 +73,18 @@ def lens_specs(
     return [*_lens(signed), *_iris(blades, roundness, rotation_deg)]
 
 
-def _view(passes: Passes) -> list[InputSpec]:
+def view_specs(layer_names: Sequence[str]) -> list[InputSpec]:
+    """Return the inputs that choose what is shown, for layers front to back."""
     names = ", ".join(f"{number} {name}" for number, name in enumerate(VIEWS))
-    layers = ", ".join(f"{number} {layer.name}" for number, layer in enumerate(passes.layers, 1))
+    layers = ", ".join(f"{number} {name}" for number, name in enumerate(layer_names, 1))
     return [
         InputSpec("View", "menu", 0, 0, len(VIEWS) - 1, f"What Image shows: {names}"),
-        InputSpec("Layer", "int", 1, 1, len(passes.layers), f"For Layer and Matte: {layers}"),
+        InputSpec("Layer", "int", 1, 1, len(layer_names), f"For Layer and Matte: {layers}"),
     ]
 
 
-def _focus(passes: Passes) -> list[InputSpec]:
-    if not passes.can_pull:
-        return []
+def focus_specs() -> list[InputSpec]:
+    """Return the inputs that say where focus lies."""
     return [
         InputSpec(
             "Focus",

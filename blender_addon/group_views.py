@@ -40,10 +40,19 @@ def _composite(build: TreeBuilder, pictures: list[tuple[Any, Any]], label: str, 
     return result
 
 
-def show_views(build: TreeBuilder, layers: list[ShownLayer], source: Any) -> None:
-    """Lay layers over each other, and let View choose what Image shows."""
+def show_views(
+    build: TreeBuilder, layers: list[ShownLayer], source: Any, shown: str = "{}"
+) -> None:
+    """Lay layers over each other, and let View choose what Image shows.
+
+    Args:
+        build: gets the nodes.
+        layers: front to back.
+        source: the node whose outputs are the passes.
+        shown: how the input is called that shows a layer, {} its name.
+    """
     build.frame("Over, front to back", (_LEFT, 700), COMPOSITE_COLOUR)
-    on = {one.name: build.input(one.name) for one in layers}
+    on = {one.name: build.input(shown.format(one.name)) for one in layers}
     result = _composite(build, [(one.blurred, on[one.name]) for one in layers], "blurred over", 0)
     sharp = _composite(build, [(one.sharp, on[one.name]) for one in layers], "sharp over", 1.2)
     coc = layers[-1].coc
@@ -62,7 +71,7 @@ def show_views(build: TreeBuilder, layers: list[ShownLayer], source: Any) -> Non
         layer = build.choose(wanted, layer, one.sharp, label="layer", at=(1, 0.3 * number))
         blurred = build.choose(wanted, blurred, one.blurred, label="layer", at=(2, 0.3 * number))
     matte = build.alpha(blurred, at=(3, 0.3))
-    shown = {
+    pictures = {
         "Result": result,
         "Focal Plane": _focal_plane(build, result, coc),
         "Matte": matte,
@@ -72,10 +81,10 @@ def show_views(build: TreeBuilder, layers: list[ShownLayer], source: Any) -> Non
         "COC": _coc_view(build, coc),
         "Confidence": _confidence_view(build, source),
     }
-    view = shown[VIEWS[0]]
+    view = pictures[VIEWS[0]]
     for number, name in enumerate(VIEWS[1:], 1):
         wanted = build.math("GREATER_THAN", build.view(), number - 0.5, at=(4, 0.3 * number))
-        view = build.choose(wanted, view, shown[name], label=name, at=(5, 0.3 * number))
+        view = build.choose(wanted, view, pictures[name], label=name, at=(5, 0.3 * number))
     node = build.tree.nodes.new("NodeGroupOutput")
     node.location = (right + 1400, 500)
     for name, value in (("Image", view), ("Sharp", sharp), ("Matte", matte), ("COC", coc)):

@@ -31,7 +31,8 @@ from .tree_builder import (
 PLATE_FOCUS = "Plate Focus"
 PASSES_NODE = "Passes"
 
-_LAYER_GAP = 1250
+LAYER_GAP = 1250
+"""Between layers in the tree."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,11 @@ def build_group(group: Any, passes: Passes, pictures: Pictures, timing: Timing) 
     build = TreeBuilder(group)
     _interface(group, passes)
     source = _source(build, passes, pictures.frames, timing)
-    lens = _lens(build, passes, timing)
+    plate = None
+    build.frame("Lens", (-1100, 150), LENS_COLOUR)
+    if passes.focus is not None and passes.can_pull:
+        plate = _plate_focus(build, passes.focus, timing)
+    lens = add_lens(build, plate, signed=passes.signed)
     iris = add_iris(build)
     layers = [
         _layer(build, layer, index, source, lens, iris, passes, pictures)
@@ -149,21 +154,28 @@ def _source(build: TreeBuilder, passes: Passes, frames: Any, timing: Timing) -> 
     return node
 
 
-def _lens(build: TreeBuilder, passes: Passes, timing: Timing) -> dict[str, Any]:
-    """Numbers that all layers share: shift of focus, scales of near and far, whether to blur."""
-    build.frame("Lens", (-1100, 150), LENS_COLOUR)
+def _plate_focus(build: TreeBuilder, focus: dict[int, float], timing: Timing) -> Any:
+    plate = build.add("value", "Plate focus, px of radius (keyed)", 0)
+    plate.name = PLATE_FOCUS
+    _key_plate_focus(build.tree, focus, timing)
+    return plate.outputs[0]
+
+
+def add_lens(build: TreeBuilder, plate: Any, *, signed: bool) -> dict[str, Any]:
+    """Add what all layers share: shift of focus, scales of near and far, whether to blur.
+
+    Args:
+        build: within the frame that they go into.
+        plate: where the plate is in focus, px of radius; None: not known, focus stays as shot.
+        signed: whether near and far are told apart.
+    """
     shift: Any = 0.0
-    if passes.focus is not None and passes.can_pull:
-        plate = build.add("value", "Plate focus, px of radius (keyed)", 0)
-        plate.name = PLATE_FOCUS
-        _key_plate_focus(build.tree, passes.focus, timing)
+    if plate is not None:
         follow = build.input("Follow Plate")
-        away = build.math(
-            "SUBTRACT", plate.outputs[0], build.input("Focus"), label="plate - focus", at=(1, 0)
-        )
+        away = build.math("SUBTRACT", plate, build.input("Focus"), label="plate - focus", at=(1, 0))
         kept = build.math("SUBTRACT", 1.0, follow, label="1 - follow", at=(1, 0.3))
         shift = build.math("MULTIPLY", away, kept, label="shift of focus", at=(2, 0))
-    near, far = (build.input(n) if passes.signed else 1.0 for n in ("Near", "Far"))
+    near, far = (build.input(n) if signed else 1.0 for n in ("Near", "Far"))
     apart = build.math("SUBTRACT", near, far, label="near - far", at=(1, 0.6))
     # for the others blur would be time lost
     working = build.math(
@@ -211,59 +223,92 @@ def _layer(
     passes: Passes,
     pictures: Pictures,
 ) -> ShownLayer:
-    top = 700 - index * _LAYER_GAP
-    label = f"{layer.name}: paint"
-    build.frame(label, (100, top), PAINT_COLOUR)
-    sharp = _painted(build, layer, index, source, pictures)
-    build.frame(f"{layer.name}: circle of confusion", (100, top - 560), LENS_COLOUR)
-    matte = build.alpha(sharp, at=(0, 0))
-    coc = source.outputs[f"{layer.name}_coc"]
-    if not layer.complete:
-        coc = spread_coc(build, coc, matte)
-    coc = build.math("ADD", coc, lens["shift"], label="at the new focus", at=(3, 0.4))
-    is_near = build.math("LESS_THAN", coc, 0.0, label="near?", at=(3, 0.7))
-    scale = build.math(
-        "MULTIPLY_ADD", is_near, lens["near - far"], lens["far"], label="near or far", at=(3, 1.0)
-    )
-    blurs = build.math(
-        "SUBTRACT", 1.0, build.input(f"{layer.name} Sharp"), label="not kept", at=(3, 0)
-    )
-    wide = build.math("MULTIPLY", blurs, build.input("Aperture"), label="aperture", at=(4, 0))
-    coc = build.math("MULTIPLY", coc, scale, label="near, far", at=(4, 0.4))
-    coc = build.math("MULTIPLY", coc, wide, label="coc, px", at=(5, 0.4))
-    build.frame(f"{layer.name}: blur", (1600, top - 120), COMPOSITE_COLOUR)
-    seen = blurred(
-        build,
-        sharp,
-        coc,
-        lens["working"],
-        iris,
-        opaque=layer.complete,
-        longer_side_px=max(passes.size_px),
-    )
-    return ShownLayer(layer.name, sharp, seen, coc, matte)
-
-
-def _painted(
-    build: TreeBuilder,
-    layer: Layer,
-    index: int,
-    source: Any,
-    pictures: Pictures,
-) -> Any:
-    """Return the baked layer plus what paint changed in its atlas."""
-    mapped = []
+    build.frame(f"{layer.name}: paint", (100, 700 - index * LAYER_GAP), PAINT_COLOUR)
+    maps = []
     for row, (what, image) in enumerate(
         (("painted", pictures.painted[index]), ("as baked", pictures.atlases[index]))
     ):
         atlas = build.add("CompositorNodeImage", f"{layer.name} atlas, {what}", 0, 1.2 * row)
         atlas.name = f"{layer.name} {what}"
         atlas.image = image
+        maps.append(atlas.outputs["Image"])
+    uv = source.outputs[f"{layer.name}_uv"]
+    sharp = add_paint(
+        build, source.outputs[layer.name], uv, *maps, build.input(f"{layer.name} Paint")
+    )
+    return add_layer(
+        build,
+        layer.name,
+        index,
+        sharp,
+        source.outputs[f"{layer.name}_coc"],
+        lens,
+        iris,
+        complete=layer.complete,
+        longer_side_px=max(passes.size_px),
+    )
+
+
+def add_layer(
+    build: TreeBuilder,
+    name: str,
+    index: int,
+    sharp: Any,
+    coc: Any,
+    lens: dict[str, Any],
+    iris: Any,
+    *,
+    complete: bool,
+    longer_side_px: int,
+) -> ShownLayer:
+    """Add the blur of one layer.
+
+    Args:
+        build: gets the nodes.
+        name: of the layer, as its inputs are called.
+        index: 0 in front.
+        sharp: its picture, premultiplied.
+        coc: its radius as shot, px, signed where signs are known.
+        lens: of `add_lens`.
+        iris: of `add_iris`.
+        complete: has content everywhere.
+        longer_side_px: of a frame; counts before 5.0 alone.
+    """
+    top = 700 - index * LAYER_GAP
+    build.frame(f"{name}: circle of confusion", (100, top - 560), LENS_COLOUR)
+    matte = build.alpha(sharp, at=(0, 0))
+    if not complete:
+        coc = spread_coc(build, coc, matte)
+    coc = build.math("ADD", coc, lens["shift"], label="at the new focus", at=(3, 0.4))
+    is_near = build.math("LESS_THAN", coc, 0.0, label="near?", at=(3, 0.7))
+    scale = build.math(
+        "MULTIPLY_ADD", is_near, lens["near - far"], lens["far"], label="near or far", at=(3, 1.0)
+    )
+    blurs = build.math("SUBTRACT", 1.0, build.input(f"{name} Sharp"), label="not kept", at=(3, 0))
+    wide = build.math("MULTIPLY", blurs, build.input("Aperture"), label="aperture", at=(4, 0))
+    coc = build.math("MULTIPLY", coc, scale, label="near, far", at=(4, 0.4))
+    coc = build.math("MULTIPLY", coc, wide, label="coc, px", at=(5, 0.4))
+    build.frame(f"{name}: blur", (1600, top - 120), COMPOSITE_COLOUR)
+    seen = blurred(
+        build,
+        sharp,
+        coc,
+        lens["working"],
+        iris,
+        opaque=complete,
+        longer_side_px=longer_side_px,
+    )
+    return ShownLayer(name, sharp, seen, coc, matte)
+
+
+def add_paint(build: TreeBuilder, baked: Any, uv: Any, painted: Any, atlas: Any, share: Any) -> Any:
+    """Return a baked layer plus what paint changed in its atlas, both carried to the frame."""
+    mapped = []
+    for row, picture in enumerate((painted, atlas)):
         mapper = build.add("CompositorNodeMapUV", "through uv", 1, 1.2 * row)
         compat.smooth_map_uv(mapper)
-        build.set(mapper.inputs["Image"], atlas.outputs["Image"])
-        build.set(mapper.inputs["UV"], source.outputs[f"{layer.name}_uv"])
+        build.set(mapper.inputs["Image"], picture)
+        build.set(mapper.inputs["UV"], uv)
         mapped.append(mapper.outputs["Image"])
     change = build.mix("SUBTRACT", 1.0, *mapped, label="what paint changed", at=(2, 0.4))
-    share, baked = build.input(f"{layer.name} Paint"), source.outputs[layer.name]
     return build.mix("ADD", share, baked, change, label="baked + paint", at=(3, 0.4))

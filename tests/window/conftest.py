@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pullfocus import cli
+from pullfocus.hosts import lay_out_blender
 
-from tests.window.by_hand import ByHand
+from tests.window.by_hand import MODULE, ByHand
 from tests.window.room import NoRoot, Room
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +49,33 @@ def shot(hand: ByHand) -> Path:
         for name in ("plate", "alpha"):
             shutil.copy(CLIP / f"{name}.{frame:04d}.png", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def passes(shot: Path) -> Path:
+    """The passes of that shot: those that were solved by hand, or a quick draft where none were."""
+    folder = shot / "plate_passes"
+    if not (folder / "passes.json").is_file():
+        solve, plate, matte = (str(shot / n) for n in ("draft.solve", "plate.####.png", "alpha"))
+        draft = ["--quality", "draft", "--steps", "60", "--matte", f"fg={matte}.####.png"]
+        assert cli.run(["solve", plate, *draft, "--out", solve, "--progress", "json"]) == 0
+        assert cli.run(["bake", solve, "--out", str(folder), "--progress", "json"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def extension(hand: ByHand) -> None:
+    """The extension, switched on, in the compositor; installed by a call where no hand did."""
+    if not hand.ask(f"{MODULE!r} in bpy.context.preferences.addons"):
+        folder = hand.room.work / "zip"
+        found = sorted(folder.glob("*.zip")) if folder.is_dir() else []
+        path = found[0] if found else lay_out_blender(folder)
+        hand.ask(
+            f"bpy.ops.extensions.package_install_files(filepath={str(path)!r},"
+            " repo='user_default', enable_on_install=True)\nNone"
+        )
+        hand.ask(
+            f"bpy.context.preferences.addons[{MODULE!r}].preferences.launcher"
+            f" = {str(hand.room.launcher)!r}\nNone"
+        )
+    hand.open_workspace("Compositing")

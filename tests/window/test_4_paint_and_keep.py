@@ -178,8 +178,8 @@ def test_speaks_german(hand: ByHand):
     hand.ask("bpy.context.preferences.view.language = 'en_US'; None")
 
 
-def test_the_shelf_shows_the_lens(hand: ByHand):
-    """Blender's own shelf, searched by hand, shows one picture: ours."""
+def test_the_shelf_shows_lens_and_shot(hand: ByHand):
+    """Blender's own shelf, searched by hand, shows two pictures: ours."""
     left, top, width, height = hand.box(_EDITOR, "ASSET_SHELF_HEADER")
     hand.fill(left + width - 80, top + height / 2, "PullFocus")
     hand.settled()
@@ -187,7 +187,8 @@ def test_the_shelf_shows_the_lens(hand: ByHand):
     left, top, width, height = hand.box(_EDITOR, "ASSET_SHELF")
     seen = hand.picture()[top : top + height, left : left + width]
     assert seen[:60, 4:50].std() > 20, "a preview"
-    assert seen[:60, 120:400].std() < 8, "and nothing beside it"
+    assert seen[:60, 60:100].std() > 20, "another"
+    assert seen[:60, 120:400].std() < 8, "and nothing beside them"
 
 
 def test_the_add_menu_brings_the_lens(hand: ByHand):
