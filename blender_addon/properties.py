@@ -18,6 +18,7 @@ from bpy.props import (
 )
 
 from . import compat
+from .editors import show_node
 from .group_inputs import VIEW_TIPS, VIEWS
 from .group_views import show_view, shown_view
 from .relative_paths import KEY
@@ -75,6 +76,13 @@ def shot_node(scene: Any) -> Any | None:
     nodes = [node for node in tree.nodes if node.type == "GROUP" and node.node_tree == group]
     active = tree.nodes.active
     return active if active in nodes else next(iter(nodes), None)
+
+
+def _show_shot(self: Any, context: Any) -> None:
+    """Bring the chosen shot's node into view: panels are about it."""
+    node = shot_node(self.id_data)
+    if node is not None:
+        show_node(node)
 
 
 def _view(self: Any) -> int:
@@ -177,6 +185,7 @@ class PullFocusSettings(bpy.types.PropertyGroup):
         name="Shot",
         type=bpy.types.NodeTree,
         poll=_is_shot,
+        update=_show_shot,
         description="The imported shot that these panels are about",
     )
     view: EnumProperty(

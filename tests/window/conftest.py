@@ -55,12 +55,22 @@ def shot(hand: ByHand) -> Path:
 def passes(shot: Path) -> Path:
     """The passes of that shot: those that were solved by hand, or a quick draft where none were."""
     folder = shot / "plate_passes"
-    if not (folder / "passes.json").is_file():
-        solve, plate, matte = (str(shot / n) for n in ("draft.solve", "plate.####.png", "alpha"))
-        draft = ["--quality", "draft", "--steps", "60", "--matte", f"fg={matte}.####.png"]
-        assert cli.run(["solve", plate, *draft, "--out", solve, "--progress", "json"]) == 0
-        assert cli.run(["bake", solve, "--out", str(folder), "--progress", "json"]) == 0
-    return folder
+    return folder if (folder / "passes.json").is_file() else draft(shot, "plate")
+
+
+def draft(folder: Path, plate: str) -> Path:
+    """Solve and bake PLATE.####.png with alpha.####.png in a folder; returns that of the passes."""
+    solve, passes = folder / f"{plate}_draft.solve", folder / f"{plate}_passes"
+    told = ["--quality", "draft", "--steps", "60", "--progress", "json"]
+    matte = f"fg={folder}/alpha.####.png"
+    assert (
+        cli.run(
+            ["solve", f"{folder}/{plate}.####.png", "--matte", matte, *told, "--out", str(solve)]
+        )
+        == 0
+    )
+    assert cli.run(["bake", str(solve), "--out", str(passes), "--progress", "json"]) == 0
+    return passes
 
 
 @pytest.fixture(scope="module")
