@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PreviewRow", "contact_sheet", "floor_of", "render_row", "spread", "write_preview"]
 
-_TITLES = ("plate", "sharp", "matte", "COC radius", "reblur error", "confidence, white 1")
+_TITLES = ("plate", "sharp", "matte", "COC radius", "misfit", "confidence, white 1")
 _TINTS = ((80, 170, 255), (90, 220, 120), (255, 120, 200), (60, 220, 230))  # BGR, front to back
 _BACKGROUND = 24
 _INK = (225, 225, 225)
@@ -128,7 +128,7 @@ def contact_sheet(rows: Sequence[PreviewRow], *, thumb_width: int = _THUMB_WIDTH
     top_px = _coc_scale(rows)
     titles = list(_TITLES)
     titles[3] = f"COC 0..{top_px:g} px"
-    titles[4] = f"reblur error x{_ERROR_GAIN:g}"
+    titles[4] = f"misfit x{_ERROR_GAIN:g}"
     if rows[0].confidence is None:
         titles.pop()
 

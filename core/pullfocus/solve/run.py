@@ -7,67 +7,37 @@ from there and, where the solver is deterministic, reaches bit for bit the same 
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pullfocus import __version__, checkpoint
+from pullfocus import checkpoint
 from pullfocus.errors import SolveError
-from pullfocus.kept import KEPT
 from pullfocus.output import check_folder_free, check_not_footage
 from pullfocus.plate.contents import known_digests, recall
 from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
-from pullfocus.solve.budget import Budget
 from pullfocus.solve.convergence import Convergence
-from pullfocus.solve.finish import FULL, Finish, finish_s, proxy_line
+from pullfocus.solve.finish import Finish, finish_s, proxy_line
 from pullfocus.solve.folder import (
     CONTENTS,
-    check_same_solve,
     locked,
     read_settings,
     reopen_shot,
     settings_record,
 )
 from pullfocus.solve.inputs import ShotInputs
-from pullfocus.solve.log import SolveLog, repair_log
-from pullfocus.solve.memory import memory_line, peak_memory_mb
+from pullfocus.solve.memory import memory_line
+from pullfocus.solve.one_run import SOLVED, Run, SolveOutcome
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
-    from pullfocus.solve.fine import FineSolver
     from pullfocus.solve.solver_like import SolverLike
     from pullfocus.threads import Threads
 
 __all__ = ["SolveOutcome", "check_solve_folder", "on_proxy", "reopen_shot", "run_solve"]
 
-_PREVIEW_SHARE = 0.03  # of the run time
-_SOLVED = ("checkpoint.safetensors", FULL, "log.jsonl", "preview.png", *KEPT)
-_OWN = (*_SOLVED, CONTENTS)
-_SAVING_SHARE = 0.05  # of the time, at most: atlases of large plates are large files
-
-
-@dataclass(frozen=True, kw_only=True)
-class SolveOutcome:
-    """How a run ended."""
-
-    folder: Path
-    step: int
-    total_steps: int
-    finished: bool
-    """The solve is complete; otherwise `stop_signal` says what stopped it."""
-    stop_signal: int | None
-    seconds: float
-    """Time spent on this solve, over all its runs."""
-    psnr_reblur: float
-    """Mean over the last steps, dB; NaN where no step was made."""
-    peak_memory_mb: float
-    words: tuple[str, ...] = ()
-    """What it trusts, what it left as shot, what would help: a sentence each."""
+_OWN = (*SOLVED, CONTENTS)
 
 
 def run_solve(
@@ -122,7 +92,7 @@ def run_solve(
         watch = Convergence(len(shot.frames)) if until_converged else None
         proxy = getattr(settings, "proxy", 0)
         after_s = finish_s(shot, settings) if proxy else 0.0
-        run = _Run(out, record, minutes, watch, progress, stop, checkpoint_s, threads, after_s)
+        run = Run(out, record, minutes, watch, progress, stop, checkpoint_s, threads, after_s)
         meta = run.find_earlier(restart=restart)
         if meta is not None and run.is_done(meta, settings.steps):
             progress.note(f"{out} is already solved: {meta['step']} steps")
@@ -154,317 +124,6 @@ def run_solve(
         return run.loop(solver, seen, meta, settings.steps, last)
 
 
-class _Run:
-    """One run of a solve: the clock, and the files of its folder."""
-
-    def __init__(
-        self,
-        out: Path,
-        record: Mapping[str, Any],
-        minutes: float | None,
-        watch: Convergence | None,
-        progress: Progress,
-        stop: StopSignals,
-        checkpoint_s: float,
-        threads: Threads | None,
-        after_s: float,
-    ) -> None:
-        self.out = out
-        self.record = record
-        self.minutes = minutes
-        self.watch = watch
-        self.converged = False
-        self.progress = progress
-        self.stop = stop
-        self.checkpoint_s = checkpoint_s
-        self.threads = threads
-        self.started = time.monotonic()
-        self.spent_before = 0.0  # seconds of earlier runs
-        self.spent_on_preview = 0.0
-        self.fine_steps = 0  # at the plate's size, after those of a proxy
-        self.psnr = math.nan
-        share = record["settings"].get("coarse_share", 0.0)
-        self.budget = Budget(minutes, share, kept_back_s=after_s)
-
-    @property
-    def seconds(self) -> float:
-        return self.spent_before + time.monotonic() - self.started
-
-    @property
-    def checkpoint_path(self) -> Path:
-        return self.out / "checkpoint.safetensors"
-
-    def find_earlier(self, *, restart: bool) -> dict[str, Any] | None:
-        """The facts of the checkpoint to go on from, if there is one."""
-        if restart or not (self.out / "settings.json").exists():
-            return None
-        check_same_solve(self.out, read_settings(self.out), self.record)
-        if not self.checkpoint_path.exists():
-            return None
-        meta = checkpoint.load_meta(self.checkpoint_path)
-        self.spent_before = meta["seconds"]
-        self.psnr = meta["psnr_reblur"] if meta["psnr_reblur"] is not None else math.nan
-        return meta
-
-    def is_done(self, meta: Mapping[str, Any], steps: int) -> bool:
-        """Whether the checkpoint ends what this command asks for."""
-        if self.minutes is None:
-            settled = not meta["converged"] or self.watch is not None
-            if (
-                meta["minutes"] is None
-                and meta["finished"]
-                and settled
-                and steps == meta["steps_asked"]
-            ):
-                return True
-            if steps < meta["step"]:
-                raise SolveError(
-                    f"{self.out} has done {meta['step']} steps, {steps} were asked for; ask for "
-                    "more, or start over with --restart"
-                )
-            return bool(meta["finished"]) and steps == meta["step"]
-        if meta["finished"] and self.minutes == meta["minutes"]:
-            return True
-        if self._has_stepped(meta, steps):
-            return False
-        if self.minutes * 60 <= meta["seconds"]:
-            raise SolveError(
-                f"{self.out} has used {meta['seconds'] / 60:.1f} minutes, {self.minutes:g} were "
-                "asked for; ask for more, or start over with --restart"
-            )
-        return False
-
-    def discard_earlier(self) -> None:
-        """Remove the solve that --restart replaces; the observe cache is keyed by its inputs."""
-        # The settings go first: a folder without them is a new solve, whatever else lies there.
-        for name in ("settings.json", *_SOLVED):
-            (self.out / name).unlink(missing_ok=True)
-
-    def loop(
-        self,
-        solver: SolverLike,
-        observed: Any,
-        meta: dict[str, Any] | None,
-        steps: int,
-        last: Finish | None = None,
-    ) -> SolveOutcome:
-        """Step until the solver has finished, the minutes are over, or a signal says stop.
-
-        `last` is what is to be done after all steps.
-        """
-        if meta is not None:
-            self._resume(solver, meta, steps)
-        self.fine_steps = 0 if last is None else last.steps
-        last_save = time.monotonic()
-        finished = solver.finished or (meta is not None and self._has_stepped(meta, steps))
-        if not finished:  # else the log goes on with steps at the plate's size
-            repair_log(self.out / "log.jsonl", last_step=solver.step_index)
-            if self.watch is not None:
-                self.watch.catch_up(self.out / "log.jsonl")
-        said = len(getattr(solver, "notes", ()))
-        with SolveLog(self.out / "log.jsonl") as log:
-            while not finished and self.stop.signum is None:
-                if self.threads is not None:
-                    self.threads.follow(_pixels(solver, observed))
-                report = self.budget.time(solver.step)
-                said = self._say_notes(solver, said)
-                self._check(report)
-                self._follow(report.psnr_reblur)
-                if self.watch is not None:
-                    self.watch.follow(report.psnr_reblur)
-                log.write(report, self.seconds)
-                if self.budget.plan(solver, self.seconds):
-                    self.progress.note(
-                        f"{solver.total_steps} steps fit into {self.minutes:g} minutes"
-                    )
-                finished = (
-                    solver.finished
-                    or self.budget.is_spent(self.seconds)
-                    or self._has_converged(solver)
-                )
-                self._tell(solver, report)
-                if not finished and time.monotonic() - last_save >= self.checkpoint_s:
-                    log.sync()
-                    self._save(solver, steps, finished=False)
-                    last_save = time.monotonic()
-                    self._refresh_preview(solver.model, observed)
-            if self.stop.signum is not None:
-                self.progress.note(f"stopping: saving step {solver.step_index} in {self.out}")
-            log.sync()
-            self._save(solver, steps, finished=finished and last is None, stepped=finished)
-        model = solver.model
-        if finished and last is not None:
-            fine = self._finish(last, solver.step_index)
-            finished = fine is not None
-            if fine is not None:
-                self._save(solver, steps, finished=True, stepped=True)
-                model, observed = fine.model, last.observed
-        if finished:
-            self._write_preview(model, observed)
-        return SolveOutcome(
-            folder=self.out,
-            step=solver.step_index,
-            total_steps=solver.total_steps,
-            finished=finished,
-            stop_signal=None if finished else self.stop.signum,
-            seconds=self.seconds,
-            psnr_reblur=self.psnr,
-            peak_memory_mb=peak_memory_mb(),
-            words=_closing(model) if finished and solver.step_index else (),
-        )
-
-    def _finish(self, last: Finish, before: int) -> FineSolver | None:
-        """Take the steps at the plate's size; None if a signal says stop, with all saved.
-
-        Args:
-            last: what is to be done.
-            before: steps that were taken before these.
-        """
-        try:
-            solver = last.start(self.stop.watch(self.progress.stage))
-        except Stopped:
-            return None
-        path, observed = self.out / "log.jsonl", last.observed
-        repair_log(path, last_step=before + solver.step_index)
-        total, took_s = before + solver.total_steps, 0.0
-        last_save, saving_s = time.monotonic(), 0.0
-        with SolveLog(path) as log:
-            while not solver.finished and self.stop.signum is None:
-                if self.threads is not None:
-                    self.threads.follow(solver.strip_pixels)
-                began = time.monotonic()
-                report = solver.step()
-                took_s += time.monotonic() - began
-                self._check(report)
-                self._follow(report.psnr_reblur)
-                report = dataclasses.replace(report, step=before + report.step)
-                log.write(report, self.seconds)
-                left = solver.total_steps - solver.step_index
-                pace_s = took_s / max(1, report.step - before - solver.first_step)
-                self._say(report, total, left * pace_s)
-                due = max(self.checkpoint_s, saving_s / _SAVING_SHARE)
-                if not solver.finished and time.monotonic() - last_save >= due:
-                    log.sync()
-                    saving_s = time.monotonic()
-                    last.save(solver)
-                    last_save = time.monotonic()
-                    saving_s = last_save - saving_s
-                    self._refresh_preview(solver.model, observed)
-            if not solver.finished:
-                self.progress.note(f"stopping: saving step {before + solver.step_index} of {total}")
-            log.sync()
-            last.save(solver)
-        return solver if solver.finished else None
-
-    def _say_notes(self, solver: SolverLike, said: int) -> int:
-        """Say what a step has noticed; returns how many notes there are."""
-        notes = getattr(solver, "notes", ())
-        for note in notes[said:]:
-            self.progress.note(note)
-        return len(notes)
-
-    def outcome_from(
-        self, meta: Mapping[str, Any], *, stop_signal: int | None = None
-    ) -> SolveOutcome:
-        return SolveOutcome(
-            folder=self.out,
-            step=meta.get("step", 0),
-            total_steps=meta.get("total_steps", 0),
-            finished=bool(meta.get("finished", False)) and stop_signal is None,
-            stop_signal=stop_signal,
-            seconds=self.seconds,
-            psnr_reblur=self.psnr,
-            peak_memory_mb=peak_memory_mb(),
-        )
-
-    def _resume(self, solver: SolverLike, meta: dict[str, Any], steps: int) -> None:
-        """Load the checkpoint and, where it still holds, its plan."""
-        tensors, meta = checkpoint.load(self.checkpoint_path)
-        solver.load_state(tensors)
-        total = self.budget.resume(meta, steps, self.seconds)
-        if solver.total_steps != total:
-            solver.plan(steps=total)
-        self.progress.note(f"going on from step {solver.step_index} of {total}")
-
-    def _has_stepped(self, meta: Mapping[str, Any], steps: int) -> bool:
-        """Whether all steps that this command asks for were done by an earlier one."""
-        asked = meta["minutes"] == self.minutes and meta["steps_asked"] == steps
-        settled = not meta["converged"] or self.watch is not None
-        return bool(meta.get("stepped", False)) and asked and settled
-
-    def _has_converged(self, solver: SolverLike) -> bool:
-        if self.watch is None or not self.watch.reached(
-            solver.step_index, solver.total_steps, self.budget.coarse_steps(solver)
-        ):
-            return False
-        self.converged = True
-        self.progress.note(f"converged: the last {2 * self.watch.stretch} steps gained nothing")
-        return True
-
-    def _check(self, report: Any) -> None:
-        figures = {"loss": report.loss, **report.terms}
-        broken = [name for name, value in figures.items() if not math.isfinite(value)]
-        if broken:
-            raise SolveError(
-                f"the solve diverged at step {report.step} ({', '.join(broken)} is not a number); "
-                f"{self.out} keeps the last checkpoint"
-            )
-
-    def _follow(self, psnr: float) -> None:
-        # A step sees one frame, and frames differ by several dB: show a running mean.
-        if math.isfinite(psnr):
-            self.psnr = psnr if math.isnan(self.psnr) else 0.95 * self.psnr + 0.05 * psnr
-
-    def _tell(self, solver: SolverLike, report: Any) -> None:
-        left_s = self.budget.left_s(solver, self.seconds) + self.budget.kept_back_s
-        self._say(report, solver.total_steps + self.fine_steps, left_s)
-
-    def _say(self, report: Any, total: int, left_s: float) -> None:
-        self.progress.step(report.step, total, eta_s=left_s, psnr=self.psnr, loss=report.loss)
-
-    def _save(
-        self, solver: SolverLike, steps: int, *, finished: bool, stepped: bool = False
-    ) -> None:
-        checkpoint.save(
-            self.checkpoint_path,
-            solver.state(),
-            {
-                "pullfocus": __version__,
-                "step": solver.step_index,
-                "total_steps": solver.total_steps,
-                "steps_asked": steps,
-                "minutes": self.minutes,
-                "plans": self.budget.plans,
-                "finished": finished,
-                "stepped": stepped,
-                "converged": self.converged,
-                "seconds": self.seconds,
-                "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
-            },
-        )
-
-    def _refresh_preview(self, model: Any, observed: Any) -> None:
-        """Refresh the preview if pictures have cost little of the time so far."""
-        elapsed = time.monotonic() - self.started
-        if self.spent_on_preview <= _PREVIEW_SHARE * elapsed:
-            self._write_preview(model, observed)
-
-    def _write_preview(self, model: Any, observed: Any) -> None:
-        from pullfocus.solve.preview import write_preview
-
-        began = time.monotonic()
-        path = self.out / "preview.png"
-        write_preview(path, model, observed)
-        self.spent_on_preview += time.monotonic() - began
-        self.progress.preview(str(path))
-
-
-def _pixels(solver: SolverLike, observed: Any) -> int:
-    """Return the size of the frame that the next step computes."""
-    level = getattr(solver.model, "atlas_level", 0)
-    return (observed.width >> level) * (observed.height >> level)
-
-
 def check_solve_folder(out: Path, shot: Shot) -> None:
     """Refuse to write into something that is not a solve folder, or over footage."""
     check_folder_free(out, shot.footage)
@@ -482,16 +141,6 @@ def check_solve_folder(out: Path, shot: Shot) -> None:
         raise SolveError(
             f"expected a solve folder or an empty one for --out, got {out} with {foreign[0]} in it"
         )
-
-
-def _closing(model: Any) -> tuple[str, ...]:
-    """Say what a finished solve is worth, where it has a lens to judge it by."""
-    from pullfocus.model.shot_model import ShotModel
-    from pullfocus.solve.closing import closing_words
-
-    if not isinstance(model, ShotModel) or model.atlas_level or model.settings.reblur == "none":
-        return ()
-    return closing_words(model)
 
 
 def _observe(
