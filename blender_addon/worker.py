@@ -210,7 +210,7 @@ class Job:
             self.fraction = float(event.get("fraction") or 0.0)
             self.eta_s = event.get("eta_s")
             psnr = event.get("psnr_reblur") or event.get("psnr")
-            self.figures = f"reblur {psnr:.1f} dB" if isinstance(psnr, float) else ""
+            self.figures = f"match {psnr:.1f} dB" if isinstance(psnr, float) else ""
         elif kind == "preview":
             self.preview = str(event.get("path", ""))
             self.previews += 1

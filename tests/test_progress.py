@@ -45,7 +45,7 @@ def test_plain_is_a_few_lines():
             progress.preview("x/preview.png")
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
-    assert lines[0] == "solve: step 1 of 1000, 30.0 dB, 1:30 min left"
+    assert lines[0] == "solve: step 1 of 1000, plate matched to 30.0 dB, 1:30 min left"
 
 
 def test_a_reader_that_goes_away_stops_nothing():
@@ -84,8 +84,8 @@ def test_a_farm_sees_percent_status_and_failure():
     assert stream.getvalue().splitlines() == [
         "openjd_status: reading plate 100 %",
         "openjd_progress: 12.5",
-        "openjd_status: solve: step 1 of 8, 30.0 dB, 1:10 min left",
-        "openjd_status: solve: step 1 of 8, 30.0 dB, 1:10 min left",
+        "openjd_status: solve: step 1 of 8, plate matched to 30.0 dB, 1:10 min left",
+        "openjd_status: solve: step 1 of 8, plate matched to 30.0 dB, 1:10 min left",
         "note: sRGB is assumed",
         "openjd_status: baking 5 %",
         "openjd_progress: 100",

@@ -15,6 +15,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class PlainProgress(Progress):
 
     def step(self, step: int, total: int, *, eta_s: float, **facts: float) -> None:
         if self._due("solve", step >= total):
-            figures = "".join(f", {_figure(name, value)}" for name, value in facts.items())
+            figures = "".join(f", {figure}" for figure in _figures(facts))
             self._say(f"solve: step {step} of {total}{figures}, {_duration(eta_s)} left")
 
     def note(self, text: str) -> None:
@@ -187,7 +188,7 @@ class OpenJdProgress(Progress):
 
     def step(self, step: int, total: int, *, eta_s: float, **facts: float) -> None:
         self._advance(step / total if total else 1.0)
-        figures = "".join(f", {_figure(name, value)}" for name, value in facts.items())
+        figures = "".join(f", {figure}" for figure in _figures(facts))
         text = f"solve: step {step} of {total}{figures}, {_duration(eta_s)} left"
         self._status("solve", text, last=step >= total)
 
@@ -243,7 +244,7 @@ class RichProgress(Progress):
         self._update(name, fraction, "")
 
     def step(self, step: int, total: int, *, eta_s: float, **facts: float) -> None:
-        figures = "  ".join(_figure(name, value) for name, value in facts.items())
+        figures = "  ".join(_figures(facts))
         text = f"step {step}/{total}  {figures}  {_duration(eta_s)} left"
         self._update("solve", step / total if total else 1.0, text)
 
@@ -313,8 +314,13 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _figure(name: str, value: float) -> str:
-    return f"{value:.1f} dB" if name.startswith("psnr") else f"{name} {value:.4g}"
+def _figures(facts: Mapping[str, float]) -> list[str]:
+    """Return figures as people read them; what only the solver weighs stays in its log."""
+    told = {name: value for name, value in facts.items() if name != "loss" or "psnr" not in facts}
+    return [
+        f"plate matched to {value:.1f} dB" if name == "psnr" else f"{name} {value:.4g}"
+        for name, value in told.items()
+    ]
 
 
 def _duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "defocused",
     "engine_knobs",
     "kernel_text",
+    "lens_knobs",
 ]
 
 ENGINES = ("ZDefocus (native)", "soap bubble (Blink)")
@@ -57,6 +58,32 @@ def kernel_text(name: str) -> str:
     return text.replace("  //{iris.blink}\n", shared)
 
 
+def lens_knobs() -> tuple[Knob, ...]:
+    """Return the knobs that scale blur."""
+    return (
+        Knob(
+            7,
+            "aperture",
+            "aperture",
+            "Scale of all blur. 1: the lens the shot was taken with, 0: all in focus.",
+            1,
+            range=(0, 4),
+        ),
+        Knob(
+            7, "near", "near", "Scale of the blur of what lies before the focus.", 1, range=(0, 4)
+        ),
+        Knob(7, "far", "far", "Scale of the blur of what lies behind it.", 1, range=(0, 4)),
+        Knob(
+            7,
+            "max_radius",
+            "max radius",
+            "Largest circle of confusion, radius in px of the plate. Smaller is faster.",
+            64,
+            range=(2, 128),
+        ),
+    )
+
+
 def bokeh_knobs() -> tuple[Knob, ...]:
     """Return the knobs of the iris."""
     return (
@@ -74,7 +101,7 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             7,
             "roundness",
             "roundness",
-            "0: straight blades. 1: curved until the circle closes.",
+            "1: a round iris, 0: straight blades.",
             0,
             range=(0, 1),
         ),
@@ -82,8 +109,7 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             7,
             "squeeze",
             "squeeze",
-            "Height over width of the iris: 2 gives the ovals of a 2x"
-            " anamorphic lens. The area stays.",
+            "Height over width of the iris: 2 is anamorphic. The area stays.",
             1,
             range=(0.5, 2),
         ),
@@ -91,8 +117,8 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             7,
             "rim",
             "rim",
-            "Edge of the bokeh, beta of the soap bubble: 0.5 is a strong rim, 2"
-            " what the solve assumes, 8 hardly one, 0 a plain edge. Soap bubble engine only.",
+            "Rim of the soap bubble, beta: 0.5 strong, 2 the solve's, 8 none; 0: a plain edge."
+            " Soap bubble engine only.",
             2,
             range=(0, 8),
         ),
@@ -100,7 +126,7 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             7,
             "inner_ring",
             "inner ring",
-            "Mirror-lens hole, share of the radius, 0..0.95.",
+            "Hole of a mirror lens, share of the radius.",
             0,
             range=(0, 0.95),
         ),
@@ -117,8 +143,8 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             7,
             "cats_eye",
             "cat's eye",
-            "How far the disc that cuts the iris has moved in the corner, in radii. Soap bubble"
-            " engine only.",
+            "Cat's eye: how far the disc that cuts the iris has moved in the corner, radii. Soap"
+            " bubble engine only.",
             0,
             range=(0, 1.5),
         ),
@@ -126,7 +152,7 @@ def bokeh_knobs() -> tuple[Knob, ...]:
             7,
             "cats_eye_softness",
             "softness",
-            "Width of the cat's eye's edge, in radii.",
+            "Width of the cat's eye's edge, radii.",
             0,
             range=(0, 2),
         ),

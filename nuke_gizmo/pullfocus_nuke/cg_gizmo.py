@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pullfocus_nuke import VERSION
-from pullfocus_nuke.bokeh import bokeh_knobs, defocused, engine_knobs
+from pullfocus_nuke.bokeh import bokeh_knobs, defocused, engine_knobs, lens_knobs
 from pullfocus_nuke.callback_code import KNOB_CHANGED, ON_CREATE
 from pullfocus_nuke.graph import Graph
 from pullfocus_nuke.nodes import Gizmo, Knob
@@ -96,17 +96,7 @@ def _knobs() -> list[Knob]:
             0,
             range=(-20, 20),
         ),
-        Knob(7, "aperture", "aperture", "Scale of all circles of confusion.", 1, range=(0, 4)),
-        Knob(7, "near", "near", "Scale of blur in front of the focus.", 1, range=(0, 4)),
-        Knob(7, "far", "far", "Scale of blur behind the focus.", 1, range=(0, 4)),
-        Knob(
-            7,
-            "max_radius",
-            "max radius",
-            "Largest circle of confusion, radius in px.",
-            64,
-            range=(2, 128),
-        ),
+        *lens_knobs(),
         Knob(
             3,
             "plate_width",

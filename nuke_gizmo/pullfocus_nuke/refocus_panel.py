@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from pullfocus_nuke import VERSION
-from pullfocus_nuke.bokeh import bokeh_knobs, engine_knobs
+from pullfocus_nuke.bokeh import bokeh_knobs, engine_knobs, lens_knobs
 from pullfocus_nuke.graph import parent
 from pullfocus_nuke.nodes import Knob
 
@@ -152,30 +152,12 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             flags=("+DISABLED",),
         ),
         Knob(26, "lens_label", "<b>Lens</b>", flags=("+STARTLINE",)),
-        Knob(
-            7,
-            "aperture",
-            "aperture",
-            "Scale of all circles of confusion: 1 is the plate's own lens, 0 deep focus.",
-            1,
-            range=(0, 4),
-        ),
-        Knob(7, "near", "near", "Scale of blur in front of the focus.", 1, range=(0, 4)),
-        Knob(7, "far", "far", "Scale of blur behind the focus.", 1, range=(0, 4)),
-        Knob(
-            7,
-            "max_radius",
-            "max radius",
-            "Largest circle of confusion, radius in px of the plate. Smaller is faster.",
-            64,
-            range=(2, 128),
-        ),
+        *lens_knobs(),
         Knob(
             7,
             "highlight_gain",
             "highlight gain",
-            "Light above 0.8 that is out of focus is multiplied by up to this: what a clipped"
-            " sensor lost. 1: off.",
+            "Out-of-focus light is multiplied by up to this; 1: off. What is above 0.8.",
             1,
             range=(1, 10),
         ),

@@ -118,7 +118,7 @@ def _words(event: dict[str, Any]) -> str:
     """What an event says, short enough for a progress bar."""
     text = str(event.get("stage"))
     if event.get("psnr") is not None:
-        text += f", reblur {event['psnr']:.1f} dB"
+        text += f", match {event['psnr']:.1f} dB"
     if event.get("eta_s") is not None:
         minutes, seconds = divmod(round(event["eta_s"]), 60)
         text += f", {minutes}:{seconds:02d} min left"

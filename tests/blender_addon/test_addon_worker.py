@@ -37,7 +37,7 @@ say(event="done", text="solved", folder="x")
     job = run(Job("Solve", [python(first), python(second)], steps=("solve", "bake", "import")))
     assert (job.error, job.stopped) == ("", False)
     assert job.status() == "2 of 3: solve 25 %, 1:15 left", "the second command is the last"
-    assert job.outlook() == "reblur 31.3 dB; then import"
+    assert job.outlook() == "match 31.3 dB; then import"
     assert job.notes == ["taken as sRGB"]
     assert (job.preview, job.previews) == ("preview.png", 1)
     assert [result["text"] for result in job.results] == ["solved", "baked"]

@@ -99,7 +99,7 @@ BAD = {
     "keys malformed": (["refocus", "{solve}", "--focus", "fg bg"], "keys such as"),
     "layer unknown": (["refocus", "{solve}", "--keep-sharp", "hero"], "fg, bg, got 'hero'"),
     "two blades": (["refocus", "{solve}", "--blades", "2"], "at least 3, got 2"),
-    "ring too wide": (["refocus", "{solve}", "--inner-ring", "2"], "inner_radius"),
+    "ring too wide": (["refocus", "{solve}", "--inner-ring", "2"], "--inner-ring"),
     "no kernel picture": (["refocus", "{solve}", "--kernel", "{tmp}/none.png"], "none.png"),
     "aperture below zero": (["refocus", "{solve}", "--aperture", "-1"], "--aperture"),
     "frames not there": (["refocus", "{solve}", "--frames", "1-3"], "1-3"),

@@ -56,7 +56,7 @@ say(event="done", text="ready", passes_json="x")
     assert run_command([program], task)["passes_json"] == "x"
     assert task.progress == [25, 100]
     assert task.messages[0] == "taken as scene-linear"
-    assert task.messages[1] == "solve, reblur 31.2 dB, 1:15 min left"
+    assert task.messages[1] == "solve, match 31.2 dB, 1:15 min left"
 
 
 @pytest.mark.parametrize(

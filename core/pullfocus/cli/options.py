@@ -120,7 +120,9 @@ TextureOption = Annotated[
 ]
 WeightsOption = Annotated[
     WeightSet,
-    typer.Option(help="Loss weights of the network presets; paper: as printed, units not said."),
+    typer.Option(
+        help="What weighs how much in the network presets; paper: as printed, units not said."
+    ),
 ]
 ProgressOption = Annotated[
     Report,

@@ -50,7 +50,7 @@ def control(name: str) -> Any:
     held, flag = CONTROLS[name], f"--{name.replace('_', '-')}"
     if isinstance(held.default, bool):
         flag += "/--full-quality" if name == "preview" else flag.replace("--", "/--no-")
-    return typer.Option(flag, min=held.least, max=held.most, metavar=held.metavar, help=held.text)
+    return typer.Option(flag, min=held.least, max=held.most, metavar=held.metavar, help=held.help)
 
 
 def refocus(

@@ -292,10 +292,10 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
         )
         raise typer.Exit(128 + outcome.stop_signal)
     words = "".join(f"{sentence}\n" for sentence in outcome.words)
-    reblur = f"reblur {outcome.psnr_reblur:.1f} dB, " if outcome.step else ""
+    matched = f"plate matched to {outcome.psnr_reblur:.1f} dB, " if outcome.step else ""
     say.done(
         f"solved {outcome.folder}: {outcome.step} steps in {outcome.seconds:.0f} s, "
-        f"{reblur}peak memory {outcome.peak_memory_mb / 1000:.1f} GB\n"
+        f"{matched}peak memory {outcome.peak_memory_mb / 1000:.1f} GB\n"
         f"{words}"
         f"look at {outcome.folder / 'preview.png'}, "
         f"then: pullfocus bake {outcome.folder} --out DIR",
