@@ -2,6 +2,7 @@
 """Pages name what is there; and the check that says so finds what is not."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -66,3 +67,21 @@ def test_headings_are_linked_as_github_does(tmp_path):
     page = tmp_path / "p.md"
     page.write_text("# What it wins, and limits\n\n## `coc`: the blur's size\n")
     assert check.anchors(page) == {"what-it-wins-and-limits", "coc-the-blurs-size"}
+
+
+def test_walks_enter_every_room_once():
+    """DEVELOPMENT.md: along each walk no room comes twice, and no room of the house is left out."""
+    text = (check.ROOT / "DEVELOPMENT.md").read_text(encoding="utf-8")
+    core = check.ROOT / "core" / "pullfocus"
+    rooms = {path.parent.name for path in core.glob("*/__init__.py")}
+    section = text[text.index("### A plate's pixels") : text.index("### Where to add")]
+    pixels, radius = section.split("### A radius")
+    seen: set[str] = set()
+    for walk in (pixels, radius.split("Beside both walks")[0]):
+        entered = [found for found in re.findall(r"^\d+\. `(\w+)/", walk, re.MULTILINE)]
+        ours = [room for room in entered if room in rooms]
+        assert len(ours) == len(set(ours)) > 5
+        seen |= set(ours)
+    beside = set(re.findall(r"`(\w+)/`", radius))
+    assert seen | beside == rooms
+    assert not seen & beside
