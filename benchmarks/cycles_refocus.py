@@ -61,9 +61,10 @@ def cards(out: Path, *, night: bool) -> list[dict]:
     """Paint the pictures; say where they hang, corners counter-clockwise from bottom left."""
     import market_paint as paint
     import OpenImageIO as oiio
+    from market_subject import paint_walker
 
     rng = np.random.default_rng(7)
-    street, walker = paint.paint_street(rng), paint.paint_walker(rng)
+    street, walker = paint.paint_street(rng), paint_walker(rng)
     ground = round(paint.WALL_HEIGHT * paint.TEXELS_PER_METRE)
     wall, floor = paint.to_linear(street[:ground]), paint.to_linear(street[ground:])
     if night:

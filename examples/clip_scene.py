@@ -12,8 +12,8 @@ from market_paint import (
     TEXELS_PER_METRE,
     WALL_DISTANCE,
     WALL_HEIGHT,
-    Cutout,
 )
+from market_subject import Cutout
 
 SUPERSAMPLING = 2
 CAMERA_HEIGHT = 1.0

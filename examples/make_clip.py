@@ -43,13 +43,11 @@ from market_paint import (
     STREET_HALF_WIDTH,
     TEXELS_PER_METRE,
     WALL_HEIGHT,
-    Cutout,
-    paint_jar,
     paint_street,
-    paint_walker,
     to_display,
     to_linear,
 )
+from market_subject import Cutout, paint_jar, paint_walker
 
 LAMPS = ((-1.45, 1.9), (-0.75, 1.35), (-0.2, 2.05), (0.55, 1.75), (1.2, 1.2), (1.7, 2.0))
 """Metres from the middle of the wall, to the right and up."""

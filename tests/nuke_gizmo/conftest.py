@@ -6,6 +6,7 @@ from pathlib import Path
 import blink_kernel
 import nuke_script
 import pytest
+from described_passes import described
 from fake_nuke import FakeNuke
 
 sys.modules.setdefault("nuke", FakeNuke())  # so that the plug-in's modules can be imported
@@ -53,3 +54,14 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run([*solve, "--steps", "240", "--out", str(folder / "x.solve")]) == 0
     assert run(["bake", str(folder / "x.solve"), "--out", str(folder / "passes")]) == 0
     return folder
+
+
+@pytest.fixture
+def group(nuke, tmp_path: Path):
+    """A PullFocus that has imported passes of three frames, at the second."""
+    from pullfocus_nuke import importing
+
+    nuke.frame(1002)
+    node = importing.import_passes(str(described(tmp_path / "passes")))
+    assert nuke.messages == []
+    return node

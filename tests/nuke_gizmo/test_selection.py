@@ -4,11 +4,11 @@
 from pathlib import Path
 
 import pytest
+from described_passes import described
 from pullfocus_nuke import exporting, importing, painting, solving
 from pullfocus_nuke.errors import GizmoError
 from pullfocus_nuke.placing import new_node
 from pullfocus_nuke.writing import write_exr
-from test_plugin import described
 
 
 @pytest.fixture

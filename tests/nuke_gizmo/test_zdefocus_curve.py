@@ -2,11 +2,11 @@
 """A ZDefocus of Nuke's own that follows the plate's focus, by the law that its manual gives."""
 
 import pytest
+from described_passes import FOCUS, described
 from hypothesis import given
 from hypothesis import strategies as st
 from pullfocus_nuke import focus, importing, zdefocus_curve
 from pullfocus_nuke.errors import GizmoError
-from test_plugin import FOCUS, described
 
 _ASKED = {"Distance of the front layer": "2", "Distance of the last layer": "10"}
 
