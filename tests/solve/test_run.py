@@ -224,7 +224,7 @@ def test_a_converged_solve_ends_early_and_the_same_wherever_it_was_interrupted(t
     whole = solve(tmp_path / "whole.solve", progress=notes, **options)
     assert whole.finished
     assert 300 <= whole.step < 400
-    assert any(note.startswith("converged") for note in notes.notes)
+    assert any(note.startswith("done early") for note in notes.notes)
     assert solve(tmp_path / "whole.solve", **options).step == whole.step  # nothing left to do
 
     class Interrupted(SettledSolver):
