@@ -18,6 +18,7 @@ BPY = ROOT / ".venv-bpy" / "bin" / "python"
 def scripts():
     sys.path.insert(0, str(ROOT / "examples"))
     try:
+        import clip_recipes
         import figure_mesh
         import figure_paint
         import head_mesh
@@ -27,7 +28,7 @@ def scripts():
         sys.path.remove(str(ROOT / "examples"))
     return {
         module.__name__: module
-        for module in (figure_mesh, figure_paint, head_mesh, render_clip, tube_mesh)
+        for module in (clip_recipes, figure_mesh, figure_paint, head_mesh, render_clip, tube_mesh)
     }
 
 
@@ -57,7 +58,7 @@ def test_a_path_bends_round_its_joints(scripts):
 
 @pytest.mark.parametrize("name", ["figure", "figure_turns", "leaves", "head"])
 def test_parts_keep_their_topology_and_move_without_a_leap(scripts, name):
-    recipe = scripts["render_clip"].RECIPES[name]
+    recipe = scripts["clip_recipes"].RECIPES[name]
     before = None
     for frame in range(-1, 10):
         parts = recipe.subject(frame / 24)
@@ -108,7 +109,7 @@ def test_the_mouth_opens_and_the_skull_stays(scripts):
 
 
 def test_the_head_turns_sixty_degrees(scripts):
-    pose = scripts["render_clip"].head_pose
+    pose = scripts["clip_recipes"].head_pose
     # where the nose points, seen from above
     faces = np.array([pose(frame / 24)[0] @ [0, -1.0, 0] for frame in range(28)])
     angle = np.degrees(np.arctan2(faces[:, 0], -faces[:, 1]))
