@@ -7,8 +7,9 @@ import torch
 from pullfocus.bake import atlases
 from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.kept import Keep
-from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
-from pullfocus.observe.observed import Observed
+from pullfocus.model.shot_model import ModelSettings, ShotModel
+
+from tests.model.card_shot import card_model
 
 COUNT, HEIGHT, WIDTH = 3, 40, 64
 
@@ -16,23 +17,9 @@ COUNT, HEIGHT, WIDTH = 3, 40, 64
 @pytest.fixture(scope="module")
 def model() -> ShotModel:
     """A square before a wall; every texel that no frame shows is a garish green."""
-    mattes = np.zeros((1, COUNT, HEIGHT, WIDTH), np.uint8)
-    mattes[0, :, 12:28, 20:44] = 255
-    model = build_model(
-        Observed(
-            frames=tuple(range(COUNT)),
-            layer_names=("fg", "bg"),
-            width=WIDTH,
-            height=HEIGHT,
-            colorspace="lin_rec709_srgb",
-            plate=np.zeros((COUNT, HEIGHT, WIDTH, 3), np.float16),
-            mattes=mattes,
-            coc=None,
-            motion=np.tile(np.eye(3), (2, COUNT, 1, 1)),
-            residual=np.zeros((2, COUNT, 6, 8, 2), np.float32),
-        ),
-        ModelSettings(overscan_px=200.0),
-    )
+    square = (slice(12, 28), slice(20, 44))
+    settings = ModelSettings(overscan_px=200.0)
+    model = card_model(square, (COUNT, HEIGHT, WIDTH), names=("fg", "bg"), settings=settings)
     for index, layer in enumerate(model.layers):
         grey = torch.full((*layer.texture.texels.shape[:2], 3), 0.4)
         grey[torch.from_numpy(used_texels(model)[index]) == 0] = torch.tensor([0.0, 5.0, 0.0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the pictures that verify.py compares Nuke with: ``python tests/nuke_gizmo/make_golden.py``.
+"""Make the pictures that verify.py compares Nuke with: ``python -m tests.nuke_gizmo.make_golden``.
 
 A drawn shot with a known lens, small; its passes as bake writes them, and what the core's refocus
 and edit make of it.
@@ -14,8 +14,7 @@ import torch
 from pullfocus.bake.atlases import finished_atlases
 from pullfocus.bake.frame import frame_planes
 from pullfocus.lens.virtual import layer_depths
-from pullfocus.model.shot_model import ModelSettings, ShotModel, build_model
-from pullfocus.observe.observed import Observed
+from pullfocus.model.shot_model import ShotModel
 from pullfocus.passes.contract import LayerEntry, Passes, atlas_channels, exr_metadata, pass_table
 from pullfocus.passes.passes_json import write_passes_json
 from pullfocus.plate.exr import Plane, write_exr
@@ -24,6 +23,7 @@ from pullfocus.refocus.refocus import Refocuser
 from pullfocus.refocus.render import focus_tint
 
 from cuda_lensblur import Aperture
+from tests.model.card_shot import card_model
 
 FOLDER = Path(__file__).with_name("golden")
 COUNT, HEIGHT, WIDTH, SHOWN = 9, 54, 96, 2
@@ -35,27 +35,8 @@ MARGIN = 12  # light from outside the frame is not in the passes
 
 
 def model_of() -> ShotModel:
-    mattes = np.zeros((1, COUNT, HEIGHT, WIDTH), np.uint8)
-    mattes[0][(slice(None), *CARD)] = 255
-    radius = np.zeros((COUNT, HEIGHT, WIDTH), np.float16)
-    for t, focus in enumerate(FOCUS):
-        radius[t] = abs(DEPTH["bg"] - focus)
-        radius[t][CARD] = abs(DEPTH["fg"] - focus)
-    model = build_model(
-        Observed(
-            frames=tuple(range(FIRST, FIRST + COUNT)),
-            layer_names=("fg", "bg"),
-            width=WIDTH,
-            height=HEIGHT,
-            colorspace="lin_rec709_srgb",
-            plate=np.zeros((COUNT, HEIGHT, WIDTH, 3), np.float16),
-            mattes=mattes,
-            coc=radius,
-            motion=np.tile(np.eye(3), (2, COUNT, 1, 1)),
-            residual=np.zeros((2, COUNT, 4, 6, 2), np.float32),
-        ),
-        ModelSettings(),
-    )
+    size = (COUNT, HEIGHT, WIDTH)
+    model = card_model(CARD, size, names=("fg", "bg"), first=FIRST, focus=FOCUS, depth=DEPTH)
     for layer, texture in zip(model.layers, (stripes, bricks), strict=True):
         height, width = layer.texture.texels.shape[:2]
         layer.texture.set_linear(torch.from_numpy(texture(height, width)))

@@ -12,8 +12,6 @@ import torch
 from pullfocus.cli.refocus import Highlights, refocus
 from pullfocus.errors import PullfocusError
 from pullfocus.model.glass import spread
-from pullfocus.model.shot_model import ModelSettings, build_model
-from pullfocus.observe.observed import Observed
 from pullfocus.refocus.asked import asked_lens, known_distances
 from pullfocus.refocus.bloom import bloomed
 from pullfocus.refocus.clipping import clip_level
@@ -22,6 +20,7 @@ from pullfocus.refocus.new_lens import Bloom, NewLens, axial_shift
 from pullfocus.refocus.refocus import Refocuser
 
 from cuda_lensblur import Aperture, Field, FrameView, scatter_blur
+from tests.model.card_shot import card_model
 
 COUNT, HEIGHT, WIDTH = 6, 48, 64
 CARD = (slice(14, 36), slice(20, 46))
@@ -33,30 +32,10 @@ SPOT = 61
 @pytest.fixture(scope="module")
 def view() -> Refocuser:
     """A card before a wall, both with lights that clip, focus pulled through both."""
-    mattes = np.zeros((1, COUNT, HEIGHT, WIDTH), np.uint8)
-    mattes[0][(slice(None), *CARD)] = 255
-    radius = np.zeros((COUNT, HEIGHT, WIDTH), np.float16)
-    for t, focus in enumerate(FOCUS):
-        radius[t] = abs(DEPTH["bg"] - focus)
-        radius[t][CARD] = abs(DEPTH["card"] - focus)
     random = torch.Generator().manual_seed(1)
     plate = np.full((COUNT, HEIGHT, WIDTH, 3), 0.4, np.float16)
     plate[:, 2:6, 2:8] = 1.0
-    model = build_model(
-        Observed(
-            frames=tuple(range(1001, 1001 + COUNT)),
-            layer_names=("card", "bg"),
-            width=WIDTH,
-            height=HEIGHT,
-            colorspace="lin_rec709_srgb",
-            plate=plate,
-            mattes=mattes,
-            coc=radius,
-            motion=np.tile(np.eye(3), (2, COUNT, 1, 1)),
-            residual=np.zeros((2, COUNT, 6, 8, 2), np.float32),
-        ),
-        ModelSettings(),
-    )
+    model = card_model(CARD, (COUNT, HEIGHT, WIDTH), focus=FOCUS, depth=DEPTH, plate=plate)
     for layer in model.layers:
         height, width = layer.texture.texels.shape[:2]
         dark = 0.3 * torch.rand(height, width, 3, generator=random)

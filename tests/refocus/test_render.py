@@ -9,8 +9,7 @@ import torch
 from pullfocus.errors import PullfocusError
 from pullfocus.model.formation import sharp
 from pullfocus.model.grid import Box
-from pullfocus.model.shot_model import ModelSettings, build_model
-from pullfocus.observe.observed import Observed
+from pullfocus.model.shot_model import build_model
 from pullfocus.refocus.focus import parse_focus
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus.refocus.refocus import Refocuser
@@ -18,6 +17,7 @@ from pullfocus.refocus.render import focus_tint
 
 from cuda_lensblur import Aperture, reference
 from cuda_lensblur.kernel import disc_kernel
+from tests.model.card_shot import card_model
 
 COUNT, HEIGHT, WIDTH = 8, 48, 64
 CARD = (slice(14, 36), slice(20, 46))
@@ -28,27 +28,7 @@ DEPTH = {"card": -2.0, "bg": 2.0}
 @pytest.fixture(scope="module")
 def view() -> Refocuser:
     """A card before a wall, both textured, the camera still, focus pulled from near to far."""
-    mattes = np.zeros((1, COUNT, HEIGHT, WIDTH), np.uint8)
-    mattes[0][(slice(None), *CARD)] = 255
-    radius = np.zeros((COUNT, HEIGHT, WIDTH), np.float16)
-    for t, focus in enumerate(FOCUS):
-        radius[t] = abs(DEPTH["bg"] - focus)
-        radius[t][CARD] = abs(DEPTH["card"] - focus)
-    model = build_model(
-        Observed(
-            frames=tuple(range(1001, 1001 + COUNT)),
-            layer_names=("card", "bg"),
-            width=WIDTH,
-            height=HEIGHT,
-            colorspace="lin_rec709_srgb",
-            plate=np.zeros((COUNT, HEIGHT, WIDTH, 3), np.float16),
-            mattes=mattes,
-            coc=radius,
-            motion=np.tile(np.eye(3), (2, COUNT, 1, 1)),
-            residual=np.zeros((2, COUNT, 6, 8, 2), np.float32),
-        ),
-        ModelSettings(),
-    )
+    model = card_model(CARD, (COUNT, HEIGHT, WIDTH), focus=FOCUS, depth=DEPTH)
     random = torch.Generator().manual_seed(1)
     for layer in model.layers:
         height, width = layer.texture.texels.shape[:2]
