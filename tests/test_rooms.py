@@ -2,11 +2,13 @@
 """The ground plan: folders of core/pullfocus are rooms, imports run one way between them."""
 
 import ast
+import re
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pullfocus
+import pytest
 
 ROOT = Path(pullfocus.__file__).parent
 GROUND = "ground floor"
@@ -63,3 +65,23 @@ def test_the_contract_of_passes_needs_the_standard_library_alone():
     }
     assert len(files) > 3
     assert not foreign
+
+
+def test_the_walk_in_development_md_is_the_one_that_imports_take():
+    page = ROOT.parents[1] / "DEVELOPMENT.md"
+    if not page.exists():  # installed without its source
+        pytest.skip("no DEVELOPMENT.md beside the package")
+    told = re.search(r"test_rooms.py`\): (cli -> .*?)\. `", page.read_text(), re.DOTALL)
+    assert told
+    floors = [set(re.findall(r"\w+", floor)) for floor in told[1].split("->")]
+    level = {name: number for number, floor in enumerate(floors) for name in floor}
+    beside = {"ground floor", "front door", "native", "hosts"}
+    found = arrows()
+    assert set(level) == set(found) - beside
+    up = [
+        f"{name} -> {other}"
+        for name, reached in found.items()
+        for other in reached
+        if name in level and other in level and level[other] <= level[name]
+    ]
+    assert not up
