@@ -157,7 +157,7 @@ def refocus_knobs(layers: Sequence[str]) -> list[Knob]:
             7,
             "highlight_gain",
             "highlight gain",
-            "Out-of-focus light is multiplied by up to this; 1: off. What is above 0.8.",
+            "Out-of-focus light is multiplied by up to this; 1: off. Acts on what is above 0.8.",
             1,
             range=(1, 10),
         ),
