@@ -175,7 +175,8 @@ def test_text_is_ascii_without_tabs(gizmo: Gizmo) -> None:
 def test_code_that_nuke_imports_is_python_3_7_and_needs_nothing_else() -> None:
     allowed = {"nuke", "pullfocus_nuke", "__future__"}
     standard = set(__import__("sys").stdlib_module_names)
-    files = [path for path in FOLDER.rglob("*.py") if path.name not in ("build.py", "diagram.py")]
+    ours = ("build.py", "diagram.py", "panel_picture.py", "reference.py")  # Nuke imports none
+    files = [path for path in FOLDER.rglob("*.py") if path.name not in ours]
     assert len(files) > 10
     for path in files:
         tree = ast.parse(path.read_text(), feature_version=(3, 7))
