@@ -23,7 +23,9 @@ from pullfocus.model.texture import Texture
 from pullfocus.model.unbalanced import unbalance
 from pullfocus.observe.observed import Observed
 from pullfocus.observe.raft import flow_method
+from pullfocus.plate.colour import display_to_linear
 from pullfocus.solve.adam import adam_for
+from pullfocus.solve.bright import with_longer_steps
 from pullfocus.solve.changing import wake_changes
 from pullfocus.solve.closing import doubted_mattes
 from pullfocus.solve.initial import (
@@ -248,7 +250,7 @@ class Solver:
         self.group.average(grads)
         if not bool(torch.stack([g.sum() for g in grads]).isfinite().all()):
             return None
-        self.optimiser.step()
+        self._take_step()
         self.model.tie_repeats()
         self.step_index += 1
         mse = torch.nn.functional.mse_loss(shown.detach(), plate).item()
@@ -258,6 +260,15 @@ class Solver:
             loss.item(),
             -10 * math.log10(max(mse, 1e-10)),
         )
+
+    def _take_step(self) -> None:
+        ceiling = self.observed.ceiling
+        if ceiling is None:
+            self.optimiser.step()
+            return
+        textures = [layer.texture for layer in self.model.layers]
+        texels = [one.texels for one in textures if isinstance(one, Texture)]
+        with_longer_steps(texels, float(display_to_linear(np.array(ceiling))), self.optimiser.step)
 
     def _refine(self) -> None:
         """Go to full resolution; detail comes from the frames that the coarse phase found sharp."""
