@@ -116,6 +116,7 @@ def test_what_is_found_is_said_in_one_line() -> None:
         "lens: 6 blades turned by 0 degrees, roundness 0.00; cat's eye 0.50"
         " (explains 30% of what a round one does not)"
     )
+    assert PlateLens(squeeze=1.5).words() == "lens: squeeze 1.50"  # given: nothing was proved
     assert PlateLens().words() == "lens: round; nothing else is proved"
 
 

@@ -72,7 +72,8 @@ class PlateLens:
         if any(self.axial_px):
             shifts = ", ".join(f"{shift:+.2f}" for shift in self.axial_px)
             parts.append(f"axial colour {shifts} px")
-        return f"lens: {'; '.join(parts)} (explains {self.gain:.0%} of what a round one does not)"
+        found = f" (explains {self.gain:.0%} of what a round one does not)" if self.gain else ""
+        return f"lens: {'; '.join(parts)}{found}"
 
     def record(self) -> dict[str, Any]:
         """What passes.json and lens.json keep."""
