@@ -87,6 +87,22 @@ def _grown(weights: np.ndarray, extent: int, mirrored: bool) -> np.ndarray:
     return np.pad(weights, ((0 if mirrored else grow, grow), (grow, grow)))
 
 
+def _needed(weights: np.ndarray, change: np.ndarray, *, mirrored: bool) -> int:
+    """Return how far from the middle anything but zeros lies."""
+    used = (weights != 0) | (change != 0)
+    extent = weights.shape[1] // 2
+    across = np.abs(np.arange(-extent, extent + 1))
+    down = across[extent:] if mirrored else across
+    return int(max(across[used.any(0)].max(initial=0), down[used.any(1)].max(initial=0)))
+
+
+def _cropped(weights: np.ndarray, extent: int, mirrored: bool) -> np.ndarray:
+    """Leave off zeros beyond an extent."""
+    off = weights.shape[1] // 2 - extent
+    rows = slice(0 if mirrored else off, weights.shape[0] - off)
+    return weights[rows, off : weights.shape[1] - off]
+
+
 def _is_inside(inner: int, extent: int) -> np.ndarray:
     """Return what a flat interior of whole px covers, (extent + 1, 2 extent + 1) bool."""
     x, y = np.arange(-extent, extent + 1), np.arange(extent + 1)
@@ -106,7 +122,7 @@ def weight_table(kernel: Kernel, max_radius_px: int, *, flats: bool = True) -> W
     extents = [max(1, math.ceil(kernel.reach(rho))) for rho in sizes[1:]]
     weights, changes, centres = [np.zeros(_FIRST, np.float32)], [np.zeros(_FIRST, np.float32)], []
     position = _FIRST
-    flat_weights, inners = [], []
+    flat_weights, inners, kept = [], [], []
     current = _node_weights(kernel, radii[0], sizes[0], extents[0])
     for i, extent in enumerate(extents):
         following = _node_weights(kernel, radii[i + 1], sizes[i + 1], extent)
@@ -123,20 +139,24 @@ def weight_table(kernel: Kernel, max_radius_px: int, *, flats: bool = True) -> W
             current, change = np.where(inside, 0, current), np.where(inside, 0, change)
         flat_weights.append((flat, flat_change))
         inners.append(inner)
+        planes = [plane.astype(np.float32) for plane in (current, change)]
+        needed = max(inner, 1, _needed(*planes, mirrored=kernel.mirrored))
+        kept.append(needed)
         rows = [
-            np.pad(plane, ((0, 0), (_PAD, _PAD))).astype(np.float32) for plane in (current, change)
+            np.pad(_cropped(plane, needed, kernel.mirrored), ((0, 0), (_PAD, _PAD)))
+            for plane in planes
         ]
         weights.append(rows[0].ravel())
         changes.append(rows[1].ravel())
-        first_row = 0 if kernel.mirrored else extent
-        centres.append(position + first_row * rows[0].shape[1] + _PAD + extent)
+        first_row = 0 if kernel.mirrored else needed
+        centres.append(position + first_row * rows[0].shape[1] + _PAD + needed)
         position += rows[0].size
         current = following
     return WeightTable(
         np.concatenate(weights),
         np.concatenate(changes),
         np.array(centres, np.int64),
-        np.array(extents, np.int32),
+        np.array(kept, np.int32),
         np.array(flat_weights, np.float32),
         np.array(inners, np.int32),
         kernel.mirrored,

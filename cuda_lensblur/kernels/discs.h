@@ -56,13 +56,17 @@ inline Node node_of(const WeightTable& t, float radius) {
   return {i, std::min(x - float(i), 1.0f), 1.0f / step};
 }
 
-// Half the width of a row of a round disc: halves(extent, dy), for extents up to `far`.
+// Half the width of a row: `halves(inner, dy)` of a round disc of whole px, and `halves.of(extent,
+// dy)` of weights that end less than a px beyond their extent, for extents up to `far`.
 class Halves {
  public:
-  Halves(int32_t far, bool round) : pitch_(far + 1), half_(size_t(pitch_) * pitch_, -1) {
-    for (int32_t r = 0; r <= far; ++r)
+  Halves(int32_t far, bool round) : pitch_(far + 2), half_(size_t(pitch_) * pitch_, -1) {
+    for (int32_t r = 0; r <= far + 1; ++r)
       for (int32_t dy = 0; dy <= r; ++dy)
         half_[size_t(r) * pitch_ + dy] = round ? int32_t(std::sqrt(float(r * r - dy * dy))) : r;
+  }
+  int32_t of(int32_t extent, int32_t dy) const {
+    return std::min(extent, (*this)(extent + 1, dy));
   }
   int32_t operator()(int32_t extent, int32_t dy) const {
     return half_[size_t(extent) * pitch_ + dy];

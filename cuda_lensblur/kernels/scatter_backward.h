@@ -99,7 +99,7 @@ class BackwardTile {
     for (int g = 0; g < G; ++g) at[g] = sums.at[g], slope[g] = sums.slope[g];
     const int32_t to = std::min(extent, first_ + count_ - 1);
     for (int32_t dy = std::max(-extent, first_); dy <= to; ++dy) {
-      const int32_t half = halves_(extent, std::abs(dy));
+      const int32_t half = halves_.of(extent, std::abs(dy));
       const int64_t weights = table_.centre[n.index] + dy * stride - column;
       const float* in = row(dy, 0);
       const int32_t chord = inner < std::abs(dy) ? -1 : halves_(inner, dy);

@@ -278,7 +278,7 @@ class ForwardTile {
     const int lines = paired ? std::min(row.reach, dy + 1) - from + 1 : 1;
     const int32_t* known = blocks_of(row, y);
     for (int64_t b = 0; b < blocks(row); ++b)
-      reach_half_[b] = known[b] < from ? -1 : halves_(known[b], from);
+      reach_half_[b] = known[b] < from ? -1 : halves_.of(known[b], from);
     const bool chords = field_.flat[y];
     for (int l = 0; chords && l < lines; ++l) begin_and_end(row, y, from + l);
     if (!paired) {

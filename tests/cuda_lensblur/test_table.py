@@ -7,7 +7,7 @@ import torch
 
 from cuda_lensblur import Aperture, native, scatter_blur
 from cuda_lensblur.specs import KernelLike, kernel_of, spec_of
-from cuda_lensblur.table import COARSE_STEP_PX, WeightTable
+from cuda_lensblur.table import COARSE_STEP_PX, WeightTable, weight_table
 
 HEIGHT, WIDTH, LIT = 140, 300, 900  # several tiles of the kernel both ways
 
@@ -92,3 +92,19 @@ def test_forward_and_both_gradients_are_the_sums_of_the_table(
     error = np.abs(out.detach().numpy() - exact)
     assert error.max() <= 1e-5 * size.max()
     assert np.linalg.norm(error) <= 1e-6 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("kernel", ["soap_bubble", "gaussian", "disc", Aperture(blades=5)])
+def test_tables_hold_no_rim_of_zeros(kernel) -> None:
+    """Forward and backward walk over every extent: a row of zeros is a row for nothing."""
+    table = weight_table(kernel_of(spec_of(kernel, beta=2.0, calibrated=True)), 9)
+    for node, (extent, middle) in enumerate(zip(table.extent, table.centre, strict=True)):
+        stride = 2 * extent + 1 + 32
+        rim = [middle + extent * stride + dx for dx in range(-extent, extent + 1)]
+        rim += [middle + dy * stride + extent for dy in range(extent + 1)]
+        rim += [middle + dy * stride - extent for dy in range(extent + 1)]
+        if not table.mirrored:
+            rim += [middle - extent * stride + dx for dx in range(-extent, extent + 1)]
+            rim += [middle - dy * stride + s * extent for dy in range(extent + 1) for s in (-1, 1)]
+        used = (table.weights[rim] != 0) | (table.changes[rim] != 0)
+        assert used.any() or extent == 1, node
