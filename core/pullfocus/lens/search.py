@@ -3,8 +3,7 @@
 
 The sharp model, blurred by a lens, has to show the plate. Frames that are far out of focus are
 taken by turns for fitting and for proof: what a shape explains in the ones has to show in the
-others, piece by piece of the frame, or the lens stays round. Large discs are looked at on smaller
-frames first; what is found there is fitted and proved again on whole ones.
+others, piece by piece of the frame, or the lens stays round.
 """
 
 import contextlib
@@ -43,7 +42,6 @@ _SQUEEZE = (0.6, 0.8, 1.0, 1.25, 1.6)
 _CATS_EYE = (0.0, 0.4, 0.8, 1.2)
 _AXIAL_PX = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _PIECE_PX = 24
-_DISC_PX = 3.5  # of radius: smaller frames show no less of their shape
 _SURE = 5.0  # standard errors by which a shape has to explain more
 _LEAST_GAIN = 0.004  # and share of the misfit
 _LEAST_SQUEEZE, _LEAST_CATS_EYE, _LEAST_AXIAL_PX = 1.08, 0.2, 0.2  # below, a solve's own errors
@@ -184,20 +182,18 @@ def _sure(gained: np.ndarray) -> float:
     return float(told.mean() / max(told.std(ddof=1) / math.sqrt(len(told)), 1e-12))
 
 
-def _chosen(model: ShotModel) -> tuple[list[int], float]:
-    """Return the frames that are farthest out of focus, by their blur, and the largest radius."""
-    blur, largest = [], 0.0
+def _chosen(model: ShotModel) -> list[int]:
+    """Return the frames that are farthest out of focus, in the order of their blur."""
+    blur = []
     for t in range(len(model.observed.frames)):
         layers = model.frame(t, level=2, overscan=False)
         weight = sum(float(layer.alpha.detach().sum()) for layer in layers)
         spread = [(4 * layer.radius_px * layer.alpha[0]).detach().sum() for layer in layers]
         total = sum(float(one) for one in spread)
         blur.append(total / max(weight, 1e-9))
-        seen = [float(x.radius_px.detach().mean()) for x in layers if x.radius_px.numel()]
-        largest = max(largest, *(4 * radius for radius in seen))
     order = [int(t) for t in np.argsort(blur)[::-1]]
     least = _LEAST_PX * model.observed.width / 512
-    return [t for t in order if blur[t] >= least][:_FRAMES], largest
+    return [t for t in order if blur[t] >= least][:_FRAMES]
 
 
 @torch.no_grad()
@@ -235,18 +231,14 @@ def find_plate_lens(
     plain = PlateLens()
     if virtual is not None and not virtual.trusted:
         virtual = None
-    frames, largest = _chosen(model)
+    frames = _chosen(model)
     if len(frames) < 2:
         return plain
-    held = model.atlas_level  # finer detail is not known yet
-    level = max(held, math.floor(math.log2(largest / _DISC_PX)))
-    fit, proof = _halves(model, virtual, frames, level)
+    fit, proof = _halves(model, virtual, frames, model.atlas_level)
     found = _found(fit, proof, sides=virtual is not None, report=report)
     if found == plain:
         report("lens", 1.0)
         return plain
-    if level > held:
-        fit, proof = _halves(model, virtual, frames, held)
     best = _closer(fit, found)
     gain, sure = _gain(proof, best, plain)
     report("lens", 1.0)
@@ -266,7 +258,7 @@ def tuned_plate_lens(
     """
     if virtual is not None and not virtual.trusted:
         virtual = None
-    frames, _ = _chosen(model)
+    frames = _chosen(model)
     if len(frames) < 2:
         return plate
     fit, proof = _halves(model, virtual, frames, model.atlas_level)
