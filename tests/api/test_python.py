@@ -144,7 +144,7 @@ def test_a_frame_is_what_bake_writes(solved, tmp_path) -> None:
 
 
 def test_a_frame_through_another_lens_is_what_refocus_writes(solved, tmp_path) -> None:
-    shown = solved.refocused(1003, keep_sharp=("fg",), aperture=1.5, blades=5)
+    shown = solved.refocused(1003, keep_sharp="fg", aperture=1.5, blades=5)
     command = ["refocus", str(solved.folder), "--out", str(tmp_path), "--keep-sharp", "fg"]
     assert cli.run([*command, "--aperture", "1.5", "--blades", "5", "--frames", "1003"]) == 0
     written = read_exr(tmp_path / f"{solved.shot.name}_refocus.1003.exr")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from openjd.model import decode_job_template
 from pullfocus import cli
+from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.memory import memory_estimate_mb
 
 from tests.farm.golden_bundles import CASES, FILES, GOLDEN, PLAIN, studio, told, written
@@ -41,7 +42,6 @@ def test_golden_templates_follow_the_specification(case: str) -> None:
 
 
 def test_a_machine_must_have_what_a_solve_takes(tmp_path: Path) -> None:
-    from pullfocus.solve.inputs import ShotInputs
     from pullfocus.solve.presets import preset_settings
 
     root = studio(tmp_path / "studio")
@@ -54,6 +54,30 @@ def test_a_machine_must_have_what_a_solve_takes(tmp_path: Path) -> None:
     assert {one["name"]: one["min"] for one in amounts}["amount.worker.memory"] == round(
         needed * 1e6 / 2**20
     )
+
+
+def test_marks_are_the_jobs_and_their_pictures_paths(tmp_path: Path) -> None:
+    root = studio(tmp_path / "studio")
+    plate, *rest = (word.format(studio=root) for word in PLAIN)
+    rest = [word for word in rest if word != "--matte" and not word.startswith("fg=")]
+    frame = ShotInputs(plate=plate).open().frames[1]
+    key = next(iter(sorted((root / "matte").iterdir())))
+    marks = ["--key", f"fg:{frame}={key}", "--box", f"fg:{frame + 1}=4,4,20,20"]
+    out = tmp_path / "job"
+    assert cli.run(["farm", plate, *rest, *marks, "--keep-sharp", "fg", "--out", str(out)]) == 0
+    template = yaml.safe_load((out / "template.yaml").read_text())
+    decode_job_template(template=template, supported_extensions=EXTENSIONS)
+    solve, bake, _ = (step["script"]["actions"]["onRun"]["args"] for step in template["steps"])
+    name = f"Key_fg_{frame}"
+    assert f"--key=fg:{frame}={{{{Param.{name}}}}}" in solve
+    assert f"--box=fg:{frame + 1}=4,4,20,20" in solve
+    assert not [word for word in bake if word.startswith(("--key", "--box"))]
+    kinds = {one["name"]: one["type"] for one in template["parameterDefinitions"]}
+    assert kinds[name] == "PATH"
+    values = yaml.safe_load((out / "openjd_parameters.yaml").read_text())
+    assert values[name] == str(key)
+    assets = yaml.safe_load((out / "asset_references.yaml").read_text())["assetReferences"]
+    assert str(key) in assets["inputs"]["filenames"]
 
 
 def test_made_again_in_its_folder_but_not_over_another_s(tmp_path: Path, capfd) -> None:
@@ -86,6 +110,7 @@ def test_made_again_in_its_folder_but_not_over_another_s(tmp_path: Path, capfd) 
         (["--blades", "2"], "blades"),
         (["--atlas", "bg=gone.exr"], "expected a painted atlas, got no file at gone.exr"),
         (["--atlas", "cat=gone.exr"], "expected a layer of the shot"),
+        (["--key", "cat:1=gone.png"], "gone.png|--key 1 of cat"),
         (["--restart"], "No such option"),
     ],
 )

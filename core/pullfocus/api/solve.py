@@ -8,6 +8,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from pullfocus.api.several import several
 from pullfocus.api.shots import reopenable
 from pullfocus.api.solved_shot import Listener, SolvedShot, open_solve
 from pullfocus.api.solving import fitted_to, solve_footage
@@ -28,10 +29,10 @@ def solve_shot(
     shot: Shot,
     out: str | Path,
     *,
-    key: Sequence[str] = (),
-    box: Sequence[str] = (),
-    scribble: Sequence[str] = (),
-    auto: Sequence[str] = (),
+    key: str | Sequence[str] = (),
+    box: str | Sequence[str] = (),
+    scribble: str | Sequence[str] = (),
+    auto: str | Sequence[str] = (),
     quality: str | None = None,
     preset: str = "fast",
     steps: int | None = None,
@@ -95,7 +96,9 @@ def solve_shot(
     )
     if read_blur and shot.coc is not None:
         raise PullfocusError("expected read_blur or a known circle of confusion, got both")
-    request = MatteRequest.parsed(key=key, box=box, scribble=scribble, auto=auto)
+    request = MatteRequest.parsed(
+        key=several(key), box=several(box), scribble=several(scribble), auto=several(auto)
+    )
     check_solve_folder(folder, shot)
     shot, inputs = reopenable(shot, folder, restart=restart)
     settings = fitted_to(

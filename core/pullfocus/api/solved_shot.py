@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pullfocus.api.several import several
 from pullfocus.bake.bake import BakeReport, Repaint, bake
 from pullfocus.bake.frame import Repainted
 from pullfocus.bake.view import SharpView, Shown
@@ -142,7 +143,7 @@ class SolvedShot:
         number: int,
         *,
         focus: str | float | None = None,
-        keep_sharp: tuple[str, ...] = (),
+        keep_sharp: str | Sequence[str] = (),
         painted: Mapping[str, Picture] | None = None,
         **lens: Any,
     ) -> dict[str, np.ndarray]:
@@ -161,6 +162,7 @@ class SolvedShot:
         """
         keys = wanted_focus(None if focus is None else str(focus), None)
         view = self._lens_view if not painted else self._painted_view(painted)
+        keep_sharp = several(keep_sharp)
         self._check_layers(keep_sharp)
         t, wanted = self._index(number), _lens(lens)
         shown = view.frame(
@@ -223,7 +225,7 @@ class SolvedShot:
         out: str | Path,
         *,
         focus: str | float | None = None,
-        keep_sharp: tuple[str, ...] = (),
+        keep_sharp: str | Sequence[str] = (),
         painted: Mapping[str, Picture] | None = None,
         plate_lens: str = ROUND,
         overlay: bool = False,
@@ -245,7 +247,7 @@ class SolvedShot:
             Path(out),
             keys=wanted_focus(None if focus is None else str(focus), None),
             lens=_lens(lens),
-            keep_sharp=keep_sharp,
+            keep_sharp=several(keep_sharp),
             overlay=overlay,
             focus_mattes=focus_mattes,
             plate_lens=plate_lens,

@@ -164,7 +164,7 @@ def frame_planes(
     Args:
         model: the solved shot, atlases at full resolution.
         t: frame index.
-        table: the passes to make, as ``bake.passes.pass_table`` lists them.
+        table: the passes to make, as ``passes.contract.pass_table`` lists them.
         plate: (h, w, 3) scene-linear; its pixels are kept where the frame is in focus. None keeps
             none.
         above: (h, w, 3) scene-linear, shown where the observed shot is `covered`.

@@ -37,14 +37,24 @@ _VERBS: dict[str, Callable[..., None]] = {
 }
 # The job itself says these, by parameters of its own; a requeued solve must never start over.
 _OF_THE_JOB = frozenset(
-    "context folder plate out matte frames atlas progress restart skip_existing preview".split()
+    "context folder plate out matte key box scribble auto frames atlas progress restart"
+    " skip_existing preview".split()
 )
+_OF_FOOTAGE = (
+    *("colorspace", "working_space", "rate"),
+    *("plate_layer", "overscan", "deinterlace"),
+)
+"""Options that say how footage is read."""
 
 
 def farm(
     plate: Annotated[str, typer.Argument(metavar="PLATE", help=f"Misfocused footage. {ShotPath}")],
     out: Annotated[Path, typer.Option(metavar="JOB", help="Folder for the job bundle.")],
     matte: Any = None,
+    key: Any = None,
+    box: Any = None,
+    scribble: Any = None,
+    auto: Any = None,
     frames: Any = None,
     solve_folder: Annotated[
         Path | None,
@@ -90,6 +100,8 @@ def farm(
     """
     from pullfocus.farm.bundle import PARAMETERS, write_bundle
     from pullfocus.farm.job import FarmSettings, Folders, farm_job
+    from pullfocus.farm.marks import JobMark
+    from pullfocus.roto.found import MatteRequest
     from pullfocus.solve.asked import COC_AUTO, asked_settings, with_proxy
     from pullfocus.solve.inputs import ShotInputs
 
@@ -103,9 +115,12 @@ def farm(
         mattes=mattes,
         coc=coc,
         frames=frames,
-        **{name: options[name] for name in ("colorspace", "working_space", "rate")},
+        **{name: options[name] for name in _OF_FOOTAGE},
     )
+    request = MatteRequest.parsed(key=key, box=box, scribble=scribble, auto=auto)
     shot = inputs.open()
+    request.read(shot)
+    layers = tuple(dict.fromkeys((*request.layers, *shot.layer_names)))
     settings = with_proxy(settings, options["proxy"], shot.width)
     held = [
         _job_option(name, parameter, verbs, options[name])
@@ -115,7 +130,7 @@ def farm(
     asked = any(option.given and option.verbs == ("refocus",) for option in held)
     if asked or atlases or refocused is not None:
         refocused = refocused or out / "refocused"
-        _check_refocus(shot, options, atlases)
+        _check_refocus(shot, layers, options, atlases)
     folders = Folders(
         str((solve_folder or out / f"{shot.name}.solve").absolute()),
         str((passes or out / "passes").absolute()),
@@ -131,6 +146,8 @@ def farm(
             coc=coc,
             options=held,
             atlases=atlases,
+            marks=[JobMark(m.kind, m.layer, m.frame, m.value) for m in request.marks],
+            auto=request.auto,
             folders=folders,
             settings=FarmSettings(
                 frames_per_task=frames_per_task,
@@ -158,7 +175,10 @@ def farm(
 
 
 def _check_refocus(
-    shot: Shot, options: dict[str, Any], atlases: tuple[tuple[str, str], ...]
+    shot: Shot,
+    known: tuple[str, ...],
+    options: dict[str, Any],
+    atlases: tuple[tuple[str, str], ...],
 ) -> None:
     """Find what is wrong with the options of refocus now, and not after the solve."""
     from pullfocus.refocus.asked import asked_lens, known_distances, wanted_focus
@@ -172,9 +192,9 @@ def _check_refocus(
     layers += [name for text in options["keep_sharp"] or [] for name in text.split(",")]
     layers += [name for name, _ in atlases]
     for name in layers:
-        if name.strip() not in shot.layer_names:
-            known = ", ".join(shot.layer_names)
-            raise PullfocusError(f"expected a layer of the shot ({known}), got {name.strip()!r}")
+        if name.strip() not in known:
+            names = ", ".join(known)
+            raise PullfocusError(f"expected a layer of the shot ({names}), got {name.strip()!r}")
     named = [one.frame for one in wanted if isinstance(one, Place)]
     for frame in [*named, *(key.frame for key in keys if key.frame is not None)]:
         if frame not in shot.frames:
@@ -211,7 +231,7 @@ def _typed(function: Callable[..., None]) -> None:
     """Give the farm's function the signature that its options add up to."""
     own = _verb_parameters(function)
     solving, refocusing = _verb_parameters(solve), _verb_parameters(refocus)
-    own |= {name: solving[name] for name in ("matte", "frames")}
+    own |= {name: solving[name] for name in ("matte", "key", "box", "scribble", "auto", "frames")}
     own["atlas"] = refocusing["atlas"]
     del own["options"]
     own |= {name: parameter for name, (parameter, _) in _OPTIONS.items()}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pullfocus.farm.marks import JobMark, guessed, mark_files
 from pullfocus.farm.openjd import Chunks, Needs, Parameter, Step, job_template
 from pullfocus.farm.options import SEQUENCES, JobOption, parameter_name
 from pullfocus.plate.sequence import openjd_range
@@ -79,6 +80,8 @@ def farm_job(
     coc: str | None,
     options: Sequence[JobOption],
     atlases: Sequence[tuple[str, str]] = (),
+    marks: Sequence[JobMark] = (),
+    auto: Sequence[str] = (),
     folders: Folders,
     settings: FarmSettings,
     solve_settings: Any,
@@ -93,6 +96,8 @@ def farm_job(
         coc: how the user named a given circle of confusion.
         options: of solve, bake and refocus, with their values.
         atlases: (layer, painted atlas) for Refocus.
+        marks: on single frames, whose layers are followed.
+        auto: layers that are guessed.
         folders: where results go.
         settings: how the job is cut.
         solve_settings: SolveSettings, for the memory that a machine needs.
@@ -110,7 +115,8 @@ def farm_job(
     if folders.refocused is None:
         by_verb["refocus"] = []
     needs = _needs(shot, solve_settings, gpu=device == "cuda")
-    steps = [_solve(by_verb["solve"], footage, needs["solve"], settings)]
+    marked = (*(mark.argument for mark in marks), *guessed(auto))
+    steps = [_solve(by_verb["solve"], footage, marked, needs["solve"], settings)]
     solved = steps[-1].name
     steps.append(_bake(by_verb["bake"], footage, solved, needs["frames"], settings))
     if folders.refocused is not None:
@@ -126,6 +132,7 @@ def farm_job(
     )
     parameters = (
         *footage.parameters,
+        *(parameter for mark in marks for parameter in mark.parameters),
         *_results(folders),
         *own,
         *painted,
@@ -133,6 +140,7 @@ def farm_job(
     )
     files = [
         *footage.files,
+        *mark_files(marks),
         *(str(one.value) for one in (*own, *painted) if one.kind == "PATH" and one.value),
     ]
     return Job(
@@ -150,7 +158,11 @@ def farm_job(
 
 
 def _solve(
-    options: Sequence[JobOption], footage: _Footage, needs: Needs, settings: FarmSettings
+    options: Sequence[JobOption],
+    footage: _Footage,
+    marked: Sequence[str],
+    needs: Needs,
+    settings: FarmSettings,
 ) -> Step:
     return Step(
         name="Solve",
@@ -161,6 +173,7 @@ def _solve(
             "{{Param.Plate}}",
             "--out={{Param.SolveFolder}}",
             *footage.arguments,
+            *marked,
             "--frames={{Param.Frames}}",
             *(option.argument for option in options),
             _OPENJD,
