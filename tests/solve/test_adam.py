@@ -5,6 +5,7 @@ import pytest
 import torch
 from pullfocus.native import has_native
 from pullfocus.solve.adam import Adam, adam_for
+from pullfocus.solve.stored import load_optimiser, optimiser_state
 
 pytestmark = pytest.mark.skipif(not has_native(), reason="no C++ compiler")
 
@@ -50,3 +51,18 @@ def test_steps_are_those_of_torch_at_float64() -> None:
 
 def test_other_tensors_are_torchs() -> None:
     assert isinstance(adam_for(groups(torch.float64)), torch.optim.Adam)
+
+
+def test_moments_of_other_parameters_are_left_out():
+    """A solve that an earlier version left goes on, whatever that version moved."""
+    first, second = (torch.nn.Parameter(torch.ones(n)) for n in (4, 6))
+    made = Adam([{"params": [first, second], "betas": (0.9, 0.99), "eps": 1e-8, "lr": 0.1}])
+    for parameter in (first, second):
+        parameter.grad = torch.ones_like(parameter)
+    made.step()
+    again = Adam([{"params": [second, second], "betas": (0.9, 0.99), "eps": 1e-8, "lr": 0.1}])
+    load_optimiser(again, optimiser_state(made))
+    assert again.state[second]["exp_avg"].shape == second.shape
+    only = Adam([{"params": [second], "betas": (0.9, 0.99), "eps": 1e-8, "lr": 0.1}])
+    load_optimiser(only, optimiser_state(made))
+    assert second not in only.state

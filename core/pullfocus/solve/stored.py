@@ -28,11 +28,14 @@ def optimiser_state(optimiser: Adam | torch.optim.Optimizer) -> dict[str, torch.
 def load_optimiser(
     optimiser: Adam | torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """Put back what `optimiser_state` returned, among other tensors."""
+    """Put back what `optimiser_state` returned, among other tensors.
+
+    Moments of another shape are left out: an earlier version moved other parameters.
+    """
     for i, parameter in enumerate(_parameters(optimiser)):
         prefix = f"adam.{i}."
         moments = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-        if moments:
+        if moments and moments["exp_avg"].shape == parameter.shape:
             optimiser.state[parameter] = {k: v.to(parameter.device) for k, v in moments.items()}
 
 
