@@ -25,6 +25,12 @@ def test_fields_are_found_by_name_or_path_at_any_depth() -> None:
     assert parse_variant("fast:networks.width=8", weights="lna").settings.model.networks.width == 8
 
 
+def test_the_lens_of_a_solve_and_that_of_its_model_are_told_apart() -> None:
+    settings = parse_variant("fast:lens=auto:lens.beta=3", weights="hashing").settings
+    assert settings.lens == "auto"
+    assert settings.model.lens.beta == 3
+
+
 def test_own_fields_win_over_those_for_all() -> None:
     both = parse_variant("paper:seed=2", ("seed=1", "coc_rate=0.5"), weights="paper").settings
     assert (both.seed, both.coc_rate) == (2, 0.5)

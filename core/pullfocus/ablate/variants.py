@@ -64,18 +64,19 @@ def with_field(settings: Any, field: str, text: str) -> Any:
     """
     first, _, rest = field.partition(".")
     names = {f.name for f in dataclasses.fields(settings)}
-    if rest and first in names:
+    nested_names = _nested(settings)
+    if rest and first in nested_names:
         inner = with_field(getattr(settings, first), rest, text)
         return dataclasses.replace(settings, **{first: inner})
-    if not rest and first in names and first not in _NESTED:
+    if not rest and first in names and first not in nested_names:
         kind = get_type_hints(type(settings))[first]
         if get_origin(kind) is Literal and text not in get_args(kind):
             choices = ", ".join(get_args(kind))
             raise SolveError(f"expected {field} of {choices}, got {text!r}")
         value = _converted(getattr(settings, first), field, text)
         return dataclasses.replace(settings, **{first: value})
-    for nested in _NESTED:
-        if nested in names and _has(getattr(settings, nested), field):
+    for nested in nested_names:
+        if _has(getattr(settings, nested), field):
             inner = with_field(getattr(settings, nested), field, text)
             return dataclasses.replace(settings, **{nested: inner})
     raise SolveError(f"expected a field of the settings such as start or points.flow, got {field}")
@@ -84,9 +85,16 @@ def with_field(settings: Any, field: str, text: str) -> Any:
 def _has(settings: Any, field: str) -> bool:
     first, _, rest = field.partition(".")
     names = {f.name for f in dataclasses.fields(settings)}
-    if first in names:
-        return not rest or _has(getattr(settings, first), rest)
-    return any(_has(getattr(settings, nested), field) for nested in _NESTED if nested in names)
+    if first in names and not rest:
+        return True
+    if first in _nested(settings):
+        return _has(getattr(settings, first), rest)
+    return any(_has(getattr(settings, nested), field) for nested in _nested(settings))
+
+
+def _nested(settings: Any) -> list[str]:
+    """Names of the settings within settings, in the order in which a name is looked for."""
+    return [n for n in _NESTED if dataclasses.is_dataclass(getattr(settings, n, None))]
 
 
 def _converted(before: Any, field: str, text: str) -> Any:
