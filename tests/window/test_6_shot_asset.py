@@ -131,6 +131,11 @@ def test_paint_on_the_atlas_shows_where_uv_leads(rendered: Path, passes: Path, s
 
 def test_it_is_dragged_from_the_shelf_into_the_tree(hand: ByHand, extension: None):
     """Blender's own shelf, searched by hand, shows the two of ours; one is dragged up."""
+    # switched off and on again, a shelf lists nothing of ours until Blender starts anew
+    hand.quit()
+    hand.start()
+    hand.begin()
+    hand.open_workspace("Compositing")
     hand.raise_editor(_EDITOR)
     if not hand.ask("bpy.context.scene.compositing_node_group is not None"):
         hand.ask(
