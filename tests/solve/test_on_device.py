@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from pretended_device import NAME, pretended_device
 from pullfocus.progress import Progress
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
 from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.solved import load_solve
+
+from tests.pretended_device import NAME, pretended_device
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"
 INPUTS = ShotInputs(

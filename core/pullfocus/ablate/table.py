@@ -35,7 +35,7 @@ COLUMNS = (
     Column("region_below", "region below", 0),
     Column("detail", "detail", 2),
     Column("subject_detail", "subject detail", 2),
-    Column("reblur_psnr", "reblur dB", 2),
+    Column("reblur_psnr", "plate match dB", 2),
     Column("ssim", "SSIM", 3),
     Column("ms_ssim", "MS-SSIM", 3),
     Column("tpsnr", "tPSNR dB", 2),
