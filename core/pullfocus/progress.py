@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 # Stages that lead up to the work of a verb; a farm's bar does not move for them.
-_LEADING_UP = ("reading ", "motion of ")
+_LEADING_UP = ("reading ", "motion of ", "drawing ")
 
 
 class Progress:

@@ -29,6 +29,7 @@ PLAIN = ["{studio}/plate/plate.####.png", "--matte", "fg={studio}/matte/alpha.##
 CASES = {
     "solve_and_bake": [*PLAIN, "--quality", "draft", "--frames", "1-4"],
     "no_matte_from_a_folder": ["{studio}/plate", "--frames", "1-3:2,4", "--frames-per-task", "2"],
+    "on_a_proxy": [*PLAIN, "--proxy", "96", "--quality", "draft", "--frames-per-task", "2"],
     "everything": [
         *PLAIN,
         *"--minutes 30 --seed 1234567 --colorspace srgb_texture --device cuda --rate 25".split(),

@@ -56,6 +56,21 @@ def test_a_machine_must_have_what_a_solve_takes(tmp_path: Path) -> None:
     )
 
 
+def test_a_proxy_is_finished_by_a_step_of_its_own(tmp_path: Path) -> None:
+    root = studio(tmp_path / "studio")
+    template = yaml.safe_load((written("on_a_proxy", root) / "template.yaml").read_text())
+    solve, finish, bake = template["steps"]
+    assert [step["name"] for step in (solve, finish, bake)] == ["Solve", "Finish", "Bake"]
+    words = [step["script"]["actions"]["onRun"]["args"] for step in (solve, finish)]
+    assert words[0] == [*words[1], "--no-finish"]  # the same command goes on
+    assert finish["dependencies"] == [{"dependsOn": "Solve"}]
+    assert bake["dependencies"] == [{"dependsOn": "Finish"}]
+    for words in (["--memory", "0.001"], ["--proxy", "12"]):
+        base = [word.format(studio=root) for word in PLAIN]
+        assert cli.run(["farm", *base, *words, "--out", str(root / "other")]) == 2
+    assert not (root / "other").exists()
+
+
 def test_marks_are_the_jobs_and_their_pictures_paths(tmp_path: Path) -> None:
     root = studio(tmp_path / "studio")
     plate, *rest = (word.format(studio=root) for word in PLAIN)
@@ -134,4 +149,5 @@ def test_every_option_of_the_verbs_is_an_option_of_the_farm(capfd) -> None:
     # a requeued task goes on and leaves what is there; --plate is the argument PLATE; nobody waits
     # for a preview on a farm
     never = {"--restart", "--skip-existing", "--plate", "--preview", "--full-quality"}
+    never |= {"--finish", "--no-finish"}  # a step of its own
     assert theirs - options("farm") == never

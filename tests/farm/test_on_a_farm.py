@@ -62,6 +62,22 @@ def at(root: Path, job: Path) -> list[str]:
     ]
 
 
+def cancelled(*words: str) -> str:
+    """Run openjd until steps are taken, cancel it; returns what it said."""
+    process = openjd("run", *words)
+    said, stopped = "", False
+    assert process.stdout is not None
+    for line in process.stdout:
+        said += line
+        if "openjd_status: solve: step" in line and not stopped:
+            process.send_signal(signal.SIGTERM)
+            stopped = True
+    assert process.wait(60) == 1, said
+    assert "openjd_status: stopped by SIGTERM at step" in said, said
+    assert "exited with code: 143" in said
+    return said
+
+
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A job that was made at one mount, and the other mount where its machines find it."""
@@ -87,16 +103,7 @@ def test_check_and_summary(job: tuple[Path, Path]) -> None:
 def test_cancelled_on_another_mount_requeued_and_done(job: tuple[Path, Path]) -> None:
     made, mount = job
     folder = mount / "job" / "plate.solve"
-    process = openjd("run", *at(mount, made), "--step", "Solve")
-    said = ""
-    assert process.stdout is not None
-    for line in process.stdout:
-        said += line
-        if "openjd_status: solve: step" in line and "INTERRUPT" not in said:
-            process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 1
-    assert "openjd_status: stopped by SIGTERM at step" in said, said
-    assert "exited with code: 143" in said
+    cancelled(*at(mount, made), "--step", "Solve")
     saved = checkpoint.load_meta(folder / "checkpoint.safetensors")
     assert saved["step"] > 0
     assert not saved["finished"]
@@ -123,6 +130,29 @@ def test_cancelled_on_another_mount_requeued_and_done(job: tuple[Path, Path]) ->
     code, said = told("run", *words, "--step", "Bake", "--task-param", "Frame=1-4")
     assert code == 0, said
     assert "openjd_status: baked 1 frame (3 already there)" in said
+
+
+def test_a_proxy_is_solved_then_finished_by_another_task(tmp_path: Path) -> None:
+    root = studio(tmp_path / "studio")
+    made = bundle(root, *"--proxy 96 --quality high --steps 8 --frames-per-task 4".split())
+    folder, words = made / "plate.solve", at(root, made)
+    code, said = told("run", *words, "--step", "Solve")
+    assert code == 0, said
+    assert "the same command without --no-finish goes on to the plate's size" in said
+    assert not (folder / "full.safetensors").exists()
+    assert checkpoint.load_meta(folder / "checkpoint.safetensors")["step"] == 8
+
+    said = cancelled(*words, "--step", "Finish")
+    assert "drawing fg at 256x144" in said
+    assert (folder / "full.safetensors").exists()
+    assert not checkpoint.load_meta(folder / "checkpoint.safetensors")["finished"]
+
+    code, said = told("run", *words)  # all of the job: what is done is left, what is not goes on
+    assert code == 0, said
+    assert f"note: {folder}: its proxy is already solved: 8 steps" in said
+    assert "drawing fg" not in said
+    assert checkpoint.load_meta(folder / "checkpoint.safetensors")["finished"]
+    assert len(list((made / "passes").glob("plate.*.exr"))) == 4
 
 
 def test_input_that_fails_says_so_in_our_one_line(tmp_path: Path) -> None:

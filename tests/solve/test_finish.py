@@ -121,6 +121,42 @@ def test_one_that_is_stopped_at_the_plates_size_goes_on_to_the_same_end(solved, 
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
+def test_the_plates_size_can_be_left_to_another_run(solved, tmp_path):
+    out = tmp_path / "x.solve"
+    told = Told()
+    half = solve(out, finish=False, progress=told)
+    assert (half.finished, half.for_later, half.stop_signal, half.step) == (False, True, None, 4)
+    assert told.steps == [(step, 4) for step in range(1, 5)]
+    assert not (out / FULL).exists()
+    assert load_solve(out)[1].sharp(0).shape == (3, 144, 256)  # what a bake shows of it meanwhile
+    checkpoint_before = (out / "checkpoint.safetensors").read_bytes()
+    told = Told()
+    assert solve(out, finish=False, progress=told).for_later  # a task that is run again
+    assert told.notes == [f"{out}: its proxy is already solved: 4 steps"]
+    assert told.stages == []
+    assert (out / "checkpoint.safetensors").read_bytes() == checkpoint_before
+
+    stopped = solve(out, progress=Told(stop_after=6))
+    assert (stopped.stop_signal, stopped.finished, stopped.step) == (signal.SIGTERM, False, 4)
+    told = Told()
+    assert solve(out, progress=told).finished
+    assert told.steps == [(7, 8), (8, 8)]
+    assert "going on at 256x144: the proxy is solved" in told.notes
+    log = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert log == list(range(1, 9))
+    for one, other in zip(texels(out), texels(solved[0]), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+    told = Told()
+    assert solve(out, finish=False, progress=told).finished
+    assert told.notes == [f"{out} is already solved: 4 steps"]
+
+
+def test_a_plate_without_a_proxy_has_nothing_to_leave(tmp_path):
+    outcome = solve(tmp_path / "x.solve", replace(SETTINGS, proxy=0, steps=1), finish=False)
+    assert outcome.finished
+    assert not outcome.for_later
+
+
 def test_atlases_of_fewer_steps_are_not_shown_after_more(solved, tmp_path):
     out = tmp_path / "x.solve"
     solve(out)

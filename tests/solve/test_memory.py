@@ -40,3 +40,13 @@ def test_memory_is_kept_to_by_a_smaller_proxy_or_refused():
 def test_a_small_plate_may_get_a_proxy_for_want_of_memory():
     small = shot(800, 450, 100)
     assert within_memory(small, PLAIN, 64, any_proxy=True).proxy == 0
+
+
+def test_halves_in_processes_of_their_own_take_less_than_both_in_one():
+    hd = shot(1920, 1080, 32)
+    settings = replace(PLAIN, proxy=640)
+    whole, proxy, finish = (
+        memory_estimate_mb(hd, settings, part) for part in ("all", "proxy", "finish")
+    )
+    assert proxy < finish < whole
+    assert memory_estimate_mb(hd, PLAIN, "proxy") == memory_estimate_mb(hd, PLAIN)

@@ -71,6 +71,7 @@ def solve_footage(
     minutes: float | None = None,
     device: str = "cpu",
     restart: bool = False,
+    finish: bool = True,
     threads: int | None = None,
     progress: Progress,
 ) -> SolveOutcome | None:
@@ -88,6 +89,7 @@ def solve_footage(
         minutes: about so long, instead of steps.
         device: "cpu" or "cuda".
         restart: discard the solve in `out`.
+        finish: after a proxy go on to the plate's size; else another call does it.
         threads: compute with so many; None: what other programs leave free.
         progress: told about everything.
 
@@ -129,6 +131,7 @@ def solve_footage(
         minutes=minutes,
         until_converged=until_converged,
         restart=restart,
+        finish=finish,
         progress=progress,
         threads=Threads(threads),
     )

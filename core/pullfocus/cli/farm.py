@@ -38,7 +38,7 @@ _VERBS: dict[str, Callable[..., None]] = {
 # The job itself says these, by parameters of its own; a requeued solve must never start over.
 _OF_THE_JOB = frozenset(
     "context folder plate out matte key box scribble auto frames atlas progress restart"
-    " skip_existing preview".split()
+    " skip_existing preview finish".split()
 )
 _OF_FOOTAGE = (
     *("colorspace", "working_space", "rate"),
@@ -76,7 +76,8 @@ def farm(
         int, typer.Option(min=1, help="Frames that one task of Bake or Refocus writes.")
     ] = 8,
     solve_hours: Annotated[
-        float, typer.Option(min=0.01, help="A solve that takes longer is stopped, saved.")
+        float,
+        typer.Option(min=0.01, help="A solve, or its finish, that takes longer is stopped, saved."),
     ] = 24.0,
     task_hours: Annotated[
         float, typer.Option(min=0.01, help="A task of frames that takes longer is stopped.")
@@ -98,11 +99,12 @@ def farm(
     Takes the options of solve, bake and refocus. Submit it with Deadline Cloud (deadline bundle
     submit JOB), or run it here with openjd run.
     """
+    from pullfocus.api.solving import fitted_to
     from pullfocus.farm.bundle import PARAMETERS, write_bundle
     from pullfocus.farm.job import FarmSettings, Folders, farm_job
     from pullfocus.farm.marks import JobMark
     from pullfocus.roto.found import MatteRequest
-    from pullfocus.solve.asked import COC_AUTO, asked_settings, with_proxy
+    from pullfocus.solve.asked import COC_AUTO, asked_settings
     from pullfocus.solve.inputs import ShotInputs
 
     if options["quality"] is None and options["preset"] is Preset.fast:
@@ -121,7 +123,13 @@ def farm(
     shot = inputs.open()
     request.read(shot)
     layers = tuple(dict.fromkeys((*request.layers, *shot.layer_names)))
-    settings = with_proxy(settings, options["proxy"], shot.width)
+    settings = fitted_to(
+        shot,
+        settings,
+        proxy=options["proxy"],
+        memory_gb=options["memory"],
+        matte_slack_px=options["matte_slack"],
+    )
     held = [
         _job_option(name, parameter, verbs, options[name])
         for name, (parameter, verbs) in _OPTIONS.items()

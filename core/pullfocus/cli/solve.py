@@ -189,6 +189,13 @@ def solve(
         bool,
         typer.Option("--ignore-cuts", help="Take frames with a hard cut among them as one shot."),
     ] = False,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            help="After a proxy is solved go on to the plate's size; --no-finish ends before, and "
+            "the same command without it goes on, here or on another machine.",
+        ),
+    ] = True,
     restart: Annotated[
         bool, typer.Option("--restart", help="Discard the solve in --out and start over.")
     ] = False,
@@ -246,6 +253,7 @@ def solve(
             minutes=minutes,
             device=device.value,
             restart=restart,
+            finish=finish,
             threads=threads,
             progress=say,
         )
@@ -291,6 +299,13 @@ def _end_solve(outcome: SolveOutcome, say: Progress) -> None:
             **facts,
         )
         raise typer.Exit(128 + outcome.stop_signal)
+    if outcome.for_later:
+        say.done(
+            f"solved the proxy of {outcome.folder}: {outcome.step} steps in {outcome.seconds:.0f} s"
+            "; the same command without --no-finish goes on to the plate's size",
+            **facts,
+        )
+        return
     words = "".join(f"{sentence}\n" for sentence in outcome.words)
     matched = f"plate matched to {outcome.psnr_reblur:.1f} dB, " if outcome.step else ""
     say.done(

@@ -2,15 +2,17 @@
 """A shot as a job: which steps it takes, what each is told, and what machine each needs.
 
 Solve is one task: it saves when told to stop, and its folder, which lies outside of any session's,
-lets the next machine go on. Bake and Refocus take frames in chunks, any number at a time: every
-file is written beside its place and renamed, and what is there already is left.
+lets the next machine go on. So is Finish, which takes the solve of a proxy to the plate's size: its
+steps follow each other, and every one of them moves texels that the next one sees. Bake and Refocus
+take frames in chunks, any number at a time: every file is written beside its place and renamed, and
+what is there already is left.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ class FarmSettings:
     frames_per_task: int = 8
     """Frames that one task of Bake or Refocus writes."""
     solve_hours: float = 24.0
-    """A solve that takes longer is stopped; it has saved."""
+    """A solve, or its finish, that takes longer is stopped; it has saved."""
     task_hours: float = 4.0
     """The same for a task of frames."""
     program: str = "pullfocus"
@@ -100,7 +102,8 @@ def farm_job(
         auto: layers that are guessed.
         folders: where results go.
         settings: how the job is cut.
-        solve_settings: SolveSettings, for the memory that a machine needs.
+        solve_settings: SolveSettings, for the memory that a machine needs, and whether there is a
+            proxy, whose solve is finished by a step of its own.
         device: what solves, cpu or cuda.
 
     Raises:
@@ -116,7 +119,10 @@ def farm_job(
         by_verb["refocus"] = []
     needs = _needs(shot, solve_settings, gpu=device == "cuda")
     marked = (*(mark.argument for mark in marks), *guessed(auto))
-    steps = [_solve(by_verb["solve"], footage, marked, needs["solve"], settings)]
+    solve = _solve(by_verb["solve"], footage, marked, needs["solve"], settings)
+    steps = [solve]
+    if getattr(solve_settings, "proxy", 0):
+        steps = _in_two(solve, needs)
     solved = steps[-1].name
     steps.append(_bake(by_verb["bake"], footage, solved, needs["frames"], settings))
     if folders.refocused is not None:
@@ -181,6 +187,25 @@ def _solve(
         needs=needs,
         timeout_s=round(3600 * settings.solve_hours),
     )
+
+
+def _in_two(solve: Step, needs: Mapping[str, Needs]) -> list[Step]:
+    """Return a solve as two steps: of the proxy, and what the same command goes on with."""
+    return [
+        replace(
+            solve,
+            description="Focus, mattes and motion, on a proxy of the plate. Stops and goes on.",
+            arguments=(*solve.arguments, "--no-finish"),
+            needs=needs["proxy"],
+        ),
+        replace(
+            solve,
+            name="Finish",
+            description="Sharp layers at the plate's size. Stops and goes on.",
+            needs=needs["finish"],
+            after=(solve.name,),
+        ),
+    ]
 
 
 def _bake(
@@ -404,5 +429,7 @@ def _needs(shot: Shot, solve_settings: Any, *, gpu: bool) -> dict[str, Needs]:
     frames_mb = 600 + pixels * layers * (48 + 160) / 1e6
     return {
         "solve": Needs(memory_estimate_mb(shot, solve_settings), gpu=gpu),
+        "proxy": Needs(memory_estimate_mb(shot, solve_settings, "proxy"), gpu=gpu),
+        "finish": Needs(memory_estimate_mb(shot, solve_settings, "finish"), gpu=gpu),
         "frames": Needs(frames_mb),
     }

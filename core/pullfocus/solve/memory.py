@@ -7,7 +7,7 @@ import dataclasses
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pullfocus.errors import SolveError
 
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from pullfocus.shot import Shot
 
 __all__ = [
+    "Part",
     "free_memory_mb",
     "memory_estimate_mb",
     "memory_line",
     "peak_memory_mb",
     "within_memory",
 ]
+
+Part = Literal["all", "proxy", "finish"]
+"""Of a solve: both halves, or one of them in a process of its own."""
 
 _LIBRARIES_MB = 440
 _STEP_BYTES = 450  # a pixel and layer: a frame, what autograd keeps, the atlas and its moments
@@ -35,7 +39,7 @@ _PROXIES = (640, 512, 384, 256)  # widths tried, widest first, where memory is s
 _OVERSCAN = 1.3  # of the frame, evaluated around it for the lens
 
 
-def memory_estimate_mb(shot: Shot, settings: Any = None) -> float:
+def memory_estimate_mb(shot: Shot, settings: Any = None, part: Part = "all") -> float:
     """About how much memory solving `shot` takes at most, in MB.
 
     `settings` are those of the solve: steps are taken on a proxy if they say so, and networks keep
@@ -58,6 +62,10 @@ def memory_estimate_mb(shot: Shot, settings: Any = None) -> float:
         atlas = pixels * fine**2 * _ATLAS_BYTES * _FINISH_COPIES * layers
         strip = min(_STRIP_PIXELS, pixels) * layers * _STRIP_BYTES
         finishing = (atlas + strip) / 1e6
+    if part == "finish":  # motion is measured, and what is left of the proxy is small
+        return _LIBRARIES_MB + held + finishing
+    if part == "proxy":
+        return _LIBRARIES_MB + max(motion, solving)
     return _LIBRARIES_MB + max(motion, solving + finishing)
 
 
@@ -102,9 +110,9 @@ def _hidden_bytes(settings: Any, layers: int) -> float:
     return _OVERSCAN * 4 * nets.width * depth
 
 
-def memory_line(shot: Shot, settings: Any = None) -> str:
+def memory_line(shot: Shot, settings: Any = None, part: Part = "all") -> str:
     """One line for the user before the work starts."""
-    needed = memory_estimate_mb(shot, settings)
+    needed = memory_estimate_mb(shot, settings, part)
     free = free_memory_mb()
     size = f"{len(shot.frames)} frames of {shot.width}x{shot.height}"
     text = f"{size}, {len(shot.layer_names)} layers: about {needed / 1000:.1f} GB of memory"

@@ -47,13 +47,15 @@ class SolveOutcome:
     step: int
     total_steps: int
     finished: bool
-    """The solve is complete; otherwise `stop_signal` says what stopped it."""
+    """The solve is complete; else `stop_signal` says what stopped it, or `for_later` is set."""
     stop_signal: int | None
     seconds: float
     """Time spent on this solve, over all its runs."""
     psnr_reblur: float
     """Mean over the last steps, dB; NaN where no step was made."""
     peak_memory_mb: float
+    for_later: bool = False
+    """The proxy is solved; finishing at the plate's size was left to another run."""
     words: tuple[str, ...] = ()
     """What it trusts, what it left as shot, what would help: a sentence each."""
 
@@ -131,7 +133,7 @@ class Run:
             return bool(meta["finished"]) and steps == meta["step"]
         if meta["finished"] and self.minutes == meta["minutes"]:
             return True
-        if self._has_stepped(meta, steps):
+        if self.has_stepped(meta, steps):
             return False
         if self.minutes * 60 <= meta["seconds"]:
             raise SolveError(
@@ -153,20 +155,22 @@ class Run:
         meta: dict[str, Any] | None,
         steps: int,
         last: Finish | None = None,
+        *,
+        for_later: bool = False,
     ) -> SolveOutcome:
         """Step until the solver has finished, the minutes are over, or a signal says stop.
 
-        `last` is what is to be done after all steps.
+        `last` is what is to be done after all steps, now or, where it is left `for_later`, by
+        another run.
         """
         if meta is not None:
             self._resume(solver, meta, steps)
-        self.fine_steps = 0 if last is None else last.steps
+        self.fine_steps = 0 if last is None or for_later else last.steps
         last_save = time.monotonic()
-        finished = solver.finished or (meta is not None and self._has_stepped(meta, steps))
-        if not finished:  # else the log goes on with steps at the plate's size
-            repair_log(self.out / "log.jsonl", last_step=solver.step_index)
-            if self.watch is not None:
-                self.watch.catch_up(self.out / "log.jsonl")
+        finished = solver.finished
+        repair_log(self.out / "log.jsonl", last_step=solver.step_index)
+        if self.watch is not None:
+            self.watch.catch_up(self.out / "log.jsonl")
         said = len(getattr(solver, "notes", ()))
         with SolveLog(self.out / "log.jsonl") as log:
             while not finished and self.stop.signum is None:
@@ -198,26 +202,36 @@ class Run:
                 self.progress.note(f"stopping: saving step {solver.step_index} in {self.out}")
             log.sync()
             self._save(solver, steps, finished=finished and last is None, stepped=finished)
-        model = solver.model
-        if finished and last is not None:
-            fine = self._finish(last, solver.step_index)
-            finished = fine is not None
-            if fine is not None:
-                self._save(solver, steps, finished=True, stepped=True)
-                model, observed = fine.model, last.observed
+        if finished and last is not None and not for_later:
+            return self.finish(last)
         if finished:
-            self._write_preview(model, observed)
+            self._write_preview(solver.model, observed)
+        done = finished and last is None
         return SolveOutcome(
             folder=self.out,
             step=solver.step_index,
             total_steps=solver.total_steps,
-            finished=finished,
+            finished=done,
             stop_signal=None if finished else self.stop.signum,
             seconds=self.seconds,
             psnr_reblur=self.psnr,
             peak_memory_mb=peak_memory_mb(),
-            words=_closing(model) if finished and solver.step_index else (),
+            for_later=finished and not done,
+            words=_closing(solver.model) if done and solver.step_index else (),
         )
+
+    def finish(self, last: Finish) -> SolveOutcome:
+        """Do what is left once all steps are done, whoever took them: the plate's size."""
+        meta = checkpoint.load_meta(self.checkpoint_path)
+        self.fine_steps = last.steps
+        fine = self._finish(last, meta["step"])
+        if fine is None:
+            return self.outcome_from(meta, stop_signal=self.stop.signum)
+        tensors, meta = checkpoint.load(self.checkpoint_path)
+        checkpoint.save(self.checkpoint_path, tensors, meta | self._facts(finished=True))
+        self._write_preview(fine.model, last.observed)
+        words = _closing(fine.model) if meta["step"] else ()
+        return dataclasses.replace(self.outcome_from(meta), finished=True, words=words)
 
     def _finish(self, last: Finish, before: int) -> FineSolver | None:
         """Take the steps at the plate's size; None if a signal says stop, with all saved.
@@ -270,7 +284,11 @@ class Run:
         return len(notes)
 
     def outcome_from(
-        self, meta: Mapping[str, Any], *, stop_signal: int | None = None
+        self,
+        meta: Mapping[str, Any],
+        *,
+        stop_signal: int | None = None,
+        for_later: bool = False,
     ) -> SolveOutcome:
         """Return how a run ends that takes no step, from the facts of a checkpoint."""
         return SolveOutcome(
@@ -282,6 +300,7 @@ class Run:
             seconds=self.seconds,
             psnr_reblur=self.psnr,
             peak_memory_mb=peak_memory_mb(),
+            for_later=for_later,
         )
 
     def _resume(self, solver: SolverLike, meta: dict[str, Any], steps: int) -> None:
@@ -293,7 +312,7 @@ class Run:
             solver.plan(steps=total)
         self.progress.note(f"going on from step {solver.step_index} of {total}")
 
-    def _has_stepped(self, meta: Mapping[str, Any], steps: int) -> bool:
+    def has_stepped(self, meta: Mapping[str, Any], steps: int) -> bool:
         """Whether all steps that this command asks for were done by an earlier one."""
         asked = meta["minutes"] == self.minutes and meta["steps_asked"] == steps
         settled = not meta["converged"] or self.watch is not None
@@ -323,7 +342,9 @@ class Run:
             self.psnr = psnr if math.isnan(self.psnr) else 0.95 * self.psnr + 0.05 * psnr
 
     def _tell(self, solver: SolverLike, report: Any) -> None:
-        left_s = self.budget.left_s(solver, self.seconds) + self.budget.kept_back_s
+        left_s = self.budget.left_s(solver, self.seconds)
+        if self.fine_steps:
+            left_s += self.budget.kept_back_s
         self._say(report, solver.total_steps + self.fine_steps, left_s)
 
     def _say(self, report: Any, total: int, left_s: float) -> None:
@@ -342,13 +363,19 @@ class Run:
                 "steps_asked": steps,
                 "minutes": self.minutes,
                 "plans": self.budget.plans,
-                "finished": finished,
                 "stepped": stepped,
                 "converged": self.converged,
-                "seconds": self.seconds,
-                "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
+                **self._facts(finished=finished),
             },
         )
+
+    def _facts(self, *, finished: bool) -> dict[str, Any]:
+        """Return what of a checkpoint's facts the second half of a solve changes."""
+        return {
+            "finished": finished,
+            "seconds": self.seconds,
+            "psnr_reblur": None if math.isnan(self.psnr) else self.psnr,
+        }
 
     def _refresh_preview(self, model: Any, observed: Any) -> None:
         """Refresh the preview if pictures have cost little of the time so far."""

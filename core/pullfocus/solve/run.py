@@ -27,7 +27,7 @@ from pullfocus.solve.folder import (
     settings_record,
 )
 from pullfocus.solve.inputs import ShotInputs
-from pullfocus.solve.memory import memory_line
+from pullfocus.solve.memory import Part, memory_line
 from pullfocus.solve.one_run import SOLVED, Run, SolveOutcome
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run_solve(
     minutes: float | None = None,
     until_converged: bool = False,
     restart: bool = False,
+    finish: bool = True,
     progress: Progress | None = None,
     make_solver: Callable[..., SolverLike] | None = None,
     observe: Callable[..., Any] | None = None,
@@ -67,6 +68,7 @@ def run_solve(
         minutes: spend about this long instead of `settings.steps` steps.
         until_converged: end before `settings.steps` once more steps gain nothing.
         restart: discard the solve that is in `out`; only once the new one has observed its shot.
+        finish: after the steps on a proxy go on to the plate's size; else another run does it.
         progress: told about stages, steps and notes.
         make_solver: `make_solver(observed, settings, device=...)`; the real Solver by default.
         observe: `observe(shot, cache_dir, settings, report=...)`; the real one by default.
@@ -97,15 +99,27 @@ def run_solve(
         if meta is not None and run.is_done(meta, settings.steps):
             progress.note(f"{out} is already solved: {meta['step']} steps")
             return run.outcome_from(meta)
+        stepped = bool(proxy) and meta is not None and run.has_stepped(meta, settings.steps)
+        if meta is not None and stepped and not finish:
+            progress.note(f"{out}: its proxy is already solved: {meta['step']} steps")
+            return run.outcome_from(meta, for_later=True)
         for note in shot.notes:
             progress.note(note)
-        if proxy:
+        if stepped:
+            progress.note(f"going on at {shot.width}x{shot.height}: the proxy is solved")
+        elif proxy:
             progress.note(proxy_line(shot, proxy))
-        progress.note(memory_line(shot, settings))
+        part: Part = "finish" if stepped else "all" if finish else "proxy"
+        progress.note(memory_line(shot, settings, part))
         try:
             observed = (observe or _observe)(
                 shot, out / "observe", settings, report=stop.watch(progress.stage)
             )
+            last = Finish(observed, settings, out, device=device) if proxy else None
+            if last is not None and stepped:
+                stop.check()
+                _write_record(out, record, shot)
+                return run.finish(last)
             seen = on_proxy(observed, proxy, report=stop.watch(progress.stage))
             stop.check()
             if restart:
@@ -117,11 +131,15 @@ def run_solve(
         except Stopped as stopped:
             return run.outcome_from(meta or {}, stop_signal=stopped.signum)
         # Until now nothing of an earlier solve was touched.
-        checkpoint.write_json(out / "settings.json", record)
-        files = [path for one in shot.footage for path in one.files]
-        checkpoint.write_json(out / CONTENTS, known_digests(files))
-        last = Finish(observed, settings, out, device=device) if proxy else None
-        return run.loop(solver, seen, meta, settings.steps, last)
+        _write_record(out, record, shot)
+        return run.loop(solver, seen, meta, settings.steps, last, for_later=not finish)
+
+
+def _write_record(out: Path, record: dict[str, Any], shot: Shot) -> None:
+    """Write what is solved, and what its files hold."""
+    checkpoint.write_json(out / "settings.json", record)
+    files = [path for one in shot.footage for path in one.files]
+    checkpoint.write_json(out / CONTENTS, known_digests(files))
 
 
 def check_solve_folder(out: Path, shot: Shot) -> None:
