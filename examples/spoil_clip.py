@@ -2,13 +2,15 @@
 """Put the faults of real cameras and files on a clip with truth; its truth follows.
 
     python examples/spoil_clip.py CLIP --out DIR [--flicker 0.05] [--ramp 0.5] [--breathing 0.02]
-        [--fade 6] [--noise 0.02] [--h264 23] [--bars 2.2] [--text "REEL 7"] [--repeat 3] [--cut]
+        [--fade 6 [--fade-from white]] [--noise 0.02] [--h264 23] [--bars 2.2] [--text "REEL 7"]
+        [--repeat 3] [--cut]
 
 | option | plate | truth |
 |---|---|---|
 | --ramp STOPS | exposure rises by so many stops over the clip | sharp and clean with it, as shot |
 | --flicker SHARE | light swings by so much, frame by frame | the same |
 | --fade N | comes out of black over the first N frames | the same |
+| --fade-from white, shot | out of white; or from another shot: its own, mirrored | the same |
 | --breathing SHARE | the picture grows by so much as focus goes near | everything scaled with it |
 | --cut | the second half is another shot: mirrored, backwards | everything |
 | --repeat N | every Nth frame is the one before once more | everything |
@@ -17,7 +19,8 @@
 | --text WORDS | burnt in near the lower edge | the same |
 | --h264 CRF | through libx264 and back | not |
 
-They happen in this order. Light is scaled scene-linear, so the plate clips where the truth clips.
+They happen in this order. Light is scaled scene-linear, so the plate clips where the truth clips;
+white and other shots are mixed in as editors do, on display-encoded values.
 `faults.json` says what was done, gains by frame included.
 """
 
@@ -51,6 +54,8 @@ class Faults:
     """Share of the light."""
     fade: int = 0
     """Frames until the light is whole."""
+    fade_from: str = "black"
+    """black, white, or shot: the same, mirrored."""
     breathing: float = 0.0
     """Share of the size, from the farthest focus to the nearest."""
     cut: bool = False
@@ -100,10 +105,28 @@ def write_frame(folder: Path, name: str, frame: Frame) -> None:
 # --- faults --------------------------------------------------------------------------------------
 
 
+def share(faults: Faults, index: int) -> float:
+    """How much of its shot frame `index` shows."""
+    return min((index + 1) / (faults.fade + 1), 1)
+
+
+def mixed(frame: Frame, faults: Faults, index: int) -> Frame:
+    """Every picture as far as a fade shows it, before what it comes from."""
+    part_shown = share(faults, index)
+    if faults.fade_from == "black" or part_shown == 1:
+        return frame
+    found = dict(frame)
+    for part in PICTURES:
+        if part in frame:
+            other = 1.0 if faults.fade_from == "white" else frame[part][:, ::-1]
+            found[part] = part_shown * frame[part] + (1 - part_shown) * other
+    return found
+
+
 def gain(faults: Faults, index: int, count: int) -> float:
     """How much light frame `index` has."""
     ramp = 2 ** (faults.ramp * index / max(count - 1, 1))
-    fade = min((index + 1) / (faults.fade + 1), 1)
+    fade = share(faults, index) if faults.fade_from == "black" else 1.0
     return ramp * fade * (1 + faults.flicker * math.sin(2.1 * index))
 
 
@@ -258,6 +281,7 @@ def spoil(clip: Path, out: Path, faults: Faults, *, seed: int = 5) -> None:
     plates = []
     for place, (index, mirror) in enumerate(shown):
         frame = exposed(read_frame(clip, names[index]), gain(faults, index, count))
+        frame = mixed(frame, faults, index)
         if faults.breathing:
             frame = scaled(frame, sizes[index], sizes[min(index + 1, count - 1)])
         if mirror:
@@ -296,6 +320,7 @@ def main() -> int:
     parser.add_argument("--flicker", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--breathing", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--fade", type=int, default=0, metavar="N")
+    parser.add_argument("--fade-from", choices=("black", "white", "shot"), default="black")
     parser.add_argument("--text", default="", metavar="WORDS")
     parser.add_argument("--noise", type=float, default=0.0, metavar="SIGMA")
     parser.add_argument("--h264", type=int, metavar="CRF")

@@ -57,3 +57,14 @@ def test_without_a_floor_or_a_plate_the_solve_shows_alone():
     assert alone["confidence"].mean() < 0.2
     _, unfloored = planes(floored=False)
     assert (unfloored["confidence"] == 1).all()
+
+
+def test_a_frame_that_tells_nothing_is_left_as_shot(monkeypatch):
+    observed = drawn.shot([BOX], [[3.0] * 6, [0.0] * 6])
+    model = build_model(observed, SolveSettings().model)
+    floor = Floor(model, model.linear_atlases())
+    monkeypatch.setattr("pullfocus.model.floor.share_kept", lambda e: np.ones_like(e.misfit))
+    object.__setattr__(observed, "untold", np.arange(6) == 2)
+    assert floor.frame(1).kept.min() == 1
+    assert (floor.frame(2).kept == 0).all()
+    assert observed.told == [0, 1, 3, 4, 5]

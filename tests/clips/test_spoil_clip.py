@@ -65,6 +65,20 @@ def test_no_fault_changes_no_pixel(spoilt, clip):
     assert open_truth(out).frames == (1, 2, 3, 4)
 
 
+def test_a_fade_comes_from_what_was_asked(spoilt, clip):
+    out = spoilt(fade=3, fade_from="white")
+    for part in ("plate", "sharp"):
+        before, white = picture(clip, part, 2), picture(out, part, 2)
+        np.testing.assert_allclose(white, 0.5 * before + 0.5, atol=0.003)
+        np.testing.assert_array_equal(picture(out, part, 4), picture(clip, part, 4))
+
+
+def test_a_dissolve_shows_both_shots(spoilt, clip):
+    out = spoilt(fade=3, fade_from="shot")
+    before, seen = picture(clip, "plate", 1), picture(out, "plate", 1)
+    np.testing.assert_allclose(seen, 0.25 * before + 0.75 * before[:, ::-1], atol=0.003)
+
+
 def test_exposure_is_scene_linear_and_the_truth_has_it(spoilt, clip):
     out = spoilt(ramp=-1.0, flicker=0.05)
     gains = json.loads((out / "faults.json").read_text())["gains"]

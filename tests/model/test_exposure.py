@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A layer's light from frame to frame."""
 
+import numpy as np
 import torch
 from pullfocus.model.exposure import Exposure
 
@@ -30,3 +31,22 @@ def test_a_gain_that_all_frames_share_costs_more_than_one_that_varies():
         varying.log_gain[::2] = 0.1
         varying.log_gain[1::2] = -0.1
     assert shared.drift() > 5 * varying.drift()
+
+
+def test_a_fade_lies_over_what_is_solved_and_is_not_solved():
+    light = np.zeros((3, 2, 3))
+    light[:, 0] = 1
+    light[0] = [[0.25] * 3, [0.1, 0.2, 0.3]]
+    exposure = Exposure(3, light)
+    with torch.no_grad():
+        exposure.log_gain[0] = 0.5
+        exposure.offset[0] = 3.0
+    colour = torch.rand(3, 4, 5)
+    offset = torch.tensor([0.1, 0.2, 0.3])[:, None, None]
+    expected = 0.25 * (colour * np.exp(0.5) + 0.03) + offset
+    assert torch.allclose(exposure(0, colour), expected, atol=1e-6)
+    assert torch.allclose(exposure.undone(0, expected), colour, atol=1e-5)
+    assert torch.equal(exposure(1, colour), colour)
+    assert (exposure.told(0), exposure.told(1)) == (0.25, 1.0)
+    assert exposure.state_dict().keys() == Exposure(3).state_dict().keys()
+    assert len(list(exposure.parameters())) == 2

@@ -170,3 +170,47 @@ def test_two_processes_that_measure_at_once_leave_each_other_alone(
     os.utime(other, (0, 0))  # left behind by a kill, long ago
     stage._drop_others(tmp_path, keep="")
     assert not other.exists()
+
+
+def test_a_fade_is_taken_out_before_motion_is_measured(wall: np.ndarray, tmp_path: Path):
+    count, shares = 10, np.array([0.1, 0.3, 0.5, 0.75])
+
+    def panned(fade: bool) -> Shot:
+        frames = []
+        for t in range(count):
+            seen = wall[:HEIGHT, 100 + 3 * t : 100 + 3 * t + WIDTH, None] / np.float32(255)
+            light = display_to_linear(np.repeat(seen, 3, 2))
+            frames.append(light * np.float32(shares[t]) if fade and t < len(shares) else light)
+        return Shot(
+            name="pan",
+            frames=tuple(range(1, count + 1)),
+            width=WIDTH,
+            height=HEIGHT,
+            rate=Fraction(24),
+            pixel_aspect=1.0,
+            colorspace="lin_rec709_srgb",
+            plate=Source(np.stack(frames), f"fade {fade}"),
+            mattes=(),
+        )
+
+    faded = observe(panned(True), tmp_path / "faded")
+    assert faded.notes == (
+        "plate: fades in from black in frames 1-4; kept as shot, its light is taken out for the"
+        " solve",
+    )
+    assert faded.light is not None
+    np.testing.assert_allclose(faded.light[: len(shares), 0].mean(-1), shares, rtol=0.1)
+    assert (faded.light[len(shares) :, 0] == 1).all()
+    assert (faded.told, faded.moments) == (list(range(count)), list(range(count)))
+    as_shot = observe(panned(True), tmp_path / "as_shot", ObserveSettings(fades=False))
+    assert (as_shot.notes, as_shot.light) == ((), None)
+    whole = observe(panned(False), tmp_path / "whole")
+    assert whole.light is None
+    middle = np.array([64, 48, 1])
+
+    def off(seen):
+        moved = (seen.motion[0] - whole.motion[0])[: len(shares)] @ middle
+        return float(np.abs(moved).max())
+
+    assert off(faded) < 0.3
+    assert off(faded) < 0.5 * off(as_shot)

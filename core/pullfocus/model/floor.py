@@ -183,4 +183,6 @@ class Floor:
         needed = ((changed - _UNSEEN_CHANGE) / (_SEEN_CHANGE - _UNSEEN_CHANGE)).clip(0, 1)
         if covered is not None:
             kept[covered] = needed[covered] = 0
+        if not model.observed.tells(t):  # nothing says that the solve is right there
+            kept[:] = 0
         return FlooredFrame(evidence.restored, kept, sharpest, needed, radius, owner.astype(int))

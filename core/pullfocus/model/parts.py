@@ -149,7 +149,7 @@ def build_layer(
         None
         if index == len(observed.layer_names) - 1
         else _matte(observed, index, settings, lattices),
-        Exposure(len(observed.frames)),
+        Exposure(len(observed.frames), observed.light if settings.exposure else None),
         _change(observed, settings, lattices) if settings.change else None,
         layout,
     )

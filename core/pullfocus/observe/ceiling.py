@@ -5,6 +5,8 @@ A sensor, a file or a grade that clips leaves a heap of equal values at the top,
 what lies below. Where there is none, the brightest pixel is just that.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 __all__ = ["CEILING_WIDTH", "find_ceiling"]
@@ -18,11 +20,11 @@ _FEWEST = 12  # values: fewer are sparks
 _HEAP = 2.0  # times as many as in a bin below
 
 
-def find_ceiling(plate: np.ndarray) -> float | None:
+def find_ceiling(plate: Sequence[np.ndarray] | np.ndarray) -> float | None:
     """Return the value that clipped channels have, display-encoded; None: nothing is clipped.
 
     Args:
-        plate: (T, h, w, 3) display-encoded; read frame by frame.
+        plate: frames (h, w, 3), display-encoded, gone through twice.
     """
     top = max(float(np.asarray(frame, np.float32).max()) for frame in plate)
     heap = below = total = 0

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from pullfocus.errors import PlateError
+from pullfocus.observe.fades import Fades, find_fades, reduced
 from pullfocus.observe.flow import consistent, dense_flow, grey
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.sequence import range_text
@@ -105,17 +106,21 @@ def find_cuts(greys: Sequence[np.ndarray]) -> list[int]:
     return cuts
 
 
-def check_one_shot(frames: Sequence[int], greys: Sequence[np.ndarray]) -> None:
+def check_one_shot(
+    frames: Sequence[int], greys: Sequence[np.ndarray], fades: Fades | None = None
+) -> None:
     """Check that frames are one shot.
 
     Args:
         frames: their numbers.
         greys: (h, w) uint8 each, display-encoded.
+        fades: at its ends; frames that dissolve into another shot are no cut.
 
     Raises:
         PlateError: there are hard cuts; the line says where, and which ranges are shots.
     """
-    cuts = find_cuts(greys)
+    whole = [t for t in range(len(greys)) if fades is None or not fades.untold[t]]
+    cuts = [whole[cut] for cut in find_cuts([greys[t] for t in whole])]
     if not cuts:
         return
     edges = [0, *cuts, len(frames)]
@@ -135,5 +140,9 @@ def check_plate(shot: Shot) -> None:
     Raises:
         PlateError: as `check_one_shot`, or a frame that cannot be read.
     """
-    count = len(shot.frames)
-    check_one_shot(shot.frames, [grey(linear_to_display(shot.plate.read(t))) for t in range(count)])
+    greys, small = [], []
+    for t in range(len(shot.frames)):
+        display = linear_to_display(shot.plate.read(t))
+        greys.append(grey(display))
+        small.append(reduced(display))
+    check_one_shot(shot.frames, greys, find_fades(small))

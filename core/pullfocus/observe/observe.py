@@ -24,6 +24,7 @@ import numpy as np
 from pullfocus.errors import MatteError, SolveError
 from pullfocus.observe.ceiling import find_ceiling
 from pullfocus.observe.cuts import check_one_shot
+from pullfocus.observe.fades import Fades, find_fades, reduced
 from pullfocus.observe.flow import Neighbours, grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
 from pullfocus.observe.motion import chain_to_reference, reference_frame
@@ -37,7 +38,7 @@ from pullfocus.shot import Shot
 
 __all__ = ["ObserveSettings", "observe"]
 
-_FORMAT = 6  # raise when the cache's contents change meaning
+_FORMAT = 7  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
 _DRAFT = "measuring-"
 _OURS = re.compile(rf"[0-9a-f]{{16}}|{_DRAFT}.*")
@@ -57,6 +58,8 @@ class ObserveSettings:
     """Whether frames of several shots are taken as one."""
     overlay: bool = True
     """Whether to look for bars and burnt-in words, and leave them out."""
+    fades: bool = True
+    """Whether to look for fades at both ends, and take their light out."""
     repeats: bool = True
     """Whether to look for frames that are shown twice."""
     ceiling: bool = True
@@ -130,6 +133,8 @@ def _load(shot: Shot, folder: Path) -> Observed:
         doubted=np.load(folder / "doubted.npy") if given.exists() else None,
         covered=_optional(folder / "covered.npy"),
         source=_optional(folder / "source.npy"),
+        light=_optional(folder / "light.npy"),
+        untold=_optional(folder / "untold.npy"),
         folder=folder,
         **_finds(folder),
     )
@@ -148,10 +153,14 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder.parent))
     try:
-        greys = _store_plate(shot, draft, report)
+        greys, fades = _store_plate(shot, draft, settings, report)
         if not settings.ignore_cuts:
-            check_one_shot(shot.frames, greys)
-        covered, source = _store_finds(shot, draft, settings)
+            check_one_shot(shot.frames, greys, fades)
+        covered, source = _store_finds(shot, draft, settings, fades)
+        if fades is not None:  # flow and motion are of the scene, not of its light
+            plate = np.load(draft / "plate.npy", mmap_mode="r")
+            for t in sorted({t for fade in fades.found for t in fade.frames}):
+                greys[t] = grey(fades.relit(t, np.asarray(plate[t], np.float32)))
         mattes = _store_mattes(shot, draft, report)
         if shot.coc is not None:
             _store_coc(shot, draft)
@@ -174,28 +183,32 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _store_plate(shot: Shot, draft: Path, report: Report) -> list[np.ndarray]:
+def _store_plate(
+    shot: Shot, draft: Path, settings: ObserveSettings, report: Report
+) -> tuple[list[np.ndarray], Fades | None]:
+    """Store the plate; returns what flow is taken on, and fades at its ends."""
     count = len(shot.frames)
     shape = (count, shot.height, shot.width, 3)
     plate = np.lib.format.open_memmap(draft / "plate.npy", "w+", np.float16, shape)
-    greys = []
+    greys, small = [], []
     for t in range(count):
         display = linear_to_display(shot.plate.read(t))
         plate[t] = display.clip(-_HALF_MAX, _HALF_MAX)
         greys.append(grey(display))
+        small.append(reduced(display))
         let_go(plate)
         report("reading plate", (t + 1) / count)
     plate.flush()
-    return greys
+    return greys, find_fades(small) if settings.fades else None
 
 
 def _store_finds(
-    shot: Shot, draft: Path, settings: ObserveSettings
+    shot: Shot, draft: Path, settings: ObserveSettings, fades: Fades | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Store what on the plate is no scene, and which frames are shown twice."""
     plate = np.load(draft / "plate.npy", mmap_mode="r")
     covered = source = None
-    notes = []
+    notes = [] if fades is None else [fade.note(shot.frames) for fade in fades.found]
     if settings.overlay:
         overlay = find_overlay(plate)
         if overlay.mask.any():
@@ -209,7 +222,14 @@ def _store_finds(
             source = found
             notes.append(f"plate: frames {range_text(repeated)} repeat the one before them")
             np.save(draft / "source.npy", source)
-    finds = {"notes": notes, "ceiling": find_ceiling(plate) if settings.ceiling else None}
+    whole = plate
+    if fades is not None:
+        light = fades.light if source is None else fades.light[source]
+        np.save(draft / "light.npy", light)
+        if fades.untold.any():
+            np.save(draft / "untold.npy", fades.untold)
+        whole = [plate[t] for t in range(len(plate)) if (light[t, 0] == 1).all()]
+    finds = {"notes": notes, "ceiling": find_ceiling(whole) if settings.ceiling else None}
     (draft / "finds.json").write_text(json.dumps(finds), encoding="utf-8")
     return covered, source
 

@@ -68,6 +68,10 @@ class Observed:
     """(H, W) bool: bars and burnt-in words, no part of the scene; None: there are none."""
     source: np.ndarray | None = None
     """(T,) index of the frame that each one repeats, else its own; None: none is repeated."""
+    light: np.ndarray | None = None
+    """(T, 2, 3) gain and offset that a fade gives scene-linear colours; None: nothing fades."""
+    untold: np.ndarray | None = None
+    """(T,) bool: frames that tell nothing of the scene, black or half another shot; None: none."""
     ceiling: float | None = None
     """Display-encoded value of clipped channels; None: nothing is clipped."""
     notes: tuple[str, ...] = ()
@@ -144,6 +148,15 @@ class Observed:
         if self.source is None:
             return list(range(len(self.frames)))
         return sorted(set(self.source.tolist()))
+
+    @cached_property
+    def told(self) -> list[int]:
+        """Indices of the frames that are solved from: moments that tell of the scene."""
+        return [t for t in self.moments if self.tells(t)]
+
+    def tells(self, t: int) -> bool:
+        """Whether frame ``t`` tells of the scene."""
+        return self.untold is None or not self.untold[t]
 
     @cached_property
     def coc_is_signed(self) -> bool:

@@ -70,7 +70,7 @@ class FineSolver:
         self.settings = settings
         self.strip_pixels = strip_pixels
         self.step_index = self.first_step = 0
-        self.total_steps = settings.fine_looks * len(model.observed.moments)
+        self.total_steps = settings.fine_looks * len(model.observed.told)
         texels = {
             layer.texture.texels for layer in model.layers if isinstance(layer.texture, Texture)
         }
@@ -108,7 +108,7 @@ class FineSolver:
             SolveError: a loss or gradient is not a number.
         """
         if not self.queue:
-            self.queue = self.random.permutation(self.model.observed.moments).tolist()
+            self.queue = self.random.permutation(self.model.observed.told).tolist()
         t, rate = self.queue.pop(), self._rate()
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * rate

@@ -71,7 +71,7 @@ class Finish:
     @property
     def steps(self) -> int:
         """How many it takes."""
-        return self.settings.fine_looks * len(self.observed.moments)
+        return self.settings.fine_looks * len(self.observed.told)
 
     def start(self, report: Report) -> FineSolver:
         """Return the solver of the plate's size, where an earlier run left it or at its start.

@@ -120,9 +120,10 @@ def fuse(model: ShotModel, index: int, sharpness: Sharpness) -> torch.Tensor:
     size = (points.width, points.height)
     for t in range(len(observed.frames)):
         seen = where_seen(model, index, t, level)
-        if seen.max() <= 0:
+        if seen.max() <= 0 or not observed.tells(t):
             continue
         weight = (sharpness(index, t, level) * seen + _FAINT * seen).astype(np.float32)
+        weight *= np.float32(layer.exposure.told(t) ** 2)
         linear = display_to_linear(observed.plate_display(t, level))
         if model.settings.exposure:
             planes = torch.from_numpy(linear).permute(2, 0, 1).to(model.device)
@@ -156,7 +157,8 @@ def measure_exposure(model: ShotModel, index: int, atlas: torch.Tensor) -> bool:
         atlas: (height, width, 3) scene-linear, as `fuse` returns it.
 
     Returns:
-        Whether light changes by more than what moves in and out of a region explains.
+        Whether light changes by more than what moves in and out of a region explains. Where it
+        does not, gains are set in frames that fade: how far is known from whole frames alone.
     """
     observed, layer = model.observed, model.layers[index]
     level = model.atlas_level + _EXPOSURE_LEVEL
@@ -165,13 +167,19 @@ def measure_exposure(model: ShotModel, index: int, atlas: torch.Tensor) -> bool:
     for t in range(len(observed.frames)):
         seen = torch.from_numpy(where_seen(model, index, t, level))
         texel = (layer.mapping(t, model.frame_box(level)).cpu() + 0.5) / 2**model.atlas_level - 0.5
-        shown = sample_atlas(whole, texel)[:3]
+        shown = layer.exposure(t, sample_atlas(whole, texel)[:3])
         plate = torch.from_numpy(display_to_linear(observed.plate_display(t, level)))
         here, there = (seen * plate.permute(2, 0, 1)).sum((1, 2)), (seen * shown).sum((1, 2))
+        if not observed.tells(t):
+            continue
         if float(seen.mean()) > _EXPOSURE_AREA and bool((here > 0).all() & (there > 0).all()):
             gains[t] = (here / there).log()
     gains = gains - gains.median(0).values
     changes = bool(gains.abs().median() > _EXPOSURE_STEADY)
+    gains = gains.clamp(-_EXPOSURE_MOST, _EXPOSURE_MOST)
     if changes:
-        layer.exposure.log_gain.copy_(gains.clamp(-_EXPOSURE_MOST, _EXPOSURE_MOST))
+        layer.exposure.log_gain.copy_(gains)
+    elif layer.exposure.fade is not None:
+        fades = (layer.exposure.fade[:, 0] != 1).any(-1).cpu()
+        layer.exposure.log_gain[fades] = gains[fades].to(layer.exposure.log_gain)
     return changes

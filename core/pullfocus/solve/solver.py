@@ -138,7 +138,7 @@ class Solver:
     def _next_frame(self) -> int:
         """Return this process's frame; every process draws all frames of a step."""
         while len(self.queue) < self.group.size:
-            frames = self.random.permutation(self.observed.moments).tolist()
+            frames = self.random.permutation(self.observed.told).tolist()
             self.queue = frames + self.queue
         return [self.queue.pop() for _ in range(self.group.size)][self.group.rank]
 
