@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lens blur on a CUDA device: builds kernels/scatter_cuda.cu on first use and calls it.
+"""The lens blur on a CUDA device: builds its kernels on first use and calls that of plain discs.
 
-One library per compute capability, in the same cache and with the same guarantees as the CPU
-kernel (see build.py). The library has a plain C interface and works on torch's current stream.
-Importing this module neither builds nor probes anything.
+cuda_table.py calls the other. One library per compute capability, in the same cache and with the
+same guarantees as the CPU kernel (see build.py). The library has a plain C interface and works on
+torch's current stream. Importing this module neither builds nor probes anything.
 """
 
 import ctypes
@@ -21,15 +21,22 @@ from cuda_lensblur import build
 from cuda_lensblur.errors import BuildError, LensBlurError
 
 __all__ = [
+    "SOURCES",
     "build_cuda_library",
     "cuda_backward",
     "cuda_forward",
     "find_nvcc",
+    "library_for",
+    "pointers",
+    "raise_for",
     "run_backward",
     "run_forward",
+    "sizes",
+    "workspace",
 ]
 
-_SOURCE = Path(__file__).parent / "kernels" / "scatter_cuda.cu"
+_KERNELS = Path(__file__).parent / "kernels"
+SOURCES = (_KERNELS / "scatter_cuda.cu", _KERNELS / "scatter_table.cu")
 NVCC_FLAGS = (
     "-std=c++17",
     "-O3",
@@ -58,11 +65,19 @@ def find_nvcc() -> str | None:
 def _ninja_file(nvcc: str, capability: int) -> str:
     architecture = f"-gencode arch=compute_{capability},code=sm_{capability}"
     command = shlex.quote(nvcc).replace("$", "$$")
+    compile_one = f"{command} {' '.join(NVCC_FLAGS)} {architecture} -c $in -o $out"
+    objects = [f"{source.stem}.o" for source in SOURCES]
     return "\n".join(
         (
+            "rule compile",
+            f"  command = {compile_one}",
             "rule library",
-            f"  command = {command} {' '.join(NVCC_FLAGS)} {architecture} -shared $in -o $out",
-            f"build library.so: library {build.escape(_SOURCE)}",
+            f"  command = {command} {architecture} -shared $in -o $out",
+            *(
+                f"build {name}: compile {build.escape(source)}"
+                for name, source in zip(objects, SOURCES, strict=True)
+            ),
+            f"build library.so: library {' '.join(objects)}",
             "",
         )
     )
@@ -70,7 +85,7 @@ def _ninja_file(nvcc: str, capability: int) -> str:
 
 @functools.cache
 def build_cuda_library(capability: int) -> ctypes.CDLL:
-    """Build the CUDA kernel for one compute capability (90 for 9.0), if need be, and load it.
+    """Build the CUDA kernels for one compute capability (90 for 9.0), if need be, and load it.
 
     Raises:
         BuildError: no nvcc, no ninja, a cache that cannot be written, or a failed build.
@@ -81,7 +96,7 @@ def build_cuda_library(capability: int) -> ctypes.CDLL:
             "the CUDA compiler nvcc was not found ($CUDACXX, $CUDA_HOME/bin, the path): install "
             "the CUDA toolkit, or use tensors on the CPU"
         )
-    parts = (build.cache_key(nvcc, (_SOURCE,)), *NVCC_FLAGS, str(capability))
+    parts = (build.cache_key(nvcc, SOURCES), *NVCC_FLAGS, str(capability))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     target = build.cache_folder() / f"lensblur-cuda-sm{capability}-{key}.so"
     try:
@@ -94,8 +109,14 @@ def build_cuda_library(capability: int) -> ctypes.CDLL:
     return library
 
 
-def _pointers(tensors: Sequence[torch.Tensor]) -> list[ctypes.c_void_p]:
-    return [ctypes.c_void_p(t.data_ptr()) for t in tensors]
+def pointers(tensors: Sequence[torch.Tensor | None]) -> list[ctypes.c_void_p]:
+    """Return where tensors lie; None lies at 0."""
+    return [ctypes.c_void_p(None if t is None else t.data_ptr()) for t in tensors]
+
+
+def sizes(image: torch.Tensor) -> list[ctypes.c_int64]:
+    """Return the four sizes of an image for C."""
+    return [ctypes.c_int64(n) for n in image.shape]
 
 
 def _settings(image: torch.Tensor, kind: int, beta: float) -> tuple[ctypes._SimpleCData, ...]:
@@ -103,18 +124,20 @@ def _settings(image: torch.Tensor, kind: int, beta: float) -> tuple[ctypes._Simp
         ctypes.c_int(image.device.index or 0),
         ctypes.c_int(kind),
         ctypes.c_float(beta),
-        *(ctypes.c_int64(n) for n in image.shape),
+        *sizes(image),
     )
 
 
-def _workspace(library: ctypes.CDLL, image: torch.Tensor) -> torch.Tensor:
+def workspace(library: ctypes.CDLL, image: torch.Tensor) -> torch.Tensor:
+    """Return the scratch memory of a call."""
     batch, _, height, width = image.shape
     library.lensblur_cuda_workspace.restype = ctypes.c_int64
     count = library.lensblur_cuda_workspace(*(ctypes.c_int64(n) for n in (batch, height, width)))
     return image.new_empty(count)
 
 
-def _raise_for(library: ctypes.CDLL, error: int) -> None:
+def raise_for(library: ctypes.CDLL, error: int) -> None:
+    """Say what CUDA says of a launch, if that is an error."""
     if error:
         library.lensblur_cuda_error.restype = ctypes.c_char_p
         text = library.lensblur_cuda_error(error).decode()
@@ -132,11 +155,11 @@ def run_forward(
     """Queue the forward kernel of ``library`` on ``stream``; arguments are trusted."""
     out = torch.empty_like(image)
     if out.numel():
-        tensors = (image, *planes, _workspace(library, image), out)
+        tensors = (image, *planes, workspace(library, image), out)
         error = library.lensblur_cuda_forward(
-            *_settings(image, kind, beta), *_pointers(tensors), ctypes.c_void_p(stream)
+            *_settings(image, kind, beta), *pointers(tensors), ctypes.c_void_p(stream)
         )
-        _raise_for(library, error)
+        raise_for(library, error)
     return out
 
 
@@ -154,11 +177,11 @@ def run_backward(
     if image.numel() == 0:
         grad_radius.zero_()
     else:
-        tensors = (grad, image, *planes, _workspace(library, image), grad_image, grad_radius)
+        tensors = (grad, image, *planes, workspace(library, image), grad_image, grad_radius)
         error = library.lensblur_cuda_backward(
-            *_settings(image, kind, beta), *_pointers(tensors), ctypes.c_void_p(stream)
+            *_settings(image, kind, beta), *pointers(tensors), ctypes.c_void_p(stream)
         )
-        _raise_for(library, error)
+        raise_for(library, error)
     return grad_image, grad_radius
 
 
@@ -185,7 +208,8 @@ def _check(image: torch.Tensor, tensors: dict[str, torch.Tensor], kind: int) -> 
         raise LensBlurError(f"image: expected on a CUDA device, got {image.device}")
 
 
-def _library_for(device: torch.device) -> ctypes.CDLL:
+def library_for(device: torch.device) -> ctypes.CDLL:
+    """Return the kernels for a device, built if need be; raises `BuildError`."""
     major, minor = torch.cuda.get_device_capability(device)
     return build_cuda_library(10 * major + minor)
 
@@ -217,7 +241,7 @@ def cuda_forward(
         BuildError: the kernel could not be built.
     """
     _check(image, {"rho": rho, "scale": scale, "centre": centre}, kind)
-    library = _library_for(image.device)
+    library = library_for(image.device)
     stream = torch.cuda.current_stream(image.device).cuda_stream
     with torch.cuda.device(image.device):
         return run_forward(library, image, (rho, scale, centre), kind, beta, stream)
@@ -259,7 +283,7 @@ def cuda_backward(
         **{"d_rho": d_rho, "d_scale": d_scale, "d_centre": d_centre},
     }
     _check(image, {"grad": grad, **planes}, kind)
-    library = _library_for(image.device)
+    library = library_for(image.device)
     stream = torch.cuda.current_stream(image.device).cuda_stream
     with torch.cuda.device(image.device):
         return run_backward(library, grad, image, tuple(planes.values()), kind, beta, stream)

@@ -4,14 +4,14 @@
 import ctypes
 import functools
 import logging
-from collections import OrderedDict
 
 import torch
 
 from cuda_lensblur.build import load_library, native_isa
 from cuda_lensblur.errors import BuildError
 from cuda_lensblur.kernel import Kernel
-from cuda_lensblur.table import COARSE_STEP_PX, WeightTable, weight_table
+from cuda_lensblur.table import WeightTable
+from cuda_lensblur.tables import CTable, described, table_for
 
 __all__ = [
     "kernel_info",
@@ -24,7 +24,6 @@ __all__ = [
 
 _log = logging.getLogger("cuda_lensblur")
 _BEST_ISA = -1
-_TABLES = 4  # kernels whose tables are kept
 
 
 @functools.cache
@@ -57,24 +56,6 @@ def kernel_info() -> str:
     return f"native CPU kernel, {native_isa()}"
 
 
-class _Table(ctypes.Structure):
-    """``WeightTable`` of kernels/scatter_cpu.h."""
-
-    _fields_ = (
-        ("weights", ctypes.c_void_p),
-        ("changes", ctypes.c_void_p),
-        ("centre", ctypes.c_void_p),
-        ("extent", ctypes.c_void_p),
-        ("flat", ctypes.c_void_p),
-        ("inner", ctypes.c_void_p),
-        ("nodes", ctypes.c_int32),
-        ("knee", ctypes.c_int32),
-        ("fine_step", ctypes.c_float),
-        ("coarse_step", ctypes.c_float),
-        ("mirrored", ctypes.c_int32),
-    )
-
-
 class _Clip(ctypes.Structure):
     """``Clip`` of kernels/scatter_cpu.h."""
 
@@ -87,36 +68,11 @@ class _Clip(ctypes.Structure):
 
 _UNCUT = _Clip(None, None, 0)
 
-_tables: OrderedDict[tuple[Kernel, bool], tuple[int, WeightTable]] = OrderedDict()
 
-
-def _table_for(kernel: Kernel, max_radius_px: float, *, flats: bool) -> WeightTable:
-    """Return a table that reaches the radius: each kernel's grows, and serves smaller radii."""
-    held = _tables.pop((kernel, flats), None)
-    size = held[0] if held is not None else 4
-    while size < max_radius_px:
-        size = size * 3 // 2 if size < 64 else size + 32
-    if held is None or held[0] < size:
-        held = size, weight_table(kernel, size, flats=flats)
-    _tables[kernel, flats] = held
-    while len(_tables) > _TABLES:
-        _tables.popitem(last=False)
-    return held[1]
-
-
-def _described(table: WeightTable) -> _Table:
-    """Describe a table for C; it must be named until the call returns."""
-    return _Table(
-        *(
-            getattr(table, name).ctypes.data
-            for name in ("weights", "changes", "centre", "extent", "flat", "inner")
-        ),
-        len(table.extent),
-        table.knee,
-        table.fine_step,
-        COARSE_STEP_PX,
-        int(table.mirrored),
-    )
+def _table(kernel: Kernel, max_radius_px: float, *, flats: bool) -> tuple[CTable, WeightTable]:
+    """Return a table as C sees it, and what must be named until the call returns."""
+    table = table_for(kernel, max_radius_px, flats=flats)
+    return described(table, lambda name: getattr(table, name).ctypes.data), table
 
 
 def thread_count() -> ctypes.c_int:
@@ -157,15 +113,14 @@ def native_forward(
     ``conics`` (B,K,6,H,W) with their softness cut the discs, see `clip`.
     """
     image, radius = image.contiguous(), radius.contiguous()
-    table = _table_for(kernel, float(radius.max()), flats=conics is None)
-    described = _described(table)
+    table, _named = _table(kernel, float(radius.max()), flats=conics is None)
     out = torch.empty_like(image)
     clips, _held = _clips(conics, len(image))
     for i, r, o, clip in zip(image, radius, out, clips, strict=True):
         library.lensblur_forward(
             ctypes.c_int(isa),
             thread_count(),
-            ctypes.byref(described),
+            ctypes.byref(table),
             ctypes.byref(clip),
             *_sizes(i),
             *(_pointer(t) for t in (i, r, o)),
@@ -184,8 +139,7 @@ def native_backward(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Run the native backward kernel; shapes as in `native_forward`."""
     grad, image, radius = grad.contiguous(), image.contiguous(), radius.contiguous()
-    table = _table_for(kernel, float(radius.max()), flats=conics is None)
-    described = _described(table)
+    table, _named = _table(kernel, float(radius.max()), flats=conics is None)
     clips, _held = _clips(conics, len(image))
     grad_image, grad_radius = torch.empty_like(image), torch.empty_like(radius)
     each = zip(grad, image, radius, grad_image, grad_radius, strict=True)
@@ -193,7 +147,7 @@ def native_backward(
         library.lensblur_backward(
             ctypes.c_int(isa),
             thread_count(),
-            ctypes.byref(described),
+            ctypes.byref(table),
             ctypes.byref(clip),
             *_sizes(planes[1]),
             *(_pointer(t) for t in planes),

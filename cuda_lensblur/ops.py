@@ -2,15 +2,15 @@
 """The operator: schema, autograd, and which kernel runs.
 
 float32 runs a compiled kernel: on the CPU one that looks weights up, on CUDA one that works them
-out (apertures, pictures and cut discs run the reference there). float64, and machines
-without a compiler, run the reference.
+out, and for apertures, pictures and discs that are cut one that looks them up as well. float64, and
+machines without a compiler, run the reference.
 """
 
 import logging
 
 import torch
 
-from cuda_lensblur import cuda, native, reference
+from cuda_lensblur import cuda, cuda_table, native, reference
 from cuda_lensblur.errors import BuildError
 from cuda_lensblur.kernel import Kernel
 from cuda_lensblur.reference import Conics
@@ -40,9 +40,8 @@ def _refuse(device: torch.device, error: BuildError) -> None:
     _log.warning("lens blur on %s runs the plain-torch reference (slow): %s", device, error)
 
 
-def _has_cuda_kernel(image: torch.Tensor, kernel: Kernel) -> bool:
-    known = image.device.type == "cuda" and kernel.code >= 0
-    return known and image.device not in _cuda_refused
+def _has_cuda_kernel(image: torch.Tensor) -> bool:
+    return image.device.type == "cuda" and image.device not in _cuda_refused
 
 
 def _paired(conics: torch.Tensor | None, softness: list[float]) -> Conics | None:
@@ -60,11 +59,13 @@ def _compiled_forward(
         if library is None:
             return None
         return native.native_forward(library, image, radius, kernel, conics=conics)
-    if not _has_cuda_kernel(image, kernel) or conics is not None:
+    if not _has_cuda_kernel(image):
         return None
-    planes = disc_planes(kernel, radius)
-    shape = {name: planes[name] for name in ("rho", "scale", "centre")}
     try:
+        if kernel.code < 0 or conics is not None:
+            return cuda_table.table_forward(image, radius, kernel, conics)
+        planes = disc_planes(kernel, radius)
+        shape = {name: planes[name] for name in ("rho", "scale", "centre")}
         return cuda.cuda_forward(image.contiguous(), **shape, kind=kernel.code, beta=kernel.beta)
     except BuildError as error:
         _refuse(image.device, error)
@@ -86,10 +87,12 @@ def _compiled_backward(
         if library is None:
             return None
         return native.native_backward(library, grad, image, radius, kernel, conics=conics)
-    if not _has_cuda_kernel(image, kernel) or conics is not None:
+    if not _has_cuda_kernel(image):
         return None
-    planes = disc_planes(kernel, radius)
     try:
+        if kernel.code < 0 or conics is not None:
+            return cuda_table.table_backward(grad, image, radius, kernel, conics)
+        planes = disc_planes(kernel, radius)
         return cuda.cuda_backward(
             grad.contiguous(), image.contiguous(), **planes, kind=kernel.code, beta=kernel.beta
         )

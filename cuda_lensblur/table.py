@@ -22,19 +22,21 @@ __all__ = ["WeightTable", "weight_table"]
 FINE_STEP_PX = 1 / 32
 COARSE_STEP_PX = 1 / 8
 FINE_UP_TO_PX = 32
-_PAD = 16  # zeros on both sides of a row (see kernels/scatter_cpu.h)
+_PAD = 16  # zeros on both sides of a row (see kernels/weight_table.h)
 _FIRST = 64  # zeros before the first row
+_REACH_SLACK_PX = 1e-3  # root 2 in float32 is less than root 2, and squares are compared
 _LEAST_FLAT_PX = 32  # smaller flat interiors are quicker tap by tap
 
 
 @dataclasses.dataclass(frozen=True)
 class WeightTable:
-    """See ``WeightTable`` in kernels/scatter_cpu.h for the layout."""
+    """See ``WeightTable`` in kernels/weight_table.h for the layout."""
 
     weights: np.ndarray  # float32, flat
     changes: np.ndarray  # float32, flat
     centre: np.ndarray  # int64 [nodes]
     extent: np.ndarray  # int32 [nodes]
+    reach: np.ndarray  # float32 [nodes]
     flat: np.ndarray  # float32 [nodes, 2]
     inner: np.ndarray  # int32 [nodes]
     mirrored: bool
@@ -87,13 +89,14 @@ def _grown(weights: np.ndarray, extent: int, mirrored: bool) -> np.ndarray:
     return np.pad(weights, ((0 if mirrored else grow, grow), (grow, grow)))
 
 
-def _needed(weights: np.ndarray, change: np.ndarray, *, mirrored: bool) -> int:
-    """Return how far from the middle anything but zeros lies."""
+def _needed(weights: np.ndarray, change: np.ndarray, *, mirrored: bool) -> tuple[int, float]:
+    """Return how far from the middle anything but zeros lies, along an axis and in all."""
     used = (weights != 0) | (change != 0)
     extent = weights.shape[1] // 2
     across = np.abs(np.arange(-extent, extent + 1))
     down = across[extent:] if mirrored else across
-    return int(max(across[used.any(0)].max(initial=0), down[used.any(1)].max(initial=0)))
+    along = max(across[used.any(0)].max(initial=0), down[used.any(1)].max(initial=0))
+    return int(along), float(np.hypot(across, down[:, None])[used].max(initial=0))
 
 
 def _cropped(weights: np.ndarray, extent: int, mirrored: bool) -> np.ndarray:
@@ -122,7 +125,7 @@ def weight_table(kernel: Kernel, max_radius_px: int, *, flats: bool = True) -> W
     extents = [max(1, math.ceil(kernel.reach(rho))) for rho in sizes[1:]]
     weights, changes, centres = [np.zeros(_FIRST, np.float32)], [np.zeros(_FIRST, np.float32)], []
     position = _FIRST
-    flat_weights, inners, kept = [], [], []
+    flat_weights, inners, kept, reaches = [], [], [], []
     current = _node_weights(kernel, radii[0], sizes[0], extents[0])
     for i, extent in enumerate(extents):
         following = _node_weights(kernel, radii[i + 1], sizes[i + 1], extent)
@@ -140,8 +143,10 @@ def weight_table(kernel: Kernel, max_radius_px: int, *, flats: bool = True) -> W
         flat_weights.append((flat, flat_change))
         inners.append(inner)
         planes = [plane.astype(np.float32) for plane in (current, change)]
-        needed = max(inner, 1, _needed(*planes, mirrored=kernel.mirrored))
+        along, reach = _needed(*planes, mirrored=kernel.mirrored)
+        needed = max(inner, 1, along)
         kept.append(needed)
+        reaches.append(max(inner, 1, reach) + _REACH_SLACK_PX)
         rows = [
             np.pad(_cropped(plane, needed, kernel.mirrored), ((0, 0), (_PAD, _PAD)))
             for plane in planes
@@ -157,6 +162,7 @@ def weight_table(kernel: Kernel, max_radius_px: int, *, flats: bool = True) -> W
         np.concatenate(changes),
         np.array(centres, np.int64),
         np.array(kept, np.int32),
+        np.array(reaches, np.float32),
         np.array(flat_weights, np.float32),
         np.array(inners, np.int32),
         kernel.mirrored,

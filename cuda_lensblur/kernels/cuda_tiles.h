@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tiles that the CUDA kernels walk, the pixels in them, and the pre-pass that notes how far
-// each tile reaches. Included by scatter_cuda.cu only.
+// each tile reaches. Included by cuda_launch.h only.
 #pragma once
 #include "disc.h"
 

@@ -6,13 +6,9 @@
 // is settled by a comparison: no root, no exponential, and exact at the cut-off radii, where the
 // fast square root of a GPU may land on the wrong side of a step.
 #pragma once
-#include <cmath>
+#include "both_sides.h"
 
-#if defined(__CUDACC__)
-#define DISC_FUNCTION __host__ __device__ __forceinline__
-#else
-#define DISC_FUNCTION inline
-#endif
+#include <cmath>
 
 enum DiscKind { kSoapBubble = 0, kGaussian = 1, kHardDisc = 2, kTanh = 3, kExtendedBox = 4 };
 constexpr int kDiscKinds = 5;
@@ -28,9 +24,9 @@ struct DiscSpan {
   float reach2;  // nothing beyond this squared distance; -1: nothing at all
 };
 
-DISC_FUNCTION DiscSpan no_disc() { return {0.0f, -1.0f, -1.0f}; }
+BOTH_SIDES DiscSpan no_disc() { return {0.0f, -1.0f, -1.0f}; }
 
-DISC_FUNCTION float disc_exp(float x) {
+BOTH_SIDES float disc_exp(float x) {
 #if defined(__CUDA_ARCH__)
   return __expf(x);
 #else
@@ -39,11 +35,11 @@ DISC_FUNCTION float disc_exp(float x) {
 }
 
 // How far a soap bubble's tail goes: beyond, its weight is below 1e-3 and is cut.
-DISC_FUNCTION float soap_tail(float beta) { return beta < 2.0f ? 6.0f / beta : 3.0f; }
+BOTH_SIDES float soap_tail(float beta) { return beta < 2.0f ? 6.0f / beta : 3.0f; }
 
 // How far a disc spreads from its centre.
 template <int Kind>
-DISC_FUNCTION float disc_reach(float rho, float beta) {
+BOTH_SIDES float disc_reach(float rho, float beta) {
   if constexpr (Kind == kSoapBubble) return rho + soap_tail(beta);
   if constexpr (Kind == kGaussian) return 3.5f * rho;
   if constexpr (Kind == kTanh) return rho + 1.5f;
@@ -53,7 +49,7 @@ DISC_FUNCTION float disc_reach(float rho, float beta) {
 
 // How far from its centre a disc is flat: weight 1 and slope 0 to the precision of a float.
 template <int Kind>
-DISC_FUNCTION float disc_flat(float rho, float beta) {
+BOTH_SIDES float disc_flat(float rho, float beta) {
   if constexpr (Kind == kSoapBubble) return rho - 20.0f / beta;  // d e^-20: below 1e-7
   if constexpr (Kind == kGaussian) return -1.0f;
   if constexpr (Kind == kTanh) return rho - 2.5f;  // 1 - tanh(10) = 4e-9
@@ -62,7 +58,7 @@ DISC_FUNCTION float disc_flat(float rho, float beta) {
 }
 
 template <int Kind>
-DISC_FUNCTION DiscSpan disc_span(float rho, float beta) {
+BOTH_SIDES DiscSpan disc_span(float rho, float beta) {
   const float reach = disc_reach<Kind>(rho, beta);
   const float flat = disc_flat<Kind>(rho, beta);
   return {rho, flat < 0.0f ? -1.0f : flat * flat, reach * reach};
@@ -71,14 +67,14 @@ DISC_FUNCTION DiscSpan disc_span(float rho, float beta) {
 // Whether the disc has a weight at squared distance t2. Soap bubble, tanh and box end before their
 // reach, the other two at it.
 template <int Kind>
-DISC_FUNCTION bool disc_within(const DiscSpan& disc, float t2) {
+BOTH_SIDES bool disc_within(const DiscSpan& disc, float t2) {
   if constexpr (Kind == kGaussian || Kind == kHardDisc) return t2 <= disc.reach2;
   return t2 < disc.reach2;
 }
 
 // Weight and slope where the disc is neither flat nor over; d is the distance to its edge.
 template <int Kind>
-DISC_FUNCTION DiscValue disc_edge(float rho, float t2, float beta) {
+BOTH_SIDES DiscValue disc_edge(float rho, float t2, float beta) {
   if constexpr (Kind == kGaussian) {
     const float inverse = 1.0f / (rho > 1e-4f ? rho : 1e-4f);  // rho 0: its centre only, no NaN
     const float x = t2 * inverse * inverse;
@@ -106,14 +102,14 @@ DISC_FUNCTION DiscValue disc_edge(float rho, float t2, float beta) {
 
 // Weight and slope at a squared distance for which disc_within holds.
 template <int Kind>
-DISC_FUNCTION DiscValue disc_inside(const DiscSpan& disc, float t2, float beta) {
+BOTH_SIDES DiscValue disc_inside(const DiscSpan& disc, float t2, float beta) {
   if (t2 <= disc.flat2) return {1.0f, 0.0f};
   return disc_edge<Kind>(disc.rho, t2, beta);
 }
 
 // Weight and slope at any squared distance.
 template <int Kind>
-DISC_FUNCTION DiscValue disc_value(const DiscSpan& disc, float t2, float beta) {
+BOTH_SIDES DiscValue disc_value(const DiscSpan& disc, float t2, float beta) {
   if (!disc_within<Kind>(disc, t2)) return {0.0f, 0.0f};
   return disc_inside<Kind>(disc, t2, beta);
 }

@@ -11,7 +11,6 @@
 
 namespace {
 
-constexpr int kPad = 16;    // zeros on both sides of a table row, see WeightTable
 constexpr int kDark = 32;   // a place in the table round which all weights are zero
 constexpr int kBlock = 16;  // neighbouring sources that share bounds
 constexpr int kGroup = 4;   // channels that share one pass
@@ -40,21 +39,6 @@ inline float lane_sum(Vec v) {
 }
 
 inline int64_t row_stride(int32_t extent) { return 2 * int64_t(extent) + 1 + 2 * kPad; }
-
-struct Node {
-  int32_t index;
-  float fraction;
-  float per_px;  // nodes a px
-};
-
-inline Node node_of(const WeightTable& t, float radius) {
-  const float knee_px = float(t.knee) * t.fine_step;
-  const bool fine = radius < knee_px;
-  const float step = fine ? t.fine_step : t.coarse_step;
-  const float x = fine ? std::max(radius, 0.0f) / step : float(t.knee) + (radius - knee_px) / step;
-  const int32_t i = std::min(int32_t(x), t.nodes - 1);
-  return {i, std::min(x - float(i), 1.0f), 1.0f / step};
-}
 
 // Half the width of a row: `halves(inner, dy)` of a round disc of whole px, and `halves.of(extent,
 // dy)` of weights that end less than a px beyond their extent, for extents up to `far`.

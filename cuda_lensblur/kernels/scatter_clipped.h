@@ -20,7 +20,7 @@ struct DiscSums {
     const int64_t row = table.mirrored ? std::abs(dy) : dy;
     const int64_t centre = table.centre[n.index] + row * row_stride(extent);
     const float share = cut_share(radius);
-    const float d_share = radius < 1 ? 1.8f * radius + 0.1f : 0.0f;
+    const float d_share = cut_share_slope(radius);
     Along lines[kMostConics], slopes[kMostConics];
     for (int32_t k = 0; k < clip.count; ++k)
       lines[k] = along(clip, k, plane, p, radius, float(dy), Slopes ? slopes + k : nullptr);

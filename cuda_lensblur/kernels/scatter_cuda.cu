@@ -13,9 +13,7 @@
 // (root, exponential, reciprocal), of which a GPU does a quarter to an eighth as many a clock as
 // multiply-adds; on the flat inside of a large disc it takes 4 multiply-adds. So channels always go
 // by four: three waste a multiply-add a tap, and one kernel for each shape is enough.
-#include "cuda_tiles.h"
-
-#include <algorithm>
+#include "cuda_launch.h"
 
 namespace {
 
@@ -149,84 +147,39 @@ backward_kernel(Frame f, Group g, float beta, const float* grad, const float* im
   grad_radius[pixel] = dr;
 }
 
-constexpr int kMostBlocks = 65535;  // in y and z of a grid
-
-#if defined(__CUDACC__)
-template <typename... Parameters, typename... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
-                   Arguments... arguments) {
-  kernel<<<grid, block, 0, stream>>>(arguments...);
-  return cudaGetLastError();
-}
-#endif
-
-struct Job {
-  Frame frame;
-  int batch;
+// What both directions of a disc's shape need beside the frame.
+struct Discs {
   float beta;
   Planes planes;
-  Reaches reaches;
-  cudaStream_t stream;
-
-  dim3 tiles() const { return dim3(frame.tiles_x, frame.tiles_y, batch); }
 };
 
-int tiles_along(int64_t extent, int size) { return int((extent + size - 1) / size); }
-
-int64_t strip_count(int64_t batch, int64_t height, int64_t width) {
-  return batch * tiles_along(height, kTileY) * kTileY * tiles_along(width, kTileX);
-}
-
-// All sizes stay far below an int, but for their product, which is never formed in one.
-bool fits(int64_t batch, int64_t channels, int64_t height, int64_t width) {
-  const int64_t most = 1 << 19;
-  return batch > 0 && channels > 0 && height > 0 && width > 0 && batch <= kMostBlocks &&
-         channels <= most && height <= most && width <= most &&
-         tiles_along(height, kTileY) <= kMostBlocks;
-}
-
-Job make_job(int64_t batch, int64_t channels, int64_t height, int64_t width, float beta,
-             const Planes& planes, float* workspace, void* stream) {
-  Job job;
-  job.frame = {int(channels), int(height), int(width), tiles_along(width, kTileX),
-               tiles_along(height, kTileY)};
-  job.batch = int(batch);
-  job.beta = beta;
-  job.planes = planes;
-  const int64_t strips = strip_count(batch, height, width);
-  job.reaches = {workspace, workspace + strips, workspace + strips + strips / kTileY};
-  job.stream = static_cast<cudaStream_t>(stream);
-  return job;
-}
-
 template <int Kind>
-cudaError_t forward(const Job& job, const float* image, float* out) {
-  const dim3 block(kTileX, kTileY), rows(1, job.frame.tiles_y, job.batch);
+cudaError_t forward(const Job& job, const Discs& discs, const float* image, float* out) {
+  const dim3 block(kTileX, kTileY);
   for (int first = 0; first < job.frame.channels; first += kGroup) {
-    const Group g = {first, std::min(kGroup, job.frame.channels - first)};
-    cudaError_t error = launch(measure_sources<Kind>, job.tiles(), block, job.stream, job.frame, g, job.beta,
-                               image, job.planes, job.reaches);
+    const Group g = job.group(first);
+    cudaError_t error = launch(measure_sources<Kind>, job.tiles(), block, job.stream, job.frame, g,
+                               discs.beta, image, discs.planes, job.reaches);
     if (error == cudaSuccess)
-      error = launch(measure_rows, rows, dim3(kThreads), job.stream, job.frame, job.reaches);
+      error = launch(measure_rows, job.rows(), dim3(kThreads), job.stream, job.frame, job.reaches);
     if (error == cudaSuccess)
-      error = launch(forward_kernel<Kind>, job.tiles(), block, job.stream, job.frame, g, job.beta,
-                     image, job.planes, job.reaches, out);
+      error = launch(forward_kernel<Kind>, job.tiles(), block, job.stream, job.frame, g, discs.beta,
+                     image, discs.planes, job.reaches, out);
     if (error != cudaSuccess) return error;
   }
   return cudaSuccess;
 }
 
 template <int Kind>
-cudaError_t backward(const Job& job, const float* grad, const float* image, float* grad_image,
-                     float* grad_radius) {
+cudaError_t backward(const Job& job, const Discs& discs, const float* grad, const float* image,
+                     float* grad_image, float* grad_radius) {
   const dim3 block(kTileX, kTileY);
-  cudaError_t error = launch(measure_gathers<Kind>, job.tiles(), block, job.stream, job.frame, job.beta,
-                             job.planes, job.reaches);
-  for (int first = 0; first < job.frame.channels && error == cudaSuccess; first += kGroup) {
-    const Group g = {first, std::min(kGroup, job.frame.channels - first)};
-    error = launch(backward_kernel<Kind>, job.tiles(), block, job.stream, job.frame, g, job.beta,
-                   grad, image, job.planes, job.reaches, grad_image, grad_radius);
-  }
+  cudaError_t error = launch(measure_gathers<Kind>, job.tiles(), block, job.stream, job.frame,
+                             discs.beta, discs.planes, job.reaches);
+  for (int first = 0; first < job.frame.channels && error == cudaSuccess; first += kGroup)
+    error = launch(backward_kernel<Kind>, job.tiles(), block, job.stream, job.frame,
+                   job.group(first), discs.beta, grad, image, discs.planes, job.reaches, grad_image,
+                   grad_radius);
   return error;
 }
 
@@ -252,14 +205,14 @@ int lensblur_cuda_forward(int device, int kind, float beta, int64_t batch, int64
                           void* stream) {
   if (!fits(batch, channels, height, width)) return cudaErrorInvalidValue;
   if (const cudaError_t error = cudaSetDevice(device)) return error;
-  const Planes planes = {rho, scale, centre, nullptr, nullptr, nullptr};
-  const Job job = make_job(batch, channels, height, width, beta, planes, workspace, stream);
+  const Discs discs = {beta, {rho, scale, centre, nullptr, nullptr, nullptr}};
+  const Job job = make_job(batch, channels, height, width, workspace, stream);
   switch (kind) {
-    case kSoapBubble: return forward<kSoapBubble>(job, image, out);
-    case kGaussian: return forward<kGaussian>(job, image, out);
-    case kHardDisc: return forward<kHardDisc>(job, image, out);
-    case kTanh: return forward<kTanh>(job, image, out);
-    case kExtendedBox: return forward<kExtendedBox>(job, image, out);
+    case kSoapBubble: return forward<kSoapBubble>(job, discs, image, out);
+    case kGaussian: return forward<kGaussian>(job, discs, image, out);
+    case kHardDisc: return forward<kHardDisc>(job, discs, image, out);
+    case kTanh: return forward<kTanh>(job, discs, image, out);
+    case kExtendedBox: return forward<kExtendedBox>(job, discs, image, out);
     default: return cudaErrorInvalidValue;
   }
 }
@@ -271,14 +224,16 @@ int lensblur_cuda_backward(int device, int kind, float beta, int64_t batch, int6
                            float* workspace, float* grad_image, float* grad_radius, void* stream) {
   if (!fits(batch, channels, height, width)) return cudaErrorInvalidValue;
   if (const cudaError_t error = cudaSetDevice(device)) return error;
-  const Planes planes = {rho, scale, centre, d_rho, d_scale, d_centre};
-  const Job job = make_job(batch, channels, height, width, beta, planes, workspace, stream);
+  const Discs discs = {beta, {rho, scale, centre, d_rho, d_scale, d_centre}};
+  const Job job = make_job(batch, channels, height, width, workspace, stream);
   switch (kind) {
-    case kSoapBubble: return backward<kSoapBubble>(job, grad, image, grad_image, grad_radius);
-    case kGaussian: return backward<kGaussian>(job, grad, image, grad_image, grad_radius);
-    case kHardDisc: return backward<kHardDisc>(job, grad, image, grad_image, grad_radius);
-    case kTanh: return backward<kTanh>(job, grad, image, grad_image, grad_radius);
-    case kExtendedBox: return backward<kExtendedBox>(job, grad, image, grad_image, grad_radius);
+    case kSoapBubble:
+      return backward<kSoapBubble>(job, discs, grad, image, grad_image, grad_radius);
+    case kGaussian: return backward<kGaussian>(job, discs, grad, image, grad_image, grad_radius);
+    case kHardDisc: return backward<kHardDisc>(job, discs, grad, image, grad_image, grad_radius);
+    case kTanh: return backward<kTanh>(job, discs, grad, image, grad_image, grad_radius);
+    case kExtendedBox:
+      return backward<kExtendedBox>(job, discs, grad, image, grad_image, grad_radius);
     default: return cudaErrorInvalidValue;
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// As much of CUDA as scatter_cuda.cu uses, on one CPU thread: blocks run one after the other, the
+// As much of CUDA as the kernels use, on one CPU thread: blocks run one after the other, the
 // threads of a block are fibres that take turns at every __syncthreads. Given before the source
 // (g++ -include), so the text that is tested is the text that nvcc compiles.
 //
@@ -41,7 +41,7 @@ inline cudaError_t cudaSetDevice(int device) {
   return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
 }
 
-static dim3 threadIdx, blockIdx;
+inline dim3 threadIdx, blockIdx;  // of all sources: shim::run_block is linked once
 
 namespace shim {
 

@@ -7,19 +7,14 @@ same cases run there too.
 
 import ctypes
 import math
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cuda_lensblur import LensBlurError, build, cuda
+from cuda_lensblur import LensBlurError, cuda
 
-SHIM = Path(__file__).with_name("launch_shim.h")
-SOURCE = Path(cuda.__file__).parent / "kernels" / "scatter_cuda.cu"
 BETA = 2.0
 SOAP_BUBBLE, GAUSSIAN, DISC, TANH, EXTENDED_BOX = KINDS = range(5)
 PLANES = ("rho", "scale", "centre", "d_rho", "d_scale", "d_centre")
@@ -175,27 +170,6 @@ def assert_exact(
 ) -> None:
     for a, b in zip(found, exact, strict=True):
         np.testing.assert_allclose(a.double().numpy(), b, rtol=0, atol=error * np.abs(b).max())
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """scatter_cuda.cu compiled for the CPU."""
-    compiler = build.find_compiler()
-    if compiler is None:
-        pytest.skip("no C++ compiler for the launch shim")
-    target = tmp_path_factory.mktemp("shim") / "shim.so"
-    strict = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
-    flags = ("-std=c++20", "-O2", "-fPIC", "-shared", *strict, "-x", "c++", "-include", SHIM)
-    subprocess.run([compiler, *flags, SOURCE, "-o", target], check=True)
-    return ctypes.CDLL(str(target))
-
-
-@pytest.fixture
-def nan_where_unwritten() -> Iterator[None]:
-    """Fill new tensors with NaN, scratch memory too: what is read or returned must be written."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 def guarded(t: torch.Tensor) -> torch.Tensor:

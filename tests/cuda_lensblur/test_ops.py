@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuda_lensblur import LensBlurError, native, reference, scatter_blur
+from cuda_lensblur import LensBlurError, native, reference, scatter_blur, tables
 from cuda_lensblur.kernel import disc_kernel
 from cuda_lensblur.specs import kernel_of, spec_of
 
@@ -64,12 +64,12 @@ def test_instruction_sets_agree(top: float) -> None:
 def test_a_table_grows_once_and_serves_smaller_radii() -> None:
     if native.native_library() is None:
         pytest.skip("no C++ compiler: the native kernel cannot be built")
-    image, tables = torch.rand(1, 8, 8), []
+    image, held = torch.rand(1, 8, 8), []
     spec = spec_of("soap_bubble", beta=1.9, calibrated=True)
     for radius in (18.0, 3.0, 12.0, 5.0, 18.0):
         scatter_blur(image, torch.full((8, 8), radius), beta=1.9)
-        tables.append(native._tables[kernel_of(spec), True])
-    assert all(table is tables[0] for table in tables)
+        held.append(tables._tables[kernel_of(spec), True])
+    assert all(table is held[0] for table in held)
 
 
 def test_the_slope_is_alive_where_the_identity_ends() -> None:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole solve where no tensor may meet one of another device, as on a GPU."""
 
+import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from pullfocus.model.plate_lens import PlateLens
 from pullfocus.progress import Progress
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.run import run_solve
@@ -32,9 +35,9 @@ class Stopping(Progress):
             signal.raise_signal(signal.SIGTERM)
 
 
-def solve(out, device, stop_after=0):
+def solve(out, device, stop_after=0, settings=SETTINGS):
     return run_solve(
-        INPUTS.open(), out, SETTINGS, inputs=INPUTS, device=device, progress=Stopping(stop_after)
+        INPUTS.open(), out, settings, inputs=INPUTS, device=device, progress=Stopping(stop_after)
     )
 
 
@@ -47,6 +50,21 @@ def test_a_solve_on_a_device_is_the_cpus_and_goes_on_there(tmp_path, stop_after)
     found, expected = (load_solve(tmp_path / name)[1] for name in ("device", "cpu"))
     for one, other in zip(found.layers, expected.layers, strict=True):
         torch.testing.assert_close(one.texture.texels, other.texture.texels, rtol=0, atol=2e-3)
+
+
+@pytest.mark.slow
+def test_a_solve_through_the_plates_own_lens_is_the_cpus(tmp_path):
+    lens = PlateLens(blades=5, rotation_deg=20.0, cats_eye=0.8)
+    settings = replace(SETTINGS, lens=json.dumps(lens.record()))
+    assert solve(tmp_path / "cpu", "cpu", settings=settings).finished
+    with pretended_device():
+        assert solve(tmp_path / "device", NAME, settings=settings).finished
+    found, expected = (load_solve(tmp_path / name)[1] for name in ("device", "cpu"))
+    assert expected.lens is not None
+    assert found.lens is not None
+    for one, other in zip(found.layers, expected.layers, strict=True):
+        # the device looks no weights up: between nodes 1/8 px apart they err by more than a disc's
+        torch.testing.assert_close(one.texture.texels, other.texture.texels, rtol=0, atol=1e-2)
 
 
 def test_a_pretended_device_refuses_what_a_device_does():

@@ -43,11 +43,11 @@ int main(int, char** arguments) {
   if (!library || !file) return 2;
   const auto isa = (const char* (*)())symbol(library, "lensblur_isa");
   const auto forward =
-      (void (*)(int, int, const WeightTable*, int64_t, int64_t, int64_t, const float*,
-                const float*, float*))symbol(library, "lensblur_forward");
+      (void (*)(int, int, const WeightTable*, const Clip*, int64_t, int64_t, int64_t,
+                const float*, const float*, float*))symbol(library, "lensblur_forward");
   const auto backward =
-      (void (*)(int, int, const WeightTable*, int64_t, int64_t, int64_t, const float*,
-                const float*, const float*, float*, float*))symbol(library, "lensblur_backward");
+      (void (*)(int, int, const WeightTable*, const Clip*, int64_t, int64_t, int64_t,
+                const float*, const float*, const float*, float*, float*))symbol(library, "lensblur_backward");
   if (!isa || !forward || !backward) return 2;
 
   const auto sizes = read<int64_t>(file);  // channels, height, width, knee, mirrored
@@ -61,12 +61,14 @@ int main(int, char** arguments) {
   const auto wanted = read<float>(file), wanted_image = read<float>(file);
   const auto wanted_radius = read<float>(file);
   const WeightTable table = {weights.data(), changes.data(), centre.data(), extent.data(),
-                             flat.data(), inner.data(), int32_t(extent.size()),
+                             nullptr, flat.data(), inner.data(), int32_t(extent.size()),
                              int32_t(sizes[3]), steps[0], steps[1], int32_t(sizes[4])};
+  const Clip uncut = {nullptr, nullptr, 0};
   std::vector<float> out(wanted.size()), to_image(wanted.size()), to_radius(radius.size());
-  forward(-1, 3, &table, sizes[0], sizes[1], sizes[2], image.data(), radius.data(), out.data());
-  backward(-1, 3, &table, sizes[0], sizes[1], sizes[2], grad.data(), image.data(), radius.data(),
-           to_image.data(), to_radius.data());
+  forward(-1, 3, &table, &uncut, sizes[0], sizes[1], sizes[2], image.data(), radius.data(),
+          out.data());
+  backward(-1, 3, &table, &uncut, sizes[0], sizes[1], sizes[2], grad.data(), image.data(),
+           radius.data(), to_image.data(), to_radius.data());
   std::printf("%s %g %g %g\n", isa(), error(out, wanted), error(to_image, wanted_image),
               error(to_radius, wanted_radius));
 }

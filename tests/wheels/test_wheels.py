@@ -21,6 +21,7 @@ from cuda_lensblur import native, scatter_blur
 from cuda_lensblur.build import KERNELS
 from cuda_lensblur.specs import kernel_of, spec_of
 from cuda_lensblur.table import COARSE_STEP_PX
+from cuda_lensblur.tables import table_for
 from wheels.build import PLATFORMS
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def recorded(path: Path) -> Path:
     out = scatter_blur(image, radius)
     to_image, to_radius = torch.autograd.grad(out, (image, radius), grad)
     kernel = kernel_of(spec_of("soap_bubble", beta=2.0, calibrated=True))
-    table = native._table_for(kernel, 46.0)
+    table = table_for(kernel, 46.0, flats=True)
     sizes = np.array([*image.shape, table.knee, table.mirrored], np.int64)
     steps = np.array([table.fine_step, COARSE_STEP_PX], np.float32)
     tensors = (image, radius, grad, out, to_image, to_radius)
@@ -106,6 +107,7 @@ def test_all_platforms_are_whole(wheels: dict[str, Path]) -> None:
             f"cuda_lensblur/kernels/lensblur{suffix}",
             f"pullfocus/native/solver{suffix}",
             "cuda_lensblur/kernels/scatter_cuda.cu",
+            "cuda_lensblur/kernels/scatter_table.cu",
             "pullfocus/hosts/blender/blender_manifest.toml",
             "pullfocus/hosts/nuke/gizmos/PullFocus.gizmo",
             "pullfocus/hosts/nuke/pullfocus_nuke/kernels/scatter.blink",

@@ -298,9 +298,6 @@ class Solver:
         asked, model = self.settings.lens, self.model
         if asked == ROUND or model.settings.reblur != "layered":
             return
-        if model.device.type == "cuda":  # discs that are cut have no kernel there
-            self.notes.append("lens: round; another one is solved on the CPU alone")
-            return
         virtual = fit_virtual_lens(model)
         if asked == AUTO:
             plate = find_plate_lens(model, virtual)
