@@ -119,12 +119,12 @@ struct Aim {
     float share;               // of the disc that they cut
   };
   std::vector<int32_t> at[2], end[2];  // centre and extent
-  std::vector<Conics> conics;
+  std::vector<Conics> conics[2];
   int32_t conic_count = 0;
 
   void resize(int64_t most) {
     for (auto* v : {at, at + 1, end, end + 1}) v->resize(most);
-    if (Cut) conics.resize(most);
+    for (int l = 0; Cut && l < 2; ++l) conics[l].resize(most);
   }
 
   // Point at the row `dy` of every source's weights; sources that have none point at zeros.
@@ -139,15 +139,16 @@ struct Aim {
     }
   }
 
-  void cut(const SourceRow<G, Cut>& row, const Clip& clip, const float* radius, int64_t y,
-           int64_t width, int64_t plane, int32_t dy) {
+  void cut(int line, const SourceRow<G, Cut>& row, const Clip& clip, const float* radius,
+           int64_t y, int64_t width, int64_t plane, int32_t dy) {
     conic_count = clip.count;
     for (int64_t i = 0; i < row.n; ++i) {
       if (row.extent[i] < std::abs(dy)) continue;
       const int64_t p = y * width + row.left + i;
-      conics[i].share = cut_share(radius[p]);
+      Conics& own = conics[line][i];
+      own.share = cut_share(radius[p]);
       for (int32_t k = 0; k < clip.count; ++k)
-        conics[i].lines[k] = along(clip, k, plane, p, radius[p], float(dy));
+        own.lines[k] = along(clip, k, plane, p, radius[p], float(dy));
     }
   }
 };
@@ -168,11 +169,13 @@ inline void gather(const WeightTable& table, const SourceRow<G, Cut>& row, const
       w[l] = load(table.weights + p) + light[i].fraction * load(table.changes + p);
     }
     if (Cut) {
-      const auto& conics = aim.conics[i];
       const Vec px = steps() + float(x - int32_t(i));
-      Vec mask = clamped(ramp(conics.lines[0], px));
-      for (int32_t k = 1; k < aim.conic_count; ++k) mask *= clamped(ramp(conics.lines[k], px));
-      for (int l = 0; l < L; ++l) w[l] *= 1.0f + conics.share * (mask - 1.0f);
+      for (int l = 0; l < L; ++l) {
+        const auto& conics = aim.conics[l][i];
+        Vec mask = clamped(ramp(conics.lines[0], px));
+        for (int32_t k = 1; k < aim.conic_count; ++k) mask *= clamped(ramp(conics.lines[k], px));
+        w[l] *= 1.0f + conics.share * (mask - 1.0f);
+      }
     }
     for (int g = 0; g < G; ++g)
       for (int l = 0; l < L; ++l) acc[l][g] += light[i].value[g] * w[l];
@@ -281,11 +284,7 @@ class ForwardTile {
       reach_half_[b] = known[b] < from ? -1 : halves_.of(known[b], from);
     const bool chords = field_.flat[y];
     for (int l = 0; chords && l < lines; ++l) begin_and_end(row, y, from + l);
-    if (!paired) {
-      if (inside(y - dy)) cut(row, y, -dy, plane);
-      if (dy > 0 && inside(y + dy)) cut(row, y, dy, plane);
-      return;
-    }
+    if (!paired) return both_sides(row, y, dy, plane);
     const Target to[2] = {targets(y, from), targets(y, from + 1)};
     for (int l = 0; l < lines; ++l) aim_.at_row(l, row, from + l, true);
     if (lines == 2) pass<2>(row, to, from + 1, chords);
@@ -304,12 +303,19 @@ class ForwardTile {
     return to;
   }
 
-  // Spread one row of sources, not the same above and below, over one row.
-  void cut(const Row& row, int64_t y, int32_t dy, int64_t plane) {
-    aim_.at_row(0, row, dy, table_.mirrored);
-    if (Cut) aim_.cut(row, clip_, radius_, y, tiles_.width, plane, dy);
-    const Target to[1] = {{{y + dy, 0}, 1}};
-    pass<1>(row, to, std::abs(dy), false);
+  // Spread one row of sources, not the same above and below, over the rows `dy` away.
+  void both_sides(const Row& row, int64_t y, int32_t dy, int64_t plane) {
+    Target to[2];
+    int lines = 0;
+    for (const int32_t away : {-dy, dy}) {
+      if (!inside(y + away)) continue;
+      aim_.at_row(lines, row, away, table_.mirrored);
+      if (Cut) aim_.cut(lines, row, clip_, radius_, y, tiles_.width, plane, away);
+      to[lines++] = {{y + away, 0}, 1};
+      if (dy == 0) break;
+    }
+    if (lines == 2) pass<2>(row, to, dy, false);
+    else if (lines == 1) pass<1>(row, to, dy, false);
   }
 
   void begin_and_end(const Row& row, int64_t y, int32_t dy) {
