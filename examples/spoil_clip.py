@@ -3,7 +3,7 @@
 
     python examples/spoil_clip.py CLIP --out DIR [--flicker 0.05] [--ramp 0.5] [--breathing 0.02]
         [--fade 6 [--fade-from white]] [--noise 0.02] [--h264 23] [--bars 2.2] [--text "REEL 7"]
-        [--repeat 3] [--cut]
+        [--time-code] [--repeat 3] [--cut]
 
 | option | plate | truth |
 |---|---|---|
@@ -17,6 +17,7 @@
 | --noise SIGMA | of display-encoded values, about a pixel and a half wide, as grain is | not |
 | --bars RATIO | black above and below a picture of so many times its height | everything |
 | --text WORDS | burnt in near the lower edge | the same |
+| --time-code | the same, and it runs | the same |
 | --h264 CRF | through libx264 and back | not |
 
 They happen in this order. Light is scaled scene-linear, so the plate clips where the truth clips;
@@ -63,6 +64,7 @@ class Faults:
     bars: float | None = None
     """Width over height of what is left."""
     text: str = ""
+    time_code: bool = False
     noise: float = 0.0
     """Standard deviation, display-encoded."""
     h264: int | None = None
@@ -293,8 +295,9 @@ def spoil(clip: Path, out: Path, faults: Faults, *, seed: int = 5) -> None:
             frame["plate"] = noisy(frame["plate"], faults.noise, rng)
         if faults.bars is not None:
             frame = barred(frame, faults.bars)
-        if faults.text:
-            frame = lettered(frame, faults.text)
+        words = f"01:00:{place // 24:02d}:{place % 24:02d}" if faults.time_code else faults.text
+        if words:
+            frame = lettered(frame, words)
         write_frame(out, names[place], frame)
         plates.append(frame["plate"])
     if faults.h264 is not None:
@@ -322,6 +325,7 @@ def main() -> int:
     parser.add_argument("--fade", type=int, default=0, metavar="N")
     parser.add_argument("--fade-from", choices=("black", "white", "shot"), default="black")
     parser.add_argument("--text", default="", metavar="WORDS")
+    parser.add_argument("--time-code", action="store_true")
     parser.add_argument("--noise", type=float, default=0.0, metavar="SIGMA")
     parser.add_argument("--h264", type=int, metavar="CRF")
     parser.add_argument("--bars", type=float, metavar="RATIO")

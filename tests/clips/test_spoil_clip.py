@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults put on a clip are the faults that were asked for, and its truth follows."""
 
+import itertools
 import json
 import shutil
 import sys
@@ -77,6 +78,17 @@ def test_a_dissolve_shows_both_shots(spoilt, clip):
     out = spoilt(fade=3, fade_from="shot")
     before, seen = picture(clip, "plate", 1), picture(out, "plate", 1)
     np.testing.assert_allclose(seen, 0.25 * before + 0.75 * before[:, ::-1], atol=0.003)
+
+
+def test_a_time_code_runs(spoilt, clip):
+    out = spoilt(time_code=True)
+    changed = [
+        (np.abs(picture(out, "plate", f) - picture(clip, "plate", f)).max(-1) > 0.02)
+        for f in range(1, COUNT + 1)
+    ]
+    assert all(0.001 < one.mean() < 0.02 for one in changed)
+    assert not any((a == b).all() for a, b in itertools.pairwise(changed))
+    np.testing.assert_array_equal(picture(out, "alpha", 2), picture(clip, "alpha", 2))
 
 
 def test_exposure_is_scene_linear_and_the_truth_has_it(spoilt, clip):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies on a plate and is no part of the scene: letterbox bars and burnt-in words.
+"""What lies on a plate and is no part of the scene: letterbox bars, burnt-in words, time code.
 
 Bars are rows or columns at the frame's edge that show one dark colour throughout the shot. Words
 stand still and keep their edges while everything around them moves: in the mean over time the
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from pullfocus.observe.counter import Patch, digits_beside, digits_that_flip
 
 __all__ = ["Overlay", "find_overlay"]
 
@@ -47,15 +49,24 @@ class Overlay:
     """Rows above and below, columns left and right, px."""
     words: np.ndarray
     """(h, w) bool, burnt-in letters with their rim."""
+    counters: tuple[Patch, ...] = ()
+    """Where digits run, px."""
 
     @property
     def mask(self) -> np.ndarray:
-        """Bars and words, (h, w) bool."""
+        """All of it, (h, w) bool."""
         top, bottom, left, right = self.bars
         height, width = self.words.shape
         inside = np.zeros_like(self.words)
         inside[top : height - bottom, left : width - right] = True
-        return self.words | ~inside
+        return self.words | self._run | ~inside
+
+    @property
+    def _run(self) -> np.ndarray:
+        run = np.zeros_like(self.words)
+        for x0, y0, x1, y1 in self.counters:
+            run[y0:y1, x0:x1] = True
+        return run
 
     def notes(self) -> list[str]:
         """Return what was found, a line each."""
@@ -64,15 +75,20 @@ class Overlay:
         sides = ", ".join(f"{px} px {side}" for side, px in named if px)
         if sides:
             lines.append(f"plate: bars ({sides}) are no part of the scene and stay as they are")
-        if self.words.any():
-            y, x = np.nonzero(self.words)
+        lines += [
+            f"plate: a running time code at {x0},{y0} to {x1 - 1},{y1 - 1} stays as it is"
+            for x0, y0, x1, y1 in self.counters
+        ]
+        words = self.words & ~self._run
+        if words.any():
+            y, x = np.nonzero(words)
             place = f"{x.min()},{y.min()} to {x.max()},{y.max()}"
             lines.append(f"plate: what is burnt in at {place} stays as it is")
         return lines
 
 
 def find_overlay(plate: np.ndarray) -> Overlay:
-    """Look for bars and words on all frames of a shot.
+    """Look for bars, words and running digits on all frames of a shot.
 
     Args:
         plate: (T, h, w, 3) display-encoded; read frame by frame.
@@ -83,7 +99,7 @@ def find_overlay(plate: np.ndarray) -> Overlay:
     words = np.zeros((height, width), bool)
     inside = slice(top, height - bottom), slice(left, width - right)
     words[inside] = _words(plate, inside)
-    return Overlay(bars, words)
+    return Overlay(bars, words, _counters(plate, inside, words))
 
 
 def _bars(plate: np.ndarray) -> tuple[int, int, int, int]:
@@ -161,6 +177,28 @@ def _words(plate: np.ndarray, inside: tuple[slice, slice]) -> np.ndarray:
         return none
     rim = round(_RIM * scale)
     return _grown(found, rim, rim)
+
+
+def _counters(
+    plate: np.ndarray, inside: tuple[slice, slice], words: np.ndarray
+) -> tuple[Patch, ...]:
+    """Return where digits run, with a rim, and the words that they go on."""
+    first = max(0, (len(plate) - _LOOKS) // 2)
+    chosen = range(first, min(len(plate), first + _LOOKS))
+    lumas = np.stack([np.asarray(plate[t][inside], np.float32) @ _LUMA for t in chosen])
+    found = digits_that_flip(lumas) or digits_beside(lumas, words[inside])
+    height, width = words.shape
+    rim = max(1, round(_RIM * max(1.0, width / 512))) + 1
+    top, left = inside[0].start, inside[1].start
+    return tuple(
+        (
+            max(0, left + x0 - rim),
+            max(0, top + y0 - rim),
+            min(width, left + x1 + rim),
+            min(height, top + y1 + rim),
+        )
+        for x0, y0, x1, y1 in found
+    )
 
 
 def _over_time(lumas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
