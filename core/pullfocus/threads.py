@@ -81,22 +81,26 @@ class Threads:
         self.most = asked if asked is not None else min(torch.get_num_threads(), usable_cores())
         self.cores = usable_cores()
         self.free = self.most
+        self.hands = 1
         self._use = use
         self._last = None if self.fixed else use()
         set_threads(self.most)
 
-    def follow(self, pixels: int) -> int:
+    def follow(self, pixels: int, *, at_once: int = 1) -> int:
         """Set the number of threads for the next step.
 
         Args:
             pixels: of the frame that it computes.
+            at_once: frames that may be computed side by side.
 
         Returns:
-            That number.
+            That number; `hands` is how many frames are to be, with so many threads each.
         """
         if not self.fixed and self._last is not None:
             self._look(self._last)
-        count = 1 if pixels <= SMALL_FRAME_PX and not self.fixed else self.free
+        self.hands = min(at_once, self.free)
+        small = pixels <= SMALL_FRAME_PX and not self.fixed
+        count = 1 if small else self.free // self.hands
         set_threads(count)
         return count
 

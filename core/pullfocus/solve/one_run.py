@@ -175,7 +175,7 @@ class Run:
         with SolveLog(self.out / "log.jsonl") as log:
             while not finished and self.stop.signum is None:
                 if self.threads is not None:
-                    self.threads.follow(_pixels(solver, observed))
+                    self._follow_cores(self.threads, solver, observed)
                 report = self.budget.time(solver.step)
                 said = self._say_notes(solver, said)
                 self._check(report)
@@ -335,6 +335,15 @@ class Run:
                 f"the solve diverged at step {report.step} ({', '.join(broken)} is not a number); "
                 f"{self.out} keeps the last checkpoint"
             )
+
+    def _follow_cores(self, threads: Threads, solver: SolverLike, observed: Any) -> None:
+        """Use the cores that are free, for several frames at once where the solver can."""
+        pixels, hands = _pixels(solver, observed), getattr(solver, "hands", None)
+        if hands is None:
+            threads.follow(pixels)
+        else:
+            threads.follow(pixels, at_once=hands.most)
+            hands.count = threads.hands
 
     def _follow(self, psnr: float) -> None:
         # A step sees one frame, and frames differ by several dB: show a running mean.

@@ -67,6 +67,8 @@ class SolveSettings:
     """After a proxy: how often every frame is looked at, at the plate's size."""
     fine_rate: float = 0.5
     """Of those steps, against the rates of the solve."""
+    frames_at_once: int = 2
+    """Frames whose gradients are of one point of the solve; on as many cores, side by side."""
     seed: int = 0
     """Orders the frames. Same seed, same machine: same result."""
     preset: str = "fast"

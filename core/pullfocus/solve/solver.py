@@ -44,6 +44,7 @@ from pullfocus.solve.parallel import ALONE, Alone
 from pullfocus.solve.prior import CocPrior, network_estimate, read_priors
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.side_by_side import Hands, Worked, load_worked, worked_state
 from pullfocus.solve.stored import load_optimiser, load_random, optimiser_state, random_state
 
 __all__ = ["Solver", "StepReport"]
@@ -88,6 +89,9 @@ class Solver:
             self._compile()
         self.random = np.random.default_rng(settings.seed)
         self.queue: list[int] = []
+        alone = group.size == 1 and device == "cpu" and not settings.points.used
+        self.hands = Hands(settings.frames_at_once if alone else 1)
+        self._worked: list[Worked] = []
         self.coarse_until = round(settings.coarse_share * self.total_steps)
         self.model.hold_atlases_at(1 if self.coarse_until else 0)
         self.lens_pending = True
@@ -185,17 +189,28 @@ class Solver:
             SolveError: the loss is not a number on several frames in a row.
         """
         self._start_networks()
-        if self.lens_pending and self.step_index >= _LENS_SHARE * self._coarse_steps():
-            self._look_for_lens()
-        if self.model.atlas_level and self.step_index >= self.coarse_until:
-            self._refine()
+        if not self._worked:
+            if self.lens_pending and self.step_index >= self._lens_step():
+                self._look_for_lens()
+            if self.model.atlas_level and self.step_index >= self.coarse_until:
+                self._refine()
+            self._worked = self._work()
+        return self._take(self._worked.pop(0))
+
+    def _work(self) -> list[Worked]:
+        """Return what the next frames ask for: none is worked out across a turn of the solve."""
+        turns = [self.total_steps]
+        turns += [self._lens_step()] if self.lens_pending else []
+        turns += [self.coarse_until] if self.model.atlas_level else []
+        ahead = [turn - self.step_index for turn in turns if turn > self.step_index]
+        count = min([self.hands.most, *ahead])
         for _ in range(_TRIES):
-            report = self._try_frame(self._next_frame())
-            if report is not None:
-                return report
+            found = self.hands.work(self._worked_out, [self._next_frame() for _ in range(count)])
+            if good := [one for one in found if one is not None]:
+                return good
         raise SolveError(
             f"the solve diverged at step {self.step_index}: expected a finite loss and gradient,"
-            f" got neither on {_TRIES} frames in a row"
+            f" got neither on {_TRIES * count} frames in a row"
         )
 
     def _terms(
@@ -229,12 +244,9 @@ class Solver:
             shown = torch.where(beyond, plate, shown)
         return shown
 
-    def _try_frame(self, t: int) -> StepReport | None:
-        """Fit one frame; None, and parameters as they were, when a number is not finite."""
+    def _worked_out(self, t: int) -> Worked | None:
+        """Return what a frame asks for; None when a number is not finite."""
         level = self.model.atlas_level
-        rate = self._rate()
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["base"] * rate
         plate = torch.from_numpy(self.observed.plate_display(t, level)).permute(2, 0, 1)
         plate = plate.to(self.model.device).contiguous()
         terms, shown, broken = self._terms(t, level, plate)
@@ -244,22 +256,31 @@ class Solver:
         loss = torch.stack(list(terms.values())).sum()
         if not self.group.agree(bool(torch.isfinite(loss))):
             return None
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        grads = [p.grad for p in self._parameters() if p.grad is not None]
-        self.group.average(grads)
-        if not bool(torch.stack([g.sum() for g in grads]).isfinite().all()):
+        # not `backward`: frames that are worked on at once would add up in one place
+        gradients = torch.autograd.grad(loss, self._parameters(), allow_unused=True)
+        told = [g for g in gradients if g is not None]
+        self.group.average(told)
+        if not bool(torch.stack([g.sum() for g in told]).isfinite().all()):
             return None
-        self._take_step()
-        self.model.tie_repeats()
-        self.step_index += 1
         mse = torch.nn.functional.mse_loss(shown.detach(), plate).item()
-        return StepReport(
-            self.step_index,
+        return Worked(
+            list(gradients),
             {k: v.item() for k, v in terms.items()},
             loss.item(),
             -10 * math.log10(max(mse, 1e-10)),
         )
+
+    def _take(self, worked: Worked) -> StepReport:
+        """Move the parameters as one frame asks for."""
+        rate = self._rate()
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["base"] * rate
+        for parameter, gradient in zip(self._parameters(), worked.gradients, strict=True):
+            parameter.grad = gradient
+        self._take_step()
+        self.model.tie_repeats()
+        self.step_index += 1
+        return StepReport(self.step_index, worked.terms, worked.loss, worked.psnr)
 
     def _take_step(self) -> None:
         ceiling = self.observed.ceiling
@@ -287,6 +308,10 @@ class Solver:
                 self.notes.append(tuned.words())
             self.model.lens = solved_lens(tuned, virtual)
         self._start_optimiser()
+
+    def _lens_step(self) -> int:
+        """Return at which step the solve looks for the lens."""
+        return math.ceil(_LENS_SHARE * self._coarse_steps())
 
     def _coarse_steps(self) -> int:
         """Return how many steps go by before detail is looked at; half of them without a plan."""
@@ -326,7 +351,7 @@ class Solver:
         tensors["lens_pending"] = torch.tensor(self.lens_pending)
         tensors["queue"] = torch.tensor(self.queue, dtype=torch.int64)
         tensors["random"] = random_state(self.random)
-        return tensors
+        return tensors | worked_state(self._worked)
 
     def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from what `state` returned."""
@@ -338,6 +363,7 @@ class Solver:
         self.lens_pending = bool(tensors.get("lens_pending", False))
         self.queue = tensors["queue"].tolist()
         load_random(self.random, tensors["random"])
+        self._worked = load_worked(tensors, len(self._parameters()))
 
     def _parameters(self) -> list[torch.Tensor]:
         return [p for group in self.optimiser.param_groups for p in group["params"]]
