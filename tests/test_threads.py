@@ -59,6 +59,16 @@ def test_small_frames_take_one_core_unless_a_number_was_asked_for(
     assert Threads(3).follow(SMALL) == 3
 
 
+def test_frames_at_once_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(4)
+    follower = Threads(use=lambda: CoreUse(0.0, 0.0))
+    assert (follower.follow(BIG, at_once=2), follower.hands) == (2, 2)
+    assert (follower.follow(SMALL, at_once=2), follower.hands) == (1, 2)
+    assert (follower.follow(BIG), follower.hands) == (4, 1)
+    assert (follower.follow(1280 * 720, at_once=2), follower.hands) == (4, 1)
+    assert (Threads(1).follow(BIG, at_once=2), torch.get_num_threads()) == (1, 1)
+
+
 def test_a_fixed_number_stays_whatever_others_do() -> None:
     def never() -> CoreUse:
         raise AssertionError("looked")

@@ -16,10 +16,20 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["CoreUse", "Threads", "core_use", "set_all_threads", "set_threads", "usable_cores"]
+__all__ = [
+    "LARGE_FRAME_PX",
+    "CoreUse",
+    "Threads",
+    "core_use",
+    "set_all_threads",
+    "set_threads",
+    "usable_cores",
+]
 
 SMALL_FRAME_PX = 40_000
 """Frames up to this size (256x144) gain nothing from a second core."""
+LARGE_FRAME_PX = 500_000
+"""Frames from this size on are shared by all cores, one after the other: memory is one frame's."""
 _LOOK_EVERY_S = 2.0
 _CLEARLY = 0.7  # of a core has to be free before one thread more takes it
 
@@ -98,7 +108,7 @@ class Threads:
         """
         if not self.fixed and self._last is not None:
             self._look(self._last)
-        self.hands = min(at_once, self.free)
+        self.hands = 1 if pixels >= LARGE_FRAME_PX else min(at_once, self.free)
         small = pixels <= SMALL_FRAME_PX and not self.fixed
         count = 1 if small else self.free // self.hands
         set_threads(count)

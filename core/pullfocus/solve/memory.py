@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pullfocus.errors import SolveError
+from pullfocus.threads import LARGE_FRAME_PX
 
 if TYPE_CHECKING:
     from pullfocus.shot import Shot
@@ -28,6 +29,7 @@ Part = Literal["all", "proxy", "finish"]
 
 _LIBRARIES_MB = 440
 _STEP_BYTES = 450  # a pixel and layer: a frame, what autograd keeps, the atlas and its moments
+_AT_ONCE_BYTES = 300  # the same of a frame that is worked out beside it
 _FLOW_PX = 960  # longer side of the frames that motion is read from (`observe.flow`)
 _MOTION_BYTES = 5  # a pixel of those, of every frame: grey, and where it is trusted
 _HELD_MB = 128  # of reduced frames, and of bounds of every matte, at most
@@ -55,7 +57,9 @@ def memory_estimate_mb(shot: Shot, settings: Any = None, part: Part = "all") -> 
     held = min(_HELD_MB, stepped * frames * 1.5 / 1e6)
     held += (layers - 1) * min(_HELD_MB, stepped * frames * 2.5 / 1e6)
     hidden = 0.0 if settings is None else stepped * _hidden_bytes(settings, layers) / 1e6
-    solving = stepped * layers * _STEP_BYTES / 1e6 + held + hidden
+    beside = getattr(settings, "frames_at_once", 1) - 1
+    a_step = _STEP_BYTES + _AT_ONCE_BYTES * beside * (stepped < LARGE_FRAME_PX)
+    solving = stepped * layers * a_step / 1e6 + held + hidden
     finishing = 0.0
     if proxy:
         fine = 1.25 if settings is None else settings.model.texels_per_px
