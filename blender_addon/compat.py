@@ -100,6 +100,14 @@ def grow_by(node: Any, size_px: int) -> None:
         node.distance = size_px
 
 
+def scale_smoothly(node: Any) -> None:
+    """Make a Scale node filter between pixels."""
+    if "Interpolation" in node.inputs:
+        node.inputs["Interpolation"].default_value = "Bilinear"
+    elif hasattr(node, "interpolation"):
+        node.interpolation = "BILINEAR"
+
+
 def blur_size_per_px(longer_side_px: int) -> float:
     """Return what to multiply a radius in px by for the Size of Bokeh Blur."""
     return 1.0 if FIVE else 100.0 / longer_side_px

@@ -53,6 +53,7 @@ def input_specs(passes: Passes) -> list[InputSpec]:
         blades=passes.blades,
         roundness=passes.roundness,
         rotation_deg=passes.rotation_deg,
+        squeeze=passes.squeeze,
     )
     view = view_specs([layer.name for layer in passes.layers])
     focus = focus_specs() if passes.can_pull else []
@@ -60,7 +61,12 @@ def input_specs(passes: Passes) -> list[InputSpec]:
 
 
 def lens_specs(
-    *, signed: bool, blades: int = 0, roundness: float = 1.0, rotation_deg: float = 90.0
+    *,
+    signed: bool,
+    blades: int = 0,
+    roundness: float = 1.0,
+    rotation_deg: float = 90.0,
+    squeeze: float = 1.0,
 ) -> list[InputSpec]:
     """Return the inputs of a lens and its iris.
 
@@ -69,8 +75,9 @@ def lens_specs(
         blades: of the plate's own iris; below 3: not known, or round.
         roundness: of that.
         rotation_deg: of its first corner, anticlockwise from the right.
+        squeeze: its height over its width.
     """
-    return [*_lens(signed), *_iris(blades, roundness, rotation_deg)]
+    return [*_lens(signed), *_iris(blades, roundness, rotation_deg, squeeze)]
 
 
 def view_specs(layer_names: Sequence[str]) -> list[InputSpec]:
@@ -141,7 +148,7 @@ def _lens(signed: bool) -> list[InputSpec]:
     ]
 
 
-def _iris(blades: int, roundness: float, rotation_deg: float) -> list[InputSpec]:
+def _iris(blades: int, roundness: float, rotation_deg: float, squeeze: float) -> list[InputSpec]:
     """Begin with the plate's own iris, so that new blur sits beside old."""
     if blades < 3:
         blades, roundness, rotation_deg = 6, 1.0, 90.0
@@ -162,6 +169,16 @@ def _iris(blades: int, roundness: float, rotation_deg: float) -> list[InputSpec]
             "1: a round iris, 0: straight blades",
             "Iris",
             "FACTOR",
+        ),
+        InputSpec(
+            "Squeeze",
+            "float",
+            squeeze,
+            0.1,
+            10,
+            "Height over width of the iris: 2 is anamorphic. One iris serves the whole frame and"
+            " all colours: cat's eye, barn doors and colour are pullfocus refocus",
+            "Iris",
         ),
         InputSpec(
             "Inner Ring",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .group_inputs import VIEWS
+from .layer_blur import IN_FOCUS_PX
 from .tree_builder import COMPOSITE_COLOUR, INPUT_COLOUR, TreeBuilder
 
 _LEFT = 3100
 _COC_WHITE_PX = 10.0
-_IN_FOCUS_PX = 0.5
 _NEAR = (0.3, 0.5, 1.0, 1.0)
 _FOCUS = (0.2, 1.0, 0.3, 1.0)
 _FAR = (1.0, 0.35, 0.3, 1.0)
@@ -31,6 +31,8 @@ class ShownLayer:
     blurred: Any
     coc: Any
     matte: Any
+    sides: Any
+    """Of `blurred_sides`."""
 
 
 def _composite(build: TreeBuilder, pictures: list[tuple[Any, Any]], label: str, row: float) -> Any:
@@ -89,6 +91,34 @@ def show_views(
     node.location = (right + 1400, 500)
     for name, value in (("Image", view), ("Sharp", sharp), ("Matte", matte), ("COC", coc)):
         build.set(node.inputs[name], value)
+    build.frame("Focus mattes", (_LEFT, -200), COMPOSITE_COLOUR)
+    on = {one.name: build.input(shown.format(one.name)) for one in layers}
+    mattes = focus_mattes(build, [(one.sides, on[one.name]) for one in layers])
+    for name, value in zip(("Near Matte", "Far Matte"), mattes, strict=True):
+        build.set(node.inputs[name], value)
+
+
+def focus_mattes(build: TreeBuilder, sides: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Return what is seen before and behind the focus.
+
+    Args:
+        build: gets the nodes.
+        sides: `blurred_sides` of every layer, front to back, and whether it is shown.
+    """
+    before: Any = 0.0
+    behind: Any = 0.0
+    for column, (picture, on) in enumerate(reversed(sides)):
+        near, far, matte, _ = build.channels(picture, at=(2 * column, 0))
+        seen = build.math("MULTIPLY", matte, on, at=(2 * column, 0.3))
+        through = build.math("SUBTRACT", 1.0, seen, label="seen through it", at=(2 * column, 0.6))
+        shown = []
+        for row, (own, below) in enumerate(((near, before), (far, behind))):
+            left = build.math("MULTIPLY", through, below, at=(2 * column + 1, 0.6 * row))
+            added = build.math("MULTIPLY_ADD", own, on, left, at=(2 * column + 1, 0.6 * row + 0.3))
+            added.node.use_clamp = True
+            shown.append(added)
+        before, behind = shown
+    return before, behind
 
 
 def shown_view(node: Any) -> int:
@@ -113,7 +143,7 @@ def _focal_plane(build: TreeBuilder, picture: Any, coc: Any) -> Any:
     grey = build.math("MULTIPLY", grey, 1 / 3, label="grey", at=(0, 2.9))
     near = build.math("LESS_THAN", coc, 0.0, label="near?", at=(1, 2.0))
     size = build.math("ABSOLUTE", coc, at=(1, 2.3))
-    hit = build.math("LESS_THAN", size, _IN_FOCUS_PX, label="in focus?", at=(1, 2.6))
+    hit = build.math("LESS_THAN", size, IN_FOCUS_PX, label="in focus?", at=(1, 2.6))
     tint = build.mix("MIX", near, _FAR, _NEAR, label="near blue, far red", at=(2, 2.0))
     tint = build.mix("MIX", hit, tint, _FOCUS, label="in focus green", at=(3, 2.0))
     tint = build.mix("MULTIPLY", 1.0, tint, grey, label="tinted", at=(3, 3.2))

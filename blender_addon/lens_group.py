@@ -12,8 +12,9 @@ from typing import Any
 
 from . import compat
 from .group_inputs import InputSpec, lens_specs
-from .layer_blur import blurred, spread_coc
-from .shot_group import add_inputs, add_iris, add_outputs
+from .group_views import focus_mattes
+from .layer_blur import blurred, blurred_sides, spread_coc
+from .shot_group import SIDE_OUTPUTS, add_inputs, add_iris, add_outputs
 from .tree_builder import COMPOSITE_COLOUR, INPUT_COLOUR, LENS_COLOUR, TreeBuilder
 
 NAME = "PullFocus Lens"
@@ -37,6 +38,7 @@ def build_lens(group: Any) -> None:
         (
             ("Image", "color", "The picture through the lens, premultiplied, scene-linear"),
             ("COC", "float", "Circle of confusion: radius in px, near negative"),
+            *SIDE_OUTPUTS,
         ),
     )
     build.frame("Circle of confusion", (-900, 300), LENS_COLOUR)
@@ -70,6 +72,14 @@ def build_lens(group: Any) -> None:
     end = build.add("NodeGroupOutput", "", 1, 0)
     build.set(end.inputs["Image"], result)
     build.set(end.inputs["COC"], coc)
+    build.frame("Sides behind", (1300, -1300), COMPOSITE_COLOUR)
+    far_sides = blurred_sides(build, build.alpha(far, at=(0, 1.2)), far_coc, iris, longer_side_px=1)
+    build.frame("Sides before", (1300, -2000), COMPOSITE_COLOUR)
+    near_sides = blurred_sides(build, near_alpha, near_coc, iris, longer_side_px=1)
+    build.frame("Focus mattes", (3100, -1300), COMPOSITE_COLOUR)
+    mattes = focus_mattes(build, [(near_sides, 1.0), (far_sides, 1.0)])
+    for name, value in zip(("Near Matte", "Far Matte"), mattes, strict=True):
+        build.set(end.inputs[name], value)
     build.tidy()
 
 

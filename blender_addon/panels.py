@@ -131,6 +131,8 @@ class PULLFOCUS_PT_lens(_WithShot, bpy.types.Panel):
                 column.prop(node.inputs[name], "default_value", text=name)
             else:
                 column.prop(iris, own, text=name)
+        if "Squeeze" in node.inputs:
+            column.prop(node.inputs["Squeeze"], "default_value", text="Squeeze")
 
 
 class PULLFOCUS_PT_layers(_WithShot, bpy.types.Panel):

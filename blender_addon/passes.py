@@ -73,6 +73,8 @@ class Passes:
     """Of its blades."""
     rotation_deg: float = 90.0
     """Of its first corner, anticlockwise from the right, behind the focus."""
+    squeeze: float = 1.0
+    """Its height over its width."""
 
     @property
     def json(self) -> Path:
@@ -176,6 +178,7 @@ def _passes(document: dict[str, Any], source: Path) -> Passes:
         blades=int(plate_lens.get("blades", 0)),
         roundness=float(plate_lens.get("roundness", 0.0)),
         rotation_deg=float(plate_lens.get("rotation_deg", 90.0)),
+        squeeze=float(plate_lens.get("squeeze", 1.0)),
     )
 
 

@@ -12,7 +12,16 @@ from typing import Any
 
 from .group_inputs import VIEWS, InputSpec, focus_specs, lens_specs, view_specs
 from .group_views import CONFIDENCE, show_views
-from .shot_group import LAYER_GAP, add_inputs, add_iris, add_layer, add_lens, add_outputs, add_paint
+from .shot_group import (
+    LAYER_GAP,
+    SIDE_OUTPUTS,
+    add_inputs,
+    add_iris,
+    add_layer,
+    add_lens,
+    add_outputs,
+    add_paint,
+)
 from .tree_builder import INPUT_COLOUR, LENS_COLOUR, PAINT_COLOUR, TreeBuilder
 
 NAME = "PullFocus Shot"
@@ -25,6 +34,7 @@ OUTPUTS = (
     ("Sharp", "color", "Both layers in focus, paint included"),
     ("Matte", "float", "Coverage of the layer that Layer chooses, as the lens shows it, 0..1"),
     ("COC", "float", "Circle of confusion of what is seen: radius in px, near negative"),
+    *SIDE_OUTPUTS,
 )
 _LAYERS = ("Front", "Back")
 _PAINT = "Paint"

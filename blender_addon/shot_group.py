@@ -18,7 +18,7 @@ from . import compat
 from .errors import AddonError
 from .group_inputs import BLURRED_VIEWS, VIEWS, InputSpec, input_specs
 from .group_views import ShownLayer, show_views
-from .layer_blur import blurred, spread_coc
+from .layer_blur import Iris, blurred, blurred_sides, spread_coc
 from .passes import Layer, Passes
 from .tree_builder import (
     COMPOSITE_COLOUR,
@@ -31,7 +31,13 @@ from .tree_builder import (
 PLATE_FOCUS = "Plate Focus"
 PASSES_NODE = "Passes"
 
-LAYER_GAP = 1250
+SIDE_OUTPUTS = (
+    ("Near Matte", "float", "What is seen before the focus, as the lens shows it, 0..1"),
+    ("Far Matte", "float", "What is seen behind the focus, as the lens shows it, 0..1"),
+)
+"""Focus mattes; they cost nothing while nothing is linked to them."""
+
+LAYER_GAP = 1700
 """Between layers in the tree."""
 
 
@@ -99,6 +105,7 @@ def _interface(group: Any, passes: Passes) -> None:
                 "Coverage of the layer that Layer chooses, as the lens shows it, 0..1",
             ),
             ("COC", "float", "Circle of confusion of what is seen: radius in px, near negative"),
+            *SIDE_OUTPUTS,
         ),
     )
 
@@ -195,22 +202,40 @@ def _key_plate_focus(group: Any, focus: dict[int, float], timing: Timing) -> Non
             key.interpolation = "LINEAR"
 
 
-def add_iris(build: TreeBuilder) -> Any:
-    """Add the Bokeh Image that the group's iris inputs shape; returns its picture."""
+def add_iris(build: TreeBuilder) -> Iris:
+    """Add the Bokeh Image that the group's iris inputs shape."""
     build.frame("Iris", (-1100, -250), LENS_COLOUR)
     node = build.add("CompositorNodeBokehImage", "Iris", 0)
     node.name = "Iris"
-    if compat.SOCKETS_4_5:
-        for name, source in (
-            ("Flaps", "Blades"),
-            ("Angle", "Rotation"),
-            ("Roundness", "Roundness"),
-            ("Catadioptric Size", "Inner Ring"),
-        ):
-            build.set(node.inputs[name], build.input(source))
-    else:
+    if not compat.SOCKETS_4_5:
         node.flaps, node.rounding = 6, 1.0
-    return node.outputs[0]
+        return Iris(node.outputs[0])
+    for name, source in (
+        ("Flaps", "Blades"),
+        ("Angle", "Rotation"),
+        ("Roundness", "Roundness"),
+        ("Catadioptric Size", "Inner Ring"),
+    ):
+        build.set(node.inputs[name], build.input(source))
+    return _squeezed(build, node.outputs[0])
+
+
+def _squeezed(build: TreeBuilder, picture: Any) -> Iris:
+    """Make an iris higher than wide, or wider than high, within its square; its area stays."""
+    high = build.input("Squeeze")
+    wide = build.math("DIVIDE", 1.0, high, label="width over height", at=(1, 0))
+    scaled = build.add("CompositorNodeScale", "squeezed", 2, 0)
+    compat.scale_smoothly(scaled)
+    build.set(scaled.inputs["Image"], picture)
+    for side, share, row in (("X", wide, 0.3), ("Y", high, 0.6)):
+        held = build.math("MINIMUM", share, 1.0, label=f"{side} within it", at=(1, row))
+        build.set(scaled.inputs[side], held)
+    longer = build.math("MAXIMUM", wide, high, label="longer over shorter", at=(1, 0.9))
+    growth = build.math("SQRT", longer, label="half of the longer side", at=(1, 1.2))
+    # what lies beside it within the square: nothing
+    empty = build.mix("MULTIPLY", 1.0, picture, (0.0, 0.0, 0.0, 1.0), label="black", at=(1, 1.8))
+    empty = build.with_alpha(empty, 0.0, label="nothing", at=(2, 1.8))
+    return Iris(build.over(empty, scaled.outputs[0], 1.0, label="in its square", at=(3, 0)), growth)
 
 
 def _layer(
@@ -219,7 +244,7 @@ def _layer(
     index: int,
     source: Any,
     lens: dict[str, Any],
-    iris: Any,
+    iris: Iris,
     passes: Passes,
     pictures: Pictures,
 ) -> ShownLayer:
@@ -256,7 +281,7 @@ def add_layer(
     sharp: Any,
     coc: Any,
     lens: dict[str, Any],
-    iris: Any,
+    iris: Iris,
     *,
     complete: bool,
     longer_side_px: int,
@@ -298,7 +323,9 @@ def add_layer(
         opaque=complete,
         longer_side_px=longer_side_px,
     )
-    return ShownLayer(name, sharp, seen, coc, matte)
+    build.frame(f"{name}: before and behind the focus", (1600, top - 760), COMPOSITE_COLOUR)
+    sides = blurred_sides(build, matte, coc, iris, longer_side_px=longer_side_px)
+    return ShownLayer(name, sharp, seen, coc, matte, sides)
 
 
 def add_paint(build: TreeBuilder, baked: Any, uv: Any, painted: Any, atlas: Any, share: Any) -> Any:

@@ -118,6 +118,35 @@ def keep_sharp():
 
 
 @check
+def squeezes():
+    """An iris higher than wide, and one wider than high, by its iris inputs alone."""
+    shot, iris = ORDER["frame"], {"View": 0, "Focus": float(ORDER["squeezed"]["focus"])}
+    files = {
+        f"{value:g}": render(f"squeeze_{index}", shot, Squeeze=float(value), **iris)
+        for index, value in enumerate(ORDER["squeezed"]["values"])
+    }
+    node().inputs["Squeeze"].default_value = 1.0
+    files["1"] = render("squeeze_none", shot, **iris)
+    return files
+
+
+@check
+def focus_mattes():
+    """What lies before and behind the focus, linked to the output in place of the picture."""
+    output = addon("compat").output_socket(addon("compat").compositor_of(scene()))
+    links, files = node().id_data.links, {}
+    for name in ("Near Matte", "Far Matte"):
+        links.new(node().outputs[name], output)
+        for depth in ORDER["depths"]:
+            key = f"{name} {depth:g}"
+            files[key] = render(key.replace(" ", "_"), ORDER["frame"], Focus=float(depth))
+    files["while nothing blurs"] = render("far_unblurred", ORDER["frame"], View=3)
+    links.new(node().outputs["Image"], output)
+    node().inputs["Focus"].default_value = 0.0
+    return files
+
+
+@check
 def pick():
     """Keys on two layers; between them focus moves by itself."""
     first, last = scene().frame_start, scene().frame_end

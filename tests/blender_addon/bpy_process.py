@@ -21,6 +21,7 @@ CLIP = ROOT / "tests/clips/market"
 BPY = Path(os.environ.get("PULLFOCUS_BPY", ROOT / ".venv-bpy/bin/python"))
 FRAME = 8
 DEPTHS = (0, 3, -3)
+SQUEEZED = {"focus": -3, "values": (2.0, 0.5)}
 VARIANTS = (
     "newer",
     "unsigned",
@@ -160,6 +161,8 @@ def references(solved: Path, blender: subprocess.Popen) -> dict[str, np.ndarray]
     from pullfocus.refocus.new_lens import NewLens
     from pullfocus.refocus.refocus import refocus
 
+    from cuda_lensblur import Aperture
+
     wanted: dict[str, dict] = {
         "sharp": {"lens": NewLens(aperture=0)},
         "overlay": {"keys": (FocusKey(None, 0.0),), "overlay": True},
@@ -169,7 +172,17 @@ def references(solved: Path, blender: subprocess.Popen) -> dict[str, np.ndarray]
             "keys": (FocusKey(None, 0.0),),
             "lens": NewLens(aperture=1.5, near=0.5, max_radius_px=5.0),
         },
-        **{f"focus {d:g}": {"keys": (FocusKey(None, float(d)),)} for d in DEPTHS},
+        **{
+            f"focus {d:g}": {"keys": (FocusKey(None, float(d)),), "focus_mattes": True}
+            for d in DEPTHS
+        },
+        **{
+            f"squeeze {value:g}": {
+                "keys": (FocusKey(None, float(SQUEEZED["focus"])),),
+                "lens": NewLens(bokeh=Aperture(squeeze=value)),
+            }
+            for value in SQUEEZED["values"]
+        },
     }
     found = {}
     for name, options in wanted.items():
@@ -184,6 +197,9 @@ def references(solved: Path, blender: subprocess.Popen) -> dict[str, np.ndarray]
             if step == 0:
                 found[f"{name} coc"] = channels["coc.X"]
                 found[f"{name} matte"] = channels["alpha.A"]
+                for side in ("near", "far"):
+                    if f"{side}.X" in channels:
+                        found[f"{name} {side}"] = channels[f"{side}.X"]
     return found
 
 
@@ -200,6 +216,7 @@ def blender(solved: Path):
         "clip": str(CLIP),
         "frame": FRAME,
         "depths": DEPTHS,
+        "squeezed": SQUEEZED,
         "pick": PICK,
         "square": SQUARE,
         "group": "PullFocus plate (passes)",

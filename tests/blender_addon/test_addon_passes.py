@@ -47,11 +47,14 @@ def written(folder: Path, **changes: object) -> Path:
 
 
 def test_the_group_starts_with_the_plates_iris(tmp_path: Path) -> None:
-    held = read_passes(written(tmp_path, plate_lens={"blades": 5, "roundness": 0.2}))
+    lens = {"blades": 5, "roundness": 0.2, "squeeze": 1.6}
+    held = read_passes(written(tmp_path, plate_lens=lens))
     found = {spec.name: spec.value for spec in input_specs(held)}
     assert (found["Blades"], found["Roundness"], found["Rotation"]) == (5, 0.2, 0.0)
+    assert found["Squeeze"] == 1.6
     plain = {spec.name: spec.value for spec in input_specs(read_passes(written(tmp_path)))}
     assert (plain["Blades"], plain["Roundness"], plain["Rotation"]) == (6, 1.0, 0.0)
+    assert plain["Squeeze"] == 1.0
 
 
 @pytest.mark.parametrize("blades", [5, 6, 8])

@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 import pytest
 from pullfocus.cli.refocus import refocus
 from pullfocus.refocus.asked import asked_lens
-from pullfocus.refocus.controls import CONTROLS
+from pullfocus.refocus.controls import BLENDER_LACKS, CONTROLS
 from pullfocus.refocus.new_lens import NewLens
 from pullfocus_nuke.cg_gizmo import cg_gizmo
 from pullfocus_nuke.refocus_panel import refocus_knobs
@@ -62,7 +62,8 @@ OTHER_LIMITS = {
 
 
 def test_every_host_has_the_lens_and_none_has_a_control_of_its_own():
-    assert set(HOSTS["Blender"]) <= set(CONTROLS)
+    assert set(HOSTS["Blender"]) | set(BLENDER_LACKS) == set(CONTROLS)
+    assert not set(HOSTS["Blender"]) & set(BLENDER_LACKS)
     every = {"aperture", "near", "far", "max_radius", "blades", "rotation", "roundness"}
     for shown in HOSTS.values():
         assert every | {"inner_ring"} <= set(shown)

@@ -4,8 +4,10 @@
     blender -b --factory-startup --python lens_render.py -- LIBRARY FOLDER
 
 FOLDER holds NAME.npy for every case: (h, w, 5), R G B A and a radius; NAME.exr is left beside it.
+NAME.json beside it has inputs by name, and as "output" which output is rendered in place of Image.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -36,7 +38,6 @@ end = tree.nodes.new("NodeGroupOutput")
 lens = tree.nodes.new("CompositorNodeGroup")
 lens.node_tree = LENS
 lens.inputs["Max Radius"].default_value = 64
-tree.links.new(lens.outputs["Image"], end.inputs[0])
 picture, radius = (tree.nodes.new("CompositorNodeImage") for _ in range(2))
 apart = tree.nodes.new("CompositorNodeSeparateColor")
 tree.links.new(picture.outputs[0], lens.inputs["Image"])
@@ -54,8 +55,16 @@ for case in sorted(Path(FOLDER).glob("*.npy")):
     radius.image = image_of(
         f"{case.stem} radius", np.dstack([data[..., 4:]] * 3 + [np.ones(data.shape[:2])])
     )
+    told = case.with_suffix(".json")
+    asked = json.loads(told.read_text()) if told.is_file() else {}
+    tree.links.new(lens.outputs[asked.pop("output", "Image")], end.inputs[0])
+    before = {name: lens.inputs[name].default_value for name in asked}
+    for name, value in asked.items():
+        lens.inputs[name].default_value = value
     render.filepath = str(case.with_suffix(".exr"))
     bpy.ops.render.render(write_still=True)
+    for name, value in before.items():
+        lens.inputs[name].default_value = value
 scene.compositing_node_group = None
 editor = scene.sequence_editor_create()
 strip = editor.strips.new_image("plate", str(Path(FOLDER) / "plate.png"), 1, scene.frame_current)

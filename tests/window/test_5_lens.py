@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PullFocus Lens, the asset: its picture against the lens blur of pullfocus, layer by layer."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,13 +10,21 @@ import OpenImageIO as oiio
 import pytest
 import torch
 
-from cuda_lensblur import scatter_blur
+from cuda_lensblur import Aperture, scatter_blur
+from cuda_lensblur.specs import KernelLike
 from tests.window.by_hand import ByHand
 from tests.window.conftest import CLIP, ROOT
 
 pytestmark = pytest.mark.window
 
 _CASES = {"near blurred": (-6.0, 3.0), "near sharp": (0.0, 5.0)}  # radii of subject and rest, px
+_SQUEEZE = 2.0
+_ASKED = {
+    "squeezed": {"Squeeze": _SQUEEZE},
+    "before": {"output": "Near Matte"},
+    "behind": {"output": "Far Matte"},
+}
+"""The first case again, otherwise."""
 _EDGE = slice(12, -12)
 
 
@@ -29,10 +38,23 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
     return float(-10 * np.log10(max(float(apart.mean()), 1e-10)))
 
 
-def layer(picture: np.ndarray, radius: float) -> np.ndarray:
+def layer(picture: np.ndarray, radius: float, kernel: KernelLike = "soap_bubble") -> np.ndarray:
     """Blur a premultiplied picture, (h, w, 4), by one radius, px."""
     planes = torch.from_numpy(picture.astype(np.float32)).movedim(-1, 0).contiguous()
-    return scatter_blur(planes, torch.full(planes.shape[1:], abs(radius))).movedim(0, -1).numpy()
+    radii = torch.full(planes.shape[1:], abs(radius))
+    return scatter_blur(planes, radii, kernel=kernel).movedim(0, -1).numpy()
+
+
+def through_the_lens(clip: tuple, near: float, far: float, kernel: KernelLike = "soap_bubble"):
+    """Return the subject over what lies behind it, each blurred by itself, (h, w, 4)."""
+    light, subject = clip
+    coded = (display(light) * 255).astype(np.uint8)
+    behind = cv2.inpaint(coded, subject.astype(np.uint8) * 255, 8, cv2.INPAINT_TELEA) / 255
+    behind = np.where(subject[..., None], behind**2.2, light)
+    front = layer(np.dstack([light, np.ones_like(subject)]) * subject[..., None], near, kernel)
+    back = layer(np.dstack([behind, np.ones_like(subject)]), far, kernel)
+    over = front[..., :3] + (1 - front[..., 3:]) * back[..., :3]
+    return np.dstack([over, front[..., 3]])
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +74,9 @@ def rendered(hand: ByHand, clip: tuple[np.ndarray, np.ndarray]) -> Path:
         radius = np.where(subject, near, far)[..., None]
         whole = np.concatenate([light, np.ones_like(radius), radius], axis=2)
         np.save(folder / f"{name}.npy", whole.astype(np.float32))
+    for name, asked in _ASKED.items():
+        (folder / f"{name}.npy").write_bytes((folder / "near blurred.npy").read_bytes())
+        (folder / f"{name}.json").write_text(json.dumps(asked))
     cv2.imwrite(str(folder / "plate.png"), cv2.imread(str(CLIP / "sharp.0008.png")))
     hand.room.run(
         f"{hand.room.blender} -b --factory-startup --python {ROOT}/tests/window/lens_render.py"
@@ -67,15 +92,24 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("name", list(_CASES))
 def test_lens_is_that_of_pullfocus(rendered: Path, clip: tuple, name: str):
-    light, subject = clip
-    near, far = _CASES[name]
-    coded = (display(light) * 255).astype(np.uint8)
-    behind = cv2.inpaint(coded, subject.astype(np.uint8) * 255, 8, cv2.INPAINT_TELEA) / 255
-    behind = np.where(subject[..., None], behind**2.2, light)
-    front = layer(np.dstack([light, np.ones_like(subject)]) * subject[..., None], near)
-    back = layer(np.dstack([behind, np.ones_like(subject)]), far)
-    wanted = front[..., :3] + (1 - front[..., 3:]) * back[..., :3]
+    wanted = through_the_lens(clip, *_CASES[name])[..., :3]
     assert psnr(read(rendered / f"{name}.exr"), wanted) > 38
+
+
+def test_its_iris_is_squeezed(rendered: Path, clip: tuple):
+    shown, round_ = (read(rendered / f"{name}.exr") for name in ("squeezed", "near blurred"))
+    wanted = through_the_lens(clip, *_CASES["near blurred"], Aperture(squeeze=_SQUEEZE))[..., :3]
+    assert psnr(shown, wanted) > 36
+    assert psnr(shown, wanted) > psnr(round_, wanted) + 3
+
+
+def test_focus_mattes_are_coverage_as_the_lens_shows_it(rendered: Path, clip: tuple):
+    cover = through_the_lens(clip, *_CASES["near blurred"])[..., 3]
+    before, behind = (read(rendered / f"{name}.exr")[..., 0] for name in ("before", "behind"))
+    for shown, wanted in ((before, cover), (behind, 1 - cover)):
+        apart = np.abs(shown - wanted)[_EDGE, _EDGE]
+        assert apart.mean() < 0.01
+        assert apart.max() < 0.15
 
 
 def test_lens_is_a_modifier_of_strips(rendered: Path):

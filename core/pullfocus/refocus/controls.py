@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CONTROLS", "LENS_DEFAULTS", "Control"]
+__all__ = ["BLENDER_LACKS", "CONTROLS", "LENS_DEFAULTS", "Control"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +106,35 @@ CONTROLS = {
 
 LENS_DEFAULTS = {name: control.default for name, control in CONTROLS.items()}
 """The lens that the plate was shot with."""
+
+_ONE_IRIS = "Bokeh Blur takes one picture of the iris for the whole frame"
+_ONE_SIDE = "Bokeh Blur takes one picture of the iris for both sides of the focus"
+_CAMERA = "Camera Follows ties the scene's own camera to the shot instead"
+
+BLENDER_LACKS = {
+    "f_stop": _CAMERA,
+    "plate_f_stop": _CAMERA,
+    "rim": "Bokeh Image draws plain edges",
+    "kernel": "link any square picture to the Bokeh inputs within the group",
+    "spherical": _ONE_SIDE,
+    "bokeh_noise": _ONE_SIDE,
+    "bokeh_noise_size": _ONE_SIDE,
+    "bokeh_noise_seed": _ONE_SIDE,
+    "cats_eye": _ONE_IRIS,
+    "cats_eye_softness": _ONE_IRIS,
+    "screen_relative": _ONE_IRIS,
+    "barn_doors": _ONE_IRIS,
+    "door_softness": _ONE_IRIS,
+    "axial": "every colour would be blurred by itself: three times as long",
+    "axial_colours": "every colour would be blurred by itself: three times as long",
+    "astigmatism": _ONE_IRIS,
+    "field_curvature": "add what differs in the corners to the COC of a layer",
+    "bloom": "Glare does it behind the group",
+    "bloom_size": "Glare does it behind the group",
+    "bloom_threshold": "Glare does it behind the group",
+    "switch_sides": "exchange Near and Far",
+    "highlight_gain": "nodes do not know where the plate clips",
+    "highlights": "nodes do not know where the plate clips",
+    "preview": "Max Radius keeps large circles quick",
+}
+"""Controls that the node groups for Blender do not have, and why, or what to do instead."""
