@@ -39,6 +39,8 @@ class Scene:
     seed: int
     pull: tuple[float, float] = (0.0, 1.0)
     """Between which places focus goes: 0 is the wall, 1 the subject."""
+    shake: float = 1.0
+    """How far the camera shakes, times what it usually does."""
 
     def __post_init__(self) -> None:
         self.focal = 1.1 * self.width
@@ -64,8 +66,8 @@ class Scene:
         """Where the optical axis meets the picture, in px from the top left corner."""
         t, (a, b, c, d) = self.time(frame), self.phases
         unit = self.width / 256
-        x = 1.3 * np.sin(7 * t + a) + 0.5 * np.sin(19 * t + b) + 5 * (t - 0.5)
-        y = 0.9 * np.sin(8 * t + c) + 0.4 * np.sin(23 * t + d)
+        x = self.shake * (1.3 * np.sin(7 * t + a) + 0.5 * np.sin(19 * t + b)) + 5 * (t - 0.5)
+        y = self.shake * (0.9 * np.sin(8 * t + c) + 0.4 * np.sin(23 * t + d))
         return self.width / 2 + unit * x, 0.36 * self.height + unit * y
 
     def focus_disparity(self, frame: float) -> float:

@@ -52,6 +52,7 @@ from market_subject import Cutout, paint_jar, paint_walker
 LAMPS = ((-1.45, 1.9), (-0.75, 1.35), (-0.2, 2.05), (0.55, 1.75), (1.2, 1.2), (1.7, 2.0))
 """Metres from the middle of the wall, to the right and up."""
 MOMENTS = 15  # of an open shutter
+READINGS = 13  # of a rolling one; rows between them are mixed of two
 LAMP_RADIUS = 0.04
 LAMP_TINT = np.array([1.0, 0.85, 0.6], np.float32)
 
@@ -95,6 +96,8 @@ def make_clip(
     pull: tuple[float, float] = (0.0, 1.0),
     lamps: float = 0.0,
     shutter: float = 0.0,
+    rolling: float = 0.0,
+    shake: float = 1.0,
 ) -> None:
     """Write the whole clip into `out`. `max_radius` in px; by default 2 % of the width."""
     out.mkdir(parents=True, exist_ok=True)
@@ -104,7 +107,7 @@ def make_clip(
     while len(mips) < 5:
         mips.append(cv2.resize(mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     radius = 0.02 * width if max_radius is None else max_radius
-    scene = Scene(width, height, frames, radius, subject == "turning", seed, tuple(pull))
+    scene = Scene(width, height, frames, radius, subject == "turning", seed, tuple(pull), shake)
     cutout = paint_jar(rng) if subject == "turning" else paint_walker(rng)
     # Texels about as large as samples, or minification would alias.
     factor = cutout_px(scene, frames / 2) / cutout.scale
@@ -119,9 +122,11 @@ def make_clip(
     # Floor nearer than the subject blurs more than `max_radius`.
     margin = int(np.ceil(radius * 1.6)) + 3
     for frame in range(frames):
-        write_frame(out, scene, cutout, mips, frame, margin, matte_grow, compact, shutter)
+        seen = read_by_rows(scene, cutout, mips, frame, margin, shutter, rolling)
+        write_frame(out, scene, cutout, mips, frame, margin, matte_grow, compact, shutter, rolling,
+                    seen)  # fmt: skip
         if lamps:
-            hdr = open_shutter(scene, cutout, mips, frame, margin, shutter)["sharp"]
+            hdr = seen["sharp"]
             planes = {channel: hdr[..., i] for i, channel in enumerate("RGB")}
             save_truth(out / f"hdr.{frame + 1:04d}.exr", planes)
 
@@ -160,7 +165,7 @@ def at_moment(
 
 
 def open_shutter(
-    scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int, margin: int, degrees: float
+    scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: float, margin: int, degrees: float
 ) -> dict[str, np.ndarray]:
     """The mean over the time that a shutter is open, centred on the frame."""
     if not degrees:
@@ -171,11 +176,29 @@ def open_shutter(
     return {part: np.mean([one[part] for one in seen], 0) for part in seen[0]}
 
 
+def read_by_rows(scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int, margin: int,
+                 degrees: float, rolling: float) -> dict[str, np.ndarray]:  # fmt: skip
+    """What a camera sees that reads its rows one after the other, the middle one at the frame.
+
+    `rolling` is the time from the first row to the last, in frames.
+    """
+    if not rolling:
+        return open_shutter(scene, cutout, mips, frame, margin, degrees)
+    times = frame + rolling * np.linspace(-0.5, 0.5, READINGS)
+    place = np.linspace(0, READINGS - 1, scene.height)
+    total: dict[str, np.ndarray] = {}
+    for reading, time in enumerate(times):
+        weight = np.clip(1 - np.abs(place - reading), 0, 1)
+        for part, values in open_shutter(scene, cutout, mips, time, margin, degrees).items():
+            rows = weight.reshape(-1, *(1,) * (values.ndim - 1))
+            total[part] = total.get(part, 0) + rows * values
+    return total
+
+
 def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray], frame: int,
-                margin: int, matte_grow: int | None, compact: bool,
-                shutter: float) -> None:  # fmt: skip
-    """Render frame `frame` (from 0) and write its files (numbered from 1)."""
-    seen = open_shutter(scene, cutout, mips, frame, margin, shutter)
+                margin: int, matte_grow: int | None, compact: bool, shutter: float,
+                rolling: float, seen: dict[str, np.ndarray]) -> None:  # fmt: skip
+    """Write the files of frame `frame` (from 0; numbered from 1), as it was seen."""
     plate, sharp, clean = seen["plate"], seen["sharp"], seen["clean"]
     subject_coc = float(scene.coc(frame, scene.subject_pose(frame)[1]))
     # As it will be read back, so that the truth's outline is that of the alpha frames.
@@ -202,16 +225,14 @@ def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray],
         size = 2 * matte_grow + 1
         brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
         save_png(out / f"matte.{name}.png", cv2.dilate(in_front.astype(np.float32), brush))
-    save_truth(
-        out / f"truth.{name}.exr",
-        {
-            "coc.X": np.where(in_front, subject_coc, far),
-            "cocfg.X": np.where(alpha > 0, subject_coc, 0.0),
-            "cocbg.X": far,
-            "flow.X": flow[..., 0],
-            "flow.Y": flow[..., 1],
-        },
-    )
+    truth = {
+        "coc.X": np.where(in_front, subject_coc, far),
+        "cocfg.X": np.where(alpha > 0, subject_coc, 0.0),
+        "cocbg.X": far,
+    }
+    if not rolling:
+        truth |= {"flow.X": flow[..., 0], "flow.Y": flow[..., 1]}
+    save_truth(out / f"truth.{name}.exr", truth)
 
 
 def main() -> None:
@@ -246,6 +267,13 @@ def main() -> None:
     )
     parser.add_argument(
         "--shutter", type=float, default=0.0, metavar="DEGREES", help="open so long"
+    )
+    parser.add_argument(
+        "--rolling", type=float, default=0.0, metavar="SHARE", help="rows are read over so much of"
+        " a frame's time, one after the other; no flow is written"
+    )  # fmt: skip
+    parser.add_argument(
+        "--shake", type=float, default=1.0, metavar="TIMES", help="the camera shakes so much more"
     )
     parser.add_argument("--matte-grow", type=int, metavar="PX", help="also write rough mattes")
     parser.add_argument(

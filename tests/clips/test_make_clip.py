@@ -156,3 +156,24 @@ def test_bundled_clip_is_small_and_whole():
     files = [path for path in MARKET.iterdir() if path.suffix in (".png", ".exr")]
     assert sum(path.stat().st_size for path in files) < 3_000_000
     assert len(files) == 5 * 20
+
+
+def test_a_rolling_shutter_reads_every_row_at_its_time(script, tmp_path):
+    """Rows are those that a camera would see that takes frames so much earlier or later."""
+    make_clip, clip_scene = script
+    size = {"width": 160, "height": 90, "frames": 4, "seed": 3, "shake": 4.0}
+    make_clip.make_clip(tmp_path / "rolls", rolling=0.8, **size)
+    make_clip.make_clip(tmp_path / "still", **size)
+    scene = clip_scene.Scene(160, 90, 4, 3.2, False, 3, (0.0, 1.0), 4.0)
+    rolls, still = (picture(tmp_path / name, "sharp", 3) for name in ("rolls", "still"))
+    middle = slice(44, 46)
+    assert decibels(rolls[middle], still[middle], ...) > 33
+    earlier = np.array(scene.pan(2 - 0.8 * 0.43)) - np.array(scene.pan(2))
+    assert abs(earlier[0]) > 2
+    moved = cv2.warpAffine(
+        still, np.float64([[1, 0, earlier[0]], [0, 1, earlier[1]]]), (160, 90),
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    inner = slice(3, 9), slice(16, -16)
+    assert decibels(moved[inner], rolls[inner], ...) > decibels(still[inner], rolls[inner], ...) + 3
+    assert "flow.X" not in read_exr(tmp_path / "rolls" / "truth.0002.exr")
