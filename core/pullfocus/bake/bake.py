@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pullfocus.bake.frame import Repainted
 from pullfocus.bake.guide import atlas_guide, write_guide
 from pullfocus.bake.view import SharpView, Shown
 from pullfocus.errors import SolveError
+from pullfocus.frames.behind import WrittenBehind
 from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_header, motion_targets, windows
 from pullfocus.kept import Keep
@@ -200,19 +202,20 @@ def bake(
     # Before the frames: a bake that is stopped leaves passes that a host can open.
     write_passes_json(out / JSON_NAME, passes)
     skipped = 0
-    with output.telling():
+    with output.telling(), WrittenBehind(output) as behind:
         for done, t in enumerate(chosen, 1):
             path = out / passes.file_name(shot.frames[t])
+            told = partial(progress, "baking", done / len(chosen))
             if skip_existing and already_made(path, made_from):
+                behind.settle()
                 skipped += 1
                 output.kept(path)
-                progress("baking", done / len(chosen))
+                told()
                 continue
             planes = view.planes(t, table, repainted)
             header = {**frame_header(shot, t), **motion_targets(shot, t), **metadata}
-            write_exr(path, planes, metadata=header, windows=windows(shot))
-            output.wrote(path)
-            progress("baking", done / len(chosen))
+            frame = partial(write_exr, path, planes, metadata=header, windows=windows(shot))
+            behind.write(path, frame, told)
     written = len(chosen) - skipped
     seconds = time.monotonic() - began
     strength = None if view.noise is None else view.noise.typical

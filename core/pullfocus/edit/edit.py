@@ -4,6 +4,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pullfocus.bake.bake import bake
 from pullfocus.bake.frame import Repainted, laid_over
 from pullfocus.edit.paint import Paint, painted, pushed_to_atlas, read_paint
 from pullfocus.errors import PullfocusError
+from pullfocus.frames.behind import WrittenBehind
 from pullfocus.frames.existing import origin
 from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.kept import Keep
@@ -156,7 +158,7 @@ def edit(
     used = used_texels(model, Keep(solved.folder, origin(shot, model)))
     edited = repainted(model, shot.colorspace, [painting], used)
     before = finished_atlases(model, used)
-    with output.telling():
+    with output.telling(), WrittenBehind(output) as behind:
         for done, t in enumerate(chosen, 1):
             with torch.no_grad():
                 before_paint, shown, cover = (
@@ -177,9 +179,10 @@ def edit(
                 name="beauty", data=np.dstack([colour, opaque]), channels=tuple("RGBA"), half=True
             )
             path = frame_path(out, shot, t, "painted")
-            write_exr(path, [plane], metadata=shot_metadata(shot, t), windows=windows(shot))
-            output.wrote(path)
-            progress("painting", done / len(chosen))
+            frame = partial(
+                write_exr, path, [plane], metadata=shot_metadata(shot, t), windows=windows(shot)
+            )
+            behind.write(path, frame, partial(progress, "painting", done / len(chosen)))
     return EditReport(
         frame_path(out, shot, chosen[0], "painted"), len(chosen), time.monotonic() - began
     )

@@ -4,6 +4,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.bake.bake import Repaint
 from pullfocus.errors import PullfocusError
+from pullfocus.frames.behind import WrittenBehind
 from pullfocus.frames.existing import ORIGIN, already_made, origin
 from pullfocus.frames.folder import frame_path, prepared_frames, shot_metadata, windows
 from pullfocus.kept import Keep
@@ -257,13 +259,15 @@ def refocus(
     options = (track, lens, lens.bokeh, sorted(keep_sharp), overlay, focus_mattes)
     made_from = origin(shot, model, *options, *(view.atlases if repaint else ()))
     skipped = 0
-    with output.telling():
+    with output.telling(), WrittenBehind(output) as behind:
         for done, t in enumerate(chosen, 1):
             path = frame_path(out, shot, t, "refocus")
+            told = partial(progress, "refocusing", done / len(chosen))
             if skip_existing and already_made(path, made_from):
+                behind.settle()
                 skipped += 1
                 output.kept(path)
-                progress("refocusing", done / len(chosen))
+                told()
                 continue
             focus = None if track is None else float(track[t])
             shown = view.frame(
@@ -275,9 +279,8 @@ def refocus(
                 shown.coc[covered] = 0
             metadata = {**shot_metadata(shot, t), ORIGIN: made_from}
             planes = _planes(shown, overlay=overlay)
-            write_exr(path, planes, metadata=metadata, windows=windows(shot))
-            output.wrote(path)
-            progress("refocusing", done / len(chosen))
+            frame = partial(write_exr, path, planes, metadata=metadata, windows=windows(shot))
+            behind.write(path, frame, told)
     unclipped = lens.highlight_gain > 1 and not lens.lift_bright and view.clipped == np.inf
     held = {shot.frames[t]: None if track is None else float(track[t]) for t in chosen}
     first = frame_path(out, shot, chosen[0], "refocus")
