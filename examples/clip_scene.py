@@ -41,6 +41,8 @@ class Scene:
     """Between which places focus goes: 0 is the wall, 1 the subject."""
     shake: float = 1.0
     """How far the camera shakes, times what it usually does."""
+    pulls: int = 1
+    """How often focus goes there and back."""
 
     def __post_init__(self) -> None:
         self.focal = 1.1 * self.width
@@ -72,7 +74,7 @@ class Scene:
 
     def focus_disparity(self, frame: float) -> float:
         """Far, near, far, within `pull`."""
-        share = 0.5 - 0.5 * np.cos(2 * np.pi * self.time(frame))
+        share = 0.5 - 0.5 * np.cos(2 * np.pi * self.pulls * self.time(frame))
         near = self.pull[0] + (self.pull[1] - self.pull[0]) * share
         return 1 / WALL_DISTANCE + near * (1 / SUBJECT_DISTANCE - 1 / WALL_DISTANCE)
 

@@ -47,7 +47,7 @@ from market_paint import (
     to_display,
     to_linear,
 )
-from market_subject import Cutout, paint_jar, paint_walker
+from market_subject import Cutout, other_look, paint_jar, paint_walker
 
 LAMPS = ((-1.45, 1.9), (-0.75, 1.35), (-0.2, 2.05), (0.55, 1.75), (1.2, 1.2), (1.7, 2.0))
 """Metres from the middle of the wall, to the right and up."""
@@ -98,6 +98,8 @@ def make_clip(
     shutter: float = 0.0,
     rolling: float = 0.0,
     shake: float = 1.0,
+    pulls: int = 1,
+    change: bool = False,
 ) -> None:
     """Write the whole clip into `out`. `max_radius` in px; by default 2 % of the width."""
     out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +109,8 @@ def make_clip(
     while len(mips) < 5:
         mips.append(cv2.resize(mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     radius = 0.02 * width if max_radius is None else max_radius
-    scene = Scene(width, height, frames, radius, subject == "turning", seed, tuple(pull), shake)
+    scene = Scene(width, height, frames, radius, subject == "turning", seed, tuple(pull), shake,
+                  pulls)  # fmt: skip
     cutout = paint_jar(rng) if subject == "turning" else paint_walker(rng)
     # Texels about as large as samples, or minification would alias.
     factor = cutout_px(scene, frames / 2) / cutout.scale
@@ -122,8 +125,12 @@ def make_clip(
     # Floor nearer than the subject blurs more than `max_radius`.
     margin = int(np.ceil(radius * 1.6)) + 3
     for frame in range(frames):
-        seen = read_by_rows(scene, cutout, mips, frame, margin, shutter, rolling)
-        write_frame(out, scene, cutout, mips, frame, margin, matte_grow, compact, shutter, rolling,
+        shown = cutout
+        if change:  # smoothly, between a third and two thirds of the way
+            way = float(np.clip((scene.time(frame) - 0.3) / 0.4, 0, 1))
+            shown = other_look(cutout, way * way * (3 - 2 * way), seed)
+        seen = read_by_rows(scene, shown, mips, frame, margin, shutter, rolling)
+        write_frame(out, scene, shown, mips, frame, margin, matte_grow, compact, shutter, rolling,
                     seen)  # fmt: skip
         if lamps:
             hdr = seen["sharp"]
@@ -257,6 +264,10 @@ def main() -> None:
         default=(0.0, 1.0),
         metavar=("FROM", "TO"),
         help="where focus goes, 0 the wall, 1 the subject; 0 0.3: the subject is never sharp",
+    )
+    parser.add_argument("--pulls", type=int, default=1, help="how often it goes there and back")
+    parser.add_argument(
+        "--change", action="store_true", help="the subject's pattern turns into another"
     )
     parser.add_argument(
         "--lamps",

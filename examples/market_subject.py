@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -216,6 +216,22 @@ def paint_jar(rng: Rng) -> Cutout:
         jar.disc(rng.uniform(0, around), rng.uniform(0.1, 1.1), rng.uniform(0.003, 0.008), dark)
     jar.canvas *= 1 + 0.05 * np.sin(y * 0.35)
     return _cutout(jar.canvas, np.ones(shape, np.float32), scale, 0.36, height, radius)
+
+
+def other_look(cutout: Cutout, share: float, seed: int) -> Cutout:
+    """The cut-out with blotches on it that turn into others, of which it has a share, 0 to 1."""
+    shape = cutout.rgba.shape[:2]
+
+    def blotches(which: int) -> np.ndarray:
+        noise = np.random.default_rng((seed, which)).standard_normal(shape)
+        band = gaussian_filter(noise, 4) - gaussian_filter(noise, 12)
+        return np.clip(band / band.std(), -2, 2)
+
+    pattern = (1 - share) * blotches(0) + share * blotches(1)
+    rgba = cutout.rgba.copy()
+    rgba[..., :3] *= np.clip(1 + 0.35 * pattern, 0.1, 3)[..., None]
+    rgba[..., :3] = np.minimum(rgba[..., :3], rgba[..., 3:])
+    return replace(cutout, rgba=rgba)
 
 
 def _cutout(canvas: np.ndarray, cover: np.ndarray, scale: float, half_width: float, height: float,

@@ -41,6 +41,21 @@ def test_focus_may_stay_away_from_the_subject(script):
     assert [round(abs(float(part.coc(t, subject))), 3) for t in (0, 2, 4)] == [4.0, 2.8, 4.0]
 
 
+def test_focus_may_come_twice_and_the_subject_change_between(script, tmp_path):
+    twice = script[1].Scene(160, 90, 9, 4.0, False, 3, pulls=2)
+    subject = 1 / script[1].SUBJECT_DISTANCE
+    assert [round(abs(float(twice.coc(t, subject))), 3) for t in (0, 2, 4, 6)] == [4.0, 0, 4.0, 0]
+    size = {"width": 96, "height": 54, "frames": 5, "seed": 3, "pulls": 2}
+    script[0].make_clip(tmp_path / "steady", **size)
+    script[0].make_clip(tmp_path / "changing", **size, change=True)
+    for frame in (1, 5):
+        one, other = (picture(tmp_path / name, "sharp", frame) for name in ("steady", "changing"))
+        alpha = picture(tmp_path / "changing", "alpha", frame)
+        assert np.abs(one - other)[alpha > 0.9].mean() > 0.02
+        outside = cv2.dilate(alpha, np.ones((5, 5))) == 0
+        assert np.array_equal(one[outside], other[outside])
+
+
 def picture(folder, part, frame):
     image = cv2.imread(str(folder / f"{part}.{frame:04d}.png"), cv2.IMREAD_UNCHANGED)
     assert image is not None

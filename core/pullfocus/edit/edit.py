@@ -84,6 +84,9 @@ def repainted(
         paint = _on_atlas(model, colorspace, index, painting)
         atlases[index], cover = painted(atlases[index], paint)
         covers[index][..., :3] = torch.maximum(covers[index][..., :3], cover[..., None])
+    for index, layer in enumerate(model.layers):
+        if layer.looks is not None:  # paint is seen as it is, whatever the layer looked like
+            atlases[index] = torch.cat([atlases[index], covers[index][..., :1]], -1)
     return Repainted(atlases, covers)
 
 

@@ -13,7 +13,7 @@ from pullfocus.model.grid import Box
 from pullfocus.model.spline import spline_basis
 from pullfocus.observe.scale import SAME, Scale
 
-__all__ = ["Change"]
+__all__ = ["Change", "with_offset", "without_offset"]
 
 _DARKEST = 1e-4  # linear: below it a root is no measure of what is seen
 _ACROSS = 0.3  # neighbouring cells differ more than neighbouring frames
@@ -23,6 +23,21 @@ _STEP = 0.004  # root-encoded: smaller changes are noise
 def _huber(values: torch.Tensor) -> torch.Tensor:
     """Return the mean of absolute values, squared where they are small."""
     return huber_loss(values, torch.zeros_like(values), delta=_STEP) / _STEP
+
+
+def with_offset(colour: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+    """Return scene-linear colour with a root-encoded offset added."""
+    return colour + offset * (2 * colour.clamp(min=_DARKEST).sqrt() + offset.abs())
+
+
+@torch.no_grad()
+def without_offset(colour: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+    """Return scene-linear colour as it was before `with_offset`."""
+    light = colour.clamp(min=_DARKEST)
+    lighter = light.sqrt() - offset
+    darker = (light + 2 * offset.square()).sqrt() - offset
+    root = torch.where(offset > 0, lighter, darker).clamp(min=_DARKEST**0.5)
+    return colour - offset * (2 * root + offset.abs())
 
 
 class Change(nn.Module):
@@ -59,18 +74,12 @@ class Change(nn.Module):
 
     def forward(self, t: int, box: Box, colour: torch.Tensor) -> torch.Tensor:
         """Bring the atlas's colour (3, h, w), scene-linear, to the look of frame ``t``."""
-        offset = self.offset(t, box)
-        return colour + offset * (2 * colour.clamp(min=_DARKEST).sqrt() + offset.abs())
+        return with_offset(colour, self.offset(t, box))
 
     @torch.no_grad()
     def undone(self, t: int, box: Box, colour: torch.Tensor) -> torch.Tensor:
         """Bring a frame's colour (3, h, w) on ``box``, scene-linear, to the look of the atlas."""
-        offset = self.offset(t, box)
-        light = colour.clamp(min=_DARKEST)
-        lighter = light.sqrt() - offset
-        darker = (light + 2 * offset.square()).sqrt() - offset
-        root = torch.where(offset > 0, lighter, darker).clamp(min=_DARKEST**0.5)
-        return colour - offset * (2 * root + offset.abs())
+        return without_offset(colour, self.offset(t, box))
 
     def size(self) -> torch.Tensor:
         """Return the mean of what is changed, in units of a step's cost."""

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from pullfocus.model.change import Change
+from pullfocus.model.change import Change, without_offset
 from pullfocus.model.coc import CocLattice
 from pullfocus.model.exposure import Exposure
 from pullfocus.model.grid import Box
 from pullfocus.model.layout import AtlasLayout, atlas_layout
+from pullfocus.model.looks import Looks
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.matte import LayerMatte
 from pullfocus.model.networks.atlas import NetworkTexture
@@ -40,6 +41,8 @@ class Layer(nn.Module):
     matte: Matte | None
     exposure: Exposure
     change: Change | None
+    looks: Looks | None
+    """Pictures over time, once a solve has found that one does not do."""
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Layer(nn.Module):
         self.matte = matte
         self.exposure = exposure
         self.change = change
+        self.looks = None
         self.layout = layout
 
     def as_shot(self, t: int, box: Box, colour: torch.Tensor) -> torch.Tensor:
@@ -73,7 +77,12 @@ class Layer(nn.Module):
         """Bring a frame's colour (3, h, w) on ``box``, scene-linear, to those of the atlas."""
         if self.change is not None and self.change.awake:
             colour = self.change.undone(t, box, colour)
-        return self.exposure.undone(t, colour)
+        colour = self.exposure.undone(t, colour)
+        if self.looks is None:
+            return colour
+        with torch.no_grad():
+            look = self.looks(t, self.mapping(t, box))
+        return without_offset(colour, look)
 
     def by_frame(self) -> list[torch.Tensor]:
         """Return what is held for each frame apart, (T, ...); networks hold nothing so."""

@@ -66,6 +66,9 @@ class ModelSettings:
     change: bool = True
     """Whether a layer's look may change in time, over what its atlas shows, where a solve finds
     that it does (``solve.changing``)."""
+    looks: bool = True
+    """Whether a layer may have several pictures over time, where a solve finds that its detail
+    changes."""
     change_cell_px: float = 20.0
     """Spacing of its lattice."""
     overscan_px: float = 24.0

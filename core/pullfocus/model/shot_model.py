@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pullfocus.model.change import with_offset
 from pullfocus.model.formation import LayerFrame, flat_reblur, reblur, seen_through, sharp
 from pullfocus.model.glass import Glass
 from pullfocus.model.grid import Box
@@ -25,6 +26,7 @@ __all__ = ["Layer", "Lookup", "ModelSettings", "ShotModel", "build_model"]
 Lookup = Callable[[torch.Tensor], torch.Tensor]
 """What an atlas shows at texels (2, h, w): (4, h, w)."""
 Atlases = Sequence[torch.Tensor | Lookup | None]
+_CHANNELS = 4  # of an atlas
 _SMOOTH_PX = 384
 _RIM_PX = 4  # that a disc's soft rim reaches past its radius, at most
 
@@ -171,11 +173,21 @@ class ShotModel(nn.Module):
     ) -> LayerFrame:
         """Evaluate one layer on a box; ``still`` and ``as_shot`` as in `frame`.
 
+        A fifth channel of ``atlas`` says where paint hides how the layer's look changes.
         Without its radius, where another lens has its own, that is 0.
         """
         layer = self.layers[index]
         texel = layer.mapping(t, box)
+        hides = None
+        if isinstance(atlas, torch.Tensor) and atlas.shape[2] > _CHANNELS:
+            hides, atlas = atlas[..., _CHANNELS:], atlas[..., :_CHANNELS].contiguous()
         colour, offset = self._looked_up(index, t, box, texel, atlas, still=still)
+        if layer.looks is not None and as_shot:
+            look = layer.looks(t, texel)
+            if hides is not None:
+                cover = hides.expand(-1, -1, _CHANNELS).contiguous()
+                look = look * (1 - sample_parts(cover, texel)[1].clamp(0, 1))
+            colour = with_offset(colour, look)
         if layer.matte is None:
             alpha = torch.ones_like(offset)[None]
         else:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from pullfocus.errors import SolveError
+from pullfocus.model.looks import looks_from
 from pullfocus.model.mapping import LatticeMapping
 from pullfocus.model.sampling import sample_atlas
 from pullfocus.model.settings import ModelSettings
@@ -39,12 +40,20 @@ def load_model(model: ShotModel, tensors: Mapping[str, torch.Tensor]) -> None:
     """
     model.hold_atlases_at(int(tensors["atlas_level"]))
     held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
+    _lay_out_looks(model, held)
     try:
         model.load_state_dict(held)
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
     model.lens = solved_lens_from(tensors)
+
+
+def _lay_out_looks(model: ShotModel, held: Mapping[str, torch.Tensor]) -> None:
+    """Give those layers several pictures that have them in a state."""
+    for index, layer in enumerate(model.layers):
+        looks = looks_from(held, f"stack.{index}.looks.")
+        layer.looks = None if looks is None else looks.to(model.device)
 
 
 def lift(
@@ -69,6 +78,7 @@ def lift(
     model = build_model(observed, settings, scale=scale)
     level = int(tensors["atlas_level"])
     held = {k[len("model.") :]: v for k, v in tensors.items() if k.startswith("model.")}
+    _lay_out_looks(model, held)
     places = []
     try:
         for index, layer in enumerate(model.layers):
@@ -77,6 +87,8 @@ def lift(
             to_proxy = _between(layer.mapping.to_atlas.numpy(), held[mapping].numpy())
             held[texels] = _resampled(held[texels], to_proxy, level, layer.texture.size)
             held[mapping] = layer.mapping.to_atlas
+            if layer.looks is not None:  # as fine as the proxy told them
+                held[f"stack.{index}.looks.place"] = torch.from_numpy(np.concatenate(to_proxy))
             places.append(to_proxy)
         model.load_state_dict(held)
     except (KeyError, RuntimeError) as error:

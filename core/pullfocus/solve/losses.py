@@ -60,6 +60,10 @@ def regularisers(
         if layer.change is not None and layer.change.awake:
             terms[f"change {name}"] = settings.change_weight * layer.change.size()
             terms[f"change time {name}"] = settings.change_time_weight * layer.change.roughness()
+        if layer.looks is not None:
+            variation, size = layer.looks.energy()
+            terms[f"looks {name}"] = settings.looks_weight * variation
+            terms[f"looks size {name}"] = settings.looks_pull_weight * size
         offset = rough = None
         if isinstance(layer.texture, Texture):
             variation, offset, rough = layer.texture.energy()

@@ -66,6 +66,7 @@ _NETWORKS = ModelSettings(
     atlas="window",
     exposure=False,
     change=False,
+    looks=False,
     networks=NetworkSettings(mixed_precision=True),
 )
 _PAPER = SolveSettings(

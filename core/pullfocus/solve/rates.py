@@ -48,6 +48,8 @@ def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str
         groups.append(_free(list(layer.exposure.parameters()), s.exposure_rate))
     if layer.change is not None and layer.change.awake:
         groups.append(_free([layer.change.lattice], s.change_rate))
+    if layer.looks is not None:
+        groups.append(_free([layer.looks.offsets], s.texture_rate))
     if isinstance(layer.matte, LayerMatte):
         groups.append(_free([layer.matte.residual], s.frame_matte_rate))
     elif layer.matte is not None:

@@ -137,6 +137,10 @@ class SolveSettings:
     """Pull of a layer's change to none."""
     change_time_weight: float = 1e-5
     """Pull to its neighbours in time and space."""
+    looks_weight: float = 5e-3
+    """Total variation of what a layer's pictures over time differ by."""
+    looks_pull_weight: float = 1e-3
+    """Pull of that to nothing."""
     matte_weight: float = 1e-4
     """Pull of the matte corrections to zero."""
     matte_smooth_weight: float = 3e-2

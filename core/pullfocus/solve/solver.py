@@ -44,6 +44,7 @@ from pullfocus.solve.parallel import ALONE, Alone
 from pullfocus.solve.prior import CocPrior, network_estimate, read_priors
 from pullfocus.solve.rates import parameter_groups
 from pullfocus.solve.settings import SolveSettings
+from pullfocus.solve.several_looks import wake_looks
 from pullfocus.solve.side_by_side import Hands, Worked, load_worked, worked_state
 from pullfocus.solve.stored import load_optimiser, load_random, optimiser_state, random_state
 
@@ -299,6 +300,8 @@ class Solver:
         for index, layer in enumerate(self.model.layers):
             if isinstance(layer.texture, Texture):
                 layer.texture.add_detail(fuse(self.model, index, sharpness).to(self.model.device))
+        for name in wake_looks(self.model, sharpness):
+            self.notes.append(f"{name}: its detail changes in time: it has several pictures")
         for name in asked:
             self.notes.append(f"{name}: its look changes in time")
         if self.model.lens is not None and self.settings.lens == AUTO:
