@@ -88,17 +88,6 @@ def test_what_is_explained_is_no_noise(rng: np.random.Generator) -> None:
     assert noise.typical == pytest.approx(0.02, rel=0.12)
 
 
-def test_the_grid_of_a_codec_shows(rng: np.random.Generator) -> None:
-    frames = [scene(rng) + grainy(rng, 0.01, 0.0, 0.0) for _ in range(2)]
-    blocky = []
-    for frame in frames:
-        coarse = cv2.resize(frame, (WIDTH // 8, HEIGHT // 8), interpolation=cv2.INTER_AREA)
-        blocks = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
-        blocky.append(0.5 * frame + 0.5 * blocks)
-    assert looked_at(frames).blockiness == pytest.approx(1, abs=0.1)
-    assert looked_at(blocky).blockiness > 1.3
-
-
 def test_too_little_to_look_at() -> None:
     frame, nowhere = np.full((64, 64, 3), 0.5, np.float32), np.zeros((64, 64), bool)
     assert measure_noise([Look(frame, frame * 0, nowhere)]) is None

@@ -22,11 +22,9 @@ _SHORT = 1.271  # by how many deviations the mean of that quarter of a normal la
 _BINS = 10  # of luminance
 _FEWEST = 40  # blocks in a bin
 _LOW, _HIGH = 0.02, 0.97  # display-encoded: beyond, noise is cut off
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _MEDIAN = 0.6745  # of a normal law's absolute values, in deviations
 _SECOND = 6.0  # variance of a second difference of white noise of variance 1
 _GRAIN = 0.26  # of white noise's finest differences; .58 for grain smoothed by .6 px, .29 by 1 px
-_GRID = 8  # px of the blocks of video codecs
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +39,6 @@ class Noise:
     """(BLOCK, BLOCK, 3) power by frequency as `np.fft.fft2` orders it, mean 1."""
     correlation: np.ndarray
     """(3, 3) between the colours."""
-    blockiness: float
-    """Differences across the 8 px grid of codecs over other differences; 1 where there is none."""
 
     def strength(self, shown: np.ndarray) -> np.ndarray:
         """Return the standard deviation at values (..., 3), display-encoded."""
@@ -74,12 +70,10 @@ def measure_noise(looks: Iterable[Look]) -> Noise | None:
     a model does not explain.
     """
     found: list[tuple[np.ndarray, ...]] = []
-    across: list[float] = []
     finest: list[float] = []
     for look in looks:
         finest.append(_finest(look))
         found.append(_blocks(look))
-        across.append(_grid_steps(look.frame @ _LUMA))
     found = [one for one in found if len(one[0])]
     if not found:
         return None
@@ -99,7 +93,7 @@ def measure_noise(looks: Iterable[Look]) -> Noise | None:
         return None
     typical = max(float(np.median(sigma[:, 1])), 1e-9)
     sigma = sigma * min(1.0, float(np.median(finest)) / (fine * typical))
-    return Noise(levels, sigma, spectrum, correlation, float(np.mean(across)))
+    return Noise(levels, sigma, spectrum, correlation)
 
 
 def _finest(look: Look) -> float:
@@ -193,16 +187,3 @@ def _correlation(unit: np.ndarray) -> np.ndarray:
     covariance = flat.T @ flat / len(flat)
     scale = np.sqrt(np.diag(covariance))
     return covariance / np.outer(scale, scale)
-
-
-def _grid_steps(luma: np.ndarray) -> float:
-    """Return the mean difference across the codec's grid over that elsewhere."""
-    ratios = []
-    for steps in (np.abs(np.diff(luma, axis=1)).T, np.abs(np.diff(luma, axis=0))):
-        # second differences: slopes of the picture are no steps
-        bent = np.abs(steps[1:-1] - (steps[:-2] + steps[2:]) / 2)
-        middle = np.median(bent, 1)
-        at = (np.arange(len(middle)) + 2) % _GRID == 0
-        if at.any() and (~at).any():
-            ratios.append(float(middle[at].mean() / max(float(middle[~at].mean()), 1e-6)))
-    return float(np.mean(ratios)) if ratios else 1.0

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from pullfocus.errors import MatteError, SolveError
+from pullfocus.observe.blocks import find_blocks
 from pullfocus.observe.ceiling import find_ceiling
 from pullfocus.observe.cuts import check_one_shot
 from pullfocus.observe.fades import Fades, find_fades, reduced
@@ -222,6 +223,9 @@ def _store_finds(
             source = found
             notes.append(f"plate: frames {range_text(repeated)} repeat the one before them")
             np.save(draft / "source.npy", source)
+    blocks = find_blocks(plate)
+    if blocks is not None:
+        notes.append(blocks.note())
     whole = plate
     if fades is not None:
         light = fades.light if source is None else fades.light[source]
