@@ -332,7 +332,18 @@ class _Walker:
         height, width = expected.shape
         step = self._background.step(known[-1].t, t)
         entering = _from_outside(known[-1].to_now, (height, width))
-        found = self._search.look(t, expected, known, behind, step, entering, radius)
+        back, ahead = np.linalg.inv(known[-1].to_now), known[-1].to_now
+        if known[-1].t > t:
+            back, ahead = ahead, back
+        beside = [
+            [
+                (n, self._background.step(n, t), np.linalg.matrix_power(by, gap))
+                for n, by in ((t - gap, back), (t + gap, ahead))
+                if 0 <= n < len(self._frames)
+            ]
+            for gap in self._settings.gaps
+        ]
+        found = self._search.look(t, expected, known, behind, step, entering, radius, beside)
         shown = signed_distance(found.upsized(found.region, (height, width)))
         matrix = fit_affine(points, shown, start)
         bend_px = self._settings.bend_px
@@ -372,6 +383,8 @@ def _placed(home: np.ndarray, shown: np.ndarray) -> np.ndarray | None:
     """
     points = contour_points(home)
     sides = [np.argwhere(one > 0)[:, ::-1] for one in (home, shown)]
+    if not (len(sides[0]) and len(sides[1])):
+        return None
     best, best_share = None, _PLACED
     for across in (np.mean, np.min, np.max):
         start = np.eye(3)

@@ -16,6 +16,7 @@ import numpy as np
 from pullfocus.roto.background import light_of
 from pullfocus.roto.band import Behind
 from pullfocus.roto.evidence import Samples, encoded, logit_of
+from pullfocus.roto.moved import moved_logit
 from pullfocus.roto.outline import disc
 from pullfocus.roto.regions import region_of
 from pullfocus.roto.settings import FollowSettings
@@ -107,6 +108,7 @@ class Search:
         background_step: np.ndarray,
         entering: np.ndarray,
         radius_px: float,
+        beside: Sequence[Sequence[tuple[int, np.ndarray, np.ndarray]]] = (),
     ) -> Found:
         """Look at a frame.
 
@@ -118,6 +120,8 @@ class Search:
             background_step: (3, 3), px of the nearest known frame to px of t, of the background.
             entering: (h, w) bool, what was outside of the frame there: nothing is expected of it.
             radius_px: of the blur of the subject's edge.
+            beside: pairs of neighbouring frames, each with its (3, 3) of the background to t, and
+                the subject's from t as it is expected.
         """
         root, outline = self._root(t, t), self.coarse(expected)
         there = self._small(behind)
@@ -131,15 +135,21 @@ class Search:
             subject = own if subject is None else subject.and_more(own)
         last = known[-1]
         distance = self.coarse(last.distance)
-        beside = (distance < -_CLEAR_PX) & (distance > -_RING_PX)
-        background = Samples.of(self._root(last.t, t), beside, self._scaled(background_step))
-        near = np.abs(outline) < self._reach
+        ring = (distance < -_CLEAR_PX) & (distance > -_RING_PX)
+        background = Samples.of(self._root(last.t, t), ring, self._scaled(background_step))
+        near = outline > -self._reach
         background = background.and_more(Samples.of(encoded(there.light), there.known & near))
         assert subject is not None
         edge = np.abs(outline) < radius_px * self.scale + _CLEAR_PX
         inside = outline > radius_px * self.scale + _CLEAR_PX
         half = 0.5 * np.abs(_spread_out(root, inside) - encoded(there.light)).max(-1) * edge
         logit = logit_of(root, there, near, subject, background, half)
+        if beside:
+            moved = [
+                moved_logit(root, [self._brought(t, *one) for one in pair], outline, half)
+                for pair in beside
+            ]
+            logit = logit + np.where(near, np.maximum.reduce(moved), 0)
         prior = (outline / _PRIOR_PX).clip(-_PRIOR_LIMIT, _PRIOR_LIMIT)
         total = np.where(near, logit + np.where(new, 0, prior), prior)
         share = region_of(root, total.astype(np.float32), near)
@@ -178,6 +188,15 @@ class Search:
         height, width = key.distance.shape
         grown_up = cv2.resize(kept[labels].astype(np.float32), (width, height))
         return np.asarray(grown_up > 0.5)
+
+    def _brought(
+        self, t: int, n: int, step: np.ndarray, subject: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return a frame as t's background sees it, where it shows something, and its subject."""
+        matrix, root = self._scaled(step), self._root(n, t)
+        shown = cv2.warpPerspective(np.ones(root.shape[:2], np.float32), matrix, self._size)
+        brought = cv2.warpPerspective(root, matrix, self._size, borderMode=cv2.BORDER_REPLICATE)
+        return brought, shown > 0.99, matrix @ self._scaled(subject)
 
     def _small(self, behind: Behind) -> Behind:
         light = cv2.resize(behind.light, self._size, interpolation=cv2.INTER_AREA)

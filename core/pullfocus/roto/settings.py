@@ -28,5 +28,7 @@ class FollowSettings:
     """Over which length the key's outline may bend."""
     offsets: tuple[int, ...] = (2, -2, 4, -4, 8, -8, 14, -14)
     """Frames, from this one, that show what is behind the subject."""
+    gaps: tuple[int, ...] = (1, 3)
+    """Frames, before and after this one, that show what moves with the background."""
     reacquire: bool = True
     """Look for a subject that has left the frame."""
