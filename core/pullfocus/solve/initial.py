@@ -167,7 +167,8 @@ def measure_exposure(model: ShotModel, index: int, atlas: torch.Tensor) -> bool:
     for t in range(len(observed.frames)):
         seen = torch.from_numpy(where_seen(model, index, t, level))
         texel = (layer.mapping(t, model.frame_box(level)).cpu() + 0.5) / 2**model.atlas_level - 0.5
-        shown = layer.exposure(t, sample_atlas(whole, texel)[:3])
+        shown = sample_atlas(whole, texel)[:3].to(model.device)
+        shown = layer.exposure(t, shown).cpu()
         plate = torch.from_numpy(display_to_linear(observed.plate_display(t, level)))
         here, there = (seen * plate.permute(2, 0, 1)).sum((1, 2)), (seen * shown).sum((1, 2))
         if not observed.tells(t):

@@ -73,7 +73,7 @@ def _pictures(
     totals = [torch.zeros(height, width, 4) for _ in looks.knots]
     size = (frame.width * points_per_px, frame.height * points_per_px)
     points = Box(0, 0, *size, 1 - points_per_px)  # one level below the plate's own, or its own
-    for t in observed.moments:
+    for t in filter(observed.tells, observed.moments):
         seen = where_seen(model, index, t, 0)
         if seen.max() <= 0:
             continue
