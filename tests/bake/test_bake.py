@@ -161,12 +161,15 @@ def test_settings_survive_the_solve_folder(solved: Path) -> None:
     assert settings_from_record(read_settings(solved)["settings"]) == SETTINGS
 
 
-def test_a_solve_of_a_version_without_change_is_rebuilt_without_it(solved: Path) -> None:
+def test_a_solve_of_an_earlier_version_is_rebuilt_as_that_version_was(solved: Path) -> None:
     from pullfocus.solve.folder import read_settings
 
     record = read_settings(solved)["settings"]
     del record["model"]["change"], record["model"]["change_cell_px"]
-    assert settings_from_record(record).model.change is False
+    del record["model"]["background_frames_per_knot"]
+    model = settings_from_record(record).model
+    assert model.change is False
+    assert model.background_frames_per_knot == 1  # its lattice is one of a knot a frame
 
 
 def test_what_differs_in_another_solve_is_named_alone(solved: Path) -> None:

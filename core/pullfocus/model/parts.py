@@ -211,7 +211,9 @@ def measured_mapping(
         width=lattices.width,
         height=lattices.height,
         cells=lattices.cells(settings.mapping_cell_px),
-        frames_per_knot=settings.mapping_frames_per_knot,
+        frames_per_knot=settings.background_frames_per_knot
+        if index == len(observed.layer_names) - 1
+        else settings.mapping_frames_per_knot,
         overscan_px=settings.overscan_px * lattices.wide,
         scale=scale,
     )
