@@ -18,6 +18,7 @@ from market_subject import Cutout
 SUPERSAMPLING = 2
 CAMERA_HEIGHT = 1.0
 SUBJECT_DISTANCE = 3.0
+BOARD_LEFT, BOARD_WIDTH, BOARD_HEIGHT = 0.25, 0.9, 1.7  # metres
 
 
 # --- camera and scene ----------------------------------------------------------------------------
@@ -44,6 +45,11 @@ class Scene:
     pulls: int = 1
     """How often focus goes there and back."""
 
+    slide: float = 1.0
+    """How far it slides, the same."""
+    board: float = 0.0
+    """Metres to a board that stands before the wall; 0: there is none."""
+
     def __post_init__(self) -> None:
         self.focal = 1.1 * self.width
         # One strength for the lens: wall and subject are `max_radius` apart in focus.
@@ -62,7 +68,7 @@ class Scene:
 
     def camera_x(self, frame: float) -> float:
         """Where the camera stands, metres to the right of the middle."""
-        return 0.30 * (self.time(frame) - 0.5)
+        return self.slide * 0.30 * (self.time(frame) - 0.5)
 
     def pan(self, frame: float) -> tuple[float, float]:
         """Where the optical axis meets the picture, in px from the top left corner."""
@@ -144,6 +150,31 @@ def grid(scene: Scene, margin: int) -> tuple[np.ndarray, np.ndarray]:
         return (np.arange((size + 2 * margin) * SUPERSAMPLING) + 0.5) / SUPERSAMPLING - margin
 
     return line(scene.height), line(scene.width)
+
+
+def render_board(scene: Scene, street: np.ndarray, frame: float, margin: int) -> np.ndarray:
+    """Linear premultiplied RGBA of the board alone, on the supersampled grid.
+
+    Its picture is a piece of the street's, upside down, so that nothing of the wall goes on in it.
+    """
+    rows, columns = grid(scene, margin)
+    (pan_x, pan_y), scale = scene.pan(frame), scene.focal / scene.board
+    x = (columns - pan_x) / scale + scene.camera_x(frame) - BOARD_LEFT
+    y = (rows - pan_y) / scale - CAMERA_HEIGHT + BOARD_HEIGHT
+    cover = [
+        ((place * scale * SUPERSAMPLING + 0.5).clip(0, 1))
+        * (((size - place) * scale * SUPERSAMPLING + 0.5).clip(0, 1))
+        for place, size in ((y, BOARD_HEIGHT), (x, BOARD_WIDTH))
+    ]
+    u = np.broadcast_to((x * TEXELS_PER_METRE + 40)[None], (len(y), len(x)))
+    v = np.broadcast_to((y * TEXELS_PER_METRE + 20)[:, None], (len(y), len(x)))
+    flipped = np.ascontiguousarray(street[::-1, ::-1])
+    colour = cv2.remap(
+        flipped, u.astype(np.float32), v.astype(np.float32), cv2.INTER_AREA,
+        borderMode=cv2.BORDER_REFLECT,
+    )  # fmt: skip
+    alpha = (cover[0][:, None] * cover[1][None]).astype(np.float32)[..., None]
+    return np.concatenate([colour * alpha, alpha], -1)
 
 
 def card_positions(

@@ -13,6 +13,7 @@ layered picture with overscan. A solve that wins here has not merely inverted it
 | sharp.####.png | the same without blur and noise |
 | clean.####.png | the sharp background alone (--compact: black where alpha is 0) |
 | alpha.####.png | coverage of the subject in the sharp frame |
+| board.####.png | with --board: its coverage, before what is in front |
 | matte.####.png | with --matte-grow: a hard matte, grown by so many pixels, as a rough roto |
 | hdr.####.exr | with --lamps: the sharp frame, scene-linear, not clipped |
 | still.####.png | with --shutter: sharp without motion blur (sharp, clean and alpha have it) |
@@ -36,6 +37,7 @@ from clip_scene import (
     grid,
     motion,
     render_background,
+    render_board,
     render_subject,
     shrink,
 )
@@ -100,6 +102,8 @@ def make_clip(
     shake: float = 1.0,
     pulls: int = 1,
     change: bool = False,
+    slide: float = 1.0,
+    board: float = 0.0,
 ) -> None:
     """Write the whole clip into `out`. `max_radius` in px; by default 2 % of the width."""
     out.mkdir(parents=True, exist_ok=True)
@@ -110,7 +114,7 @@ def make_clip(
         mips.append(cv2.resize(mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     radius = 0.02 * width if max_radius is None else max_radius
     scene = Scene(width, height, frames, radius, subject == "turning", seed, tuple(pull), shake,
-                  pulls)  # fmt: skip
+                  pulls, slide, board)  # fmt: skip
     cutout = paint_jar(rng) if subject == "turning" else paint_walker(rng)
     # Texels about as large as samples, or minification would alias.
     factor = cutout_px(scene, frames / 2) / cutout.scale
@@ -162,12 +166,21 @@ def at_moment(
     disparity, _ = scene.background_rows(grid(scene, margin)[0], frame)
     subject_coc = float(scene.coc(frame, scene.subject_pose(frame)[1]))
     spread = blur_rows(background, scene.coc(frame, disparity) * SUPERSAMPLING)
+    extra = {}
+    if scene.board:
+        board = render_board(scene, mips[0], frame, margin)
+        away = abs(float(scene.coc(frame, 1 / scene.board)))
+        soft = blur_constant(board, away * SUPERSAMPLING)
+        spread = soft[..., :3] + (1 - soft[..., 3:]) * spread
+        background = board[..., :3] + (1 - board[..., 3:]) * background
+        extra["board"] = shrink(board[..., 3:], margin)[..., 0]
     front = blur_constant(subject, abs(subject_coc) * SUPERSAMPLING)
     return {
         "plate": shrink(front[..., :3] + (1 - front[..., 3:]) * spread, margin),
         "sharp": shrink(subject[..., :3] + (1 - subject[..., 3:]) * background, margin),
         "clean": shrink(background, margin),
         "alpha": shrink(subject[..., 3:], margin)[..., 0],
+        **extra,
     }
 
 
@@ -225,6 +238,9 @@ def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray],
     hidden = alpha[..., None] > 0
     save_png(out / f"clean.{name}.png", to_display(clean) * (hidden if compact else 1))
     save_png(out / f"alpha.{name}.png", alpha)
+    if scene.board:
+        save_png(out / f"board.{name}.png", seen["board"])
+        far = np.where(seen["board"] > 0.5, float(scene.coc(frame, 1 / scene.board)), far)
     if shutter:
         still = at_moment(scene, cutout, mips, frame, margin)["sharp"]
         save_png(out / f"still.{name}.png", to_display(still))
@@ -237,7 +253,7 @@ def write_frame(out: Path, scene: Scene, cutout: Cutout, mips: list[np.ndarray],
         "cocfg.X": np.where(alpha > 0, subject_coc, 0.0),
         "cocbg.X": far,
     }
-    if not rolling:
+    if not (rolling or scene.board):
         truth |= {"flow.X": flow[..., 0], "flow.Y": flow[..., 1]}
     save_truth(out / f"truth.{name}.exr", truth)
 
@@ -286,6 +302,13 @@ def main() -> None:
     parser.add_argument(
         "--shake", type=float, default=1.0, metavar="TIMES", help="the camera shakes so much more"
     )
+    parser.add_argument(
+        "--slide", type=float, default=1.0, metavar="TIMES", help="the camera slides so much more"
+    )
+    parser.add_argument(
+        "--board", type=float, default=0.0, metavar="METRES",
+        help="a board stands before the wall, so far away: two backgrounds; no flow is written",
+    )  # fmt: skip
     parser.add_argument("--matte-grow", type=int, metavar="PX", help="also write rough mattes")
     parser.add_argument(
         "--compact",

@@ -192,3 +192,22 @@ def test_a_rolling_shutter_reads_every_row_at_its_time(script, tmp_path):
     inner = slice(3, 9), slice(16, -16)
     assert decibels(moved[inner], rolls[inner], ...) > decibels(still[inner], rolls[inner], ...) + 3
     assert "flow.X" not in read_exr(tmp_path / "rolls" / "truth.0002.exr")
+
+
+def test_a_board_stands_between_the_wall_and_the_subject(script, tmp_path):
+    make_clip, clip_scene = script
+    size = {"width": 160, "height": 90, "frames": 3, "seed": 3, "slide": 4.0}
+    make_clip.make_clip(tmp_path, board=4.0, **size)
+    scene = clip_scene.Scene(160, 90, 3, 3.2, False, 3, slide=4.0, board=4.0)
+    first, last = (np.nonzero(picture(tmp_path, "board", f)[40] > 0.5)[0] for f in (1, 3))
+    slides = scene.focal / 4 * (scene.camera_x(0) - scene.camera_x(2))
+    pans = scene.pan(2)[0] - scene.pan(0)[0]
+    assert last.max() - first.max() == pytest.approx(slides + pans, abs=1) or first.max() == 159
+    seen = picture(tmp_path, "board", 2) > 0.5
+    assert 0.05 < seen.mean() < 0.5
+    hidden = picture(tmp_path, "alpha", 2) > 0
+    truth = read_exr(tmp_path / "truth.0002.exr")
+    radius = float(scene.coc(1, 1 / 4))
+    assert truth["cocbg.X"][seen] == pytest.approx(radius, abs=0.01)
+    assert (seen & ~hidden).any()
+    assert "flow.X" not in truth

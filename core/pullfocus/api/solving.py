@@ -12,6 +12,7 @@ from pullfocus.observe.cuts import check_plate
 from pullfocus.progress import Progress
 from pullfocus.roto.for_solve import FIRST, follow_for_solve, rematte_for_solve
 from pullfocus.roto.found import MatteRequest
+from pullfocus.roto.split import split_for_solve
 from pullfocus.shot import Shot
 from pullfocus.solve import asked
 from pullfocus.solve.inputs import ShotInputs
@@ -66,6 +67,7 @@ def solve_footage(
     *,
     request: MatteRequest,
     rematte: bool = False,
+    split: bool = False,
     ignore_cuts: bool = False,
     until_converged: bool = False,
     minutes: float | None = None,
@@ -84,6 +86,8 @@ def solve_footage(
         settings: as `fitted_to` returns them.
         request: mattes to follow from marks; they lie in ``out/mattes``.
         rematte: solve a draft first and find all mattes again from its layers.
+        split: look for a part of the background that moves apart, and make it a layer where that
+            explains more.
         ignore_cuts: take frames with a hard cut among them as one shot.
         until_converged: end once more steps gain nothing.
         minutes: about so long, instead of steps.
@@ -104,6 +108,9 @@ def solve_footage(
         if not ignore_cuts:  # before the work of following
             check_plate(shot)
         inputs = follow_for_solve(shot, inputs, out, request, progress=progress)
+        shot = inputs.open()
+    if split:
+        inputs = split_for_solve(shot, inputs, out, settings, progress=progress)
         shot = inputs.open()
     if rematte:
         _check_rematte(inputs)

@@ -54,6 +54,13 @@ class Quality(StrEnum):
     high = "high"
 
 
+class Layers(StrEnum):
+    """Who says what layers there are."""
+
+    given = "given"
+    auto = "auto"
+
+
 MatteOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -98,6 +105,14 @@ def solve(
             "those; the old ones stay where they explain the plate as well.",
         ),
     ] = False,
+    layers: Annotated[
+        Layers,
+        typer.Option(
+            help="auto: look for a part of the background that moves apart from the rest, and make "
+            "it a layer (mg) where two short solves show that it explains more; said, and shown in "
+            "parts/preview.png.",
+        ),
+    ] = Layers.given,
     preset: PresetOption = Preset.fast,
     quality: Annotated[
         Quality | None,
@@ -248,6 +263,7 @@ def solve(
             settings,
             request=request,
             rematte=rematte,
+            split=layers is Layers.auto,
             ignore_cuts=ignore_cuts,
             until_converged=settings.ends_early and steps is None and minutes is None,
             minutes=minutes,

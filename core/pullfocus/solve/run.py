@@ -153,7 +153,7 @@ def check_solve_folder(out: Path, shot: Shot) -> None:
     if (out / "settings.json").exists():
         read_settings(out)  # of pullfocus, or it stays: --restart removes what lies there
         return
-    ours = {"observe", "footage", "mattes", "first", "rematte", ".lock", *_OWN}
+    ours = {"observe", "footage", "mattes", "first", "rematte", "parts", ".lock", *_OWN}
     foreign = sorted(p.name for p in out.iterdir() if p.name not in ours and p.name[:4] != ".tmp")
     if foreign:
         raise SolveError(

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands before a far wall is found whole, and nothing else is a part."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pullfocus.roto.parts import find_part
+
+MARKET = Path(__file__).parents[1] / "clips" / "market"
+HEIGHT, WIDTH, COUNT = 144, 256, 12
+BOARD = slice(20, 118), slice(150, 205)
+Frames = list[np.ndarray]
+
+
+def texture(rng: np.random.Generator, width: int = 500) -> np.ndarray:
+    total = np.zeros((HEIGHT, width, 3), np.float32)
+    for sigma in (1.0, 3.0, 8.0):
+        layer = cv2.GaussianBlur(
+            rng.standard_normal((HEIGHT, width, 3)).astype(np.float32), (0, 0), sigma
+        )
+        total += layer / layer.std()
+    return (total * 30 + 128).clip(0, 255).astype(np.uint8)
+
+
+def shifted(picture: np.ndarray, dx: float) -> np.ndarray:
+    matrix = np.array([[1, 0, dx], [0, 1, 0]], np.float32)
+    return cv2.warpAffine(picture, matrix, (picture.shape[1], HEIGHT), flags=cv2.INTER_LINEAR)
+
+
+def two_planes(
+    rng: np.random.Generator, near: float = -3.0, far: float = -1.0
+) -> tuple[Frames, Frames]:
+    """A camera that slides, so many px a frame near and far; frames and where the board is."""
+    wall, board = texture(rng), texture(rng, WIDTH)
+    cover = np.zeros((HEIGHT, WIDTH), np.float32)
+    cover[BOARD] = 1
+    frames, truth = [], []
+    for t in range(COUNT):
+        back = shifted(wall, far * t)[:, 60 : 60 + WIDTH]
+        where = shifted(cover, near * t)
+        front = shifted(board, near * t)
+        mixed = where[..., None] * front + (1 - where[..., None]) * back
+        frames.append(mixed.astype(np.uint8))
+        truth.append(where > 0.5)
+    return frames, truth
+
+
+NOTHING = np.zeros((COUNT, HEIGHT, WIDTH), np.uint8)
+
+
+def test_a_board_before_a_wall_is_found_in_every_frame(rng: np.random.Generator) -> None:
+    frames, truth = two_planes(rng)
+    part = find_part(frames, NOTHING)
+    assert part is not None
+    assert part.apart_px == pytest.approx(2 * (COUNT - 1), rel=0.15)
+    assert part.agreed > 0.5
+    for matte, true in zip(part.mattes, truth, strict=True):
+        found = matte > 0.5
+        assert (found & true).sum() / (found | true).sum() > 0.85
+    left, top, right, bottom = part.box()
+    assert abs(right - left - 55) < 10
+    assert abs(bottom - top - 98) < 12
+
+
+def test_somebody_before_both_hides_it_for_a_while(rng: np.random.Generator) -> None:
+    frames, truth = two_planes(rng)
+    walker = texture(rng, WIDTH)
+    fronts = NOTHING.copy()
+    for t in range(COUNT):
+        x = 40 + 14 * t
+        frames[t][30:144, x : x + 24] = walker[30:144, :24]
+        fronts[t, 30:144, x : x + 24] = 255
+    part = find_part(frames, fronts)
+    assert part is not None
+    assert part.apart_px == pytest.approx(2 * (COUNT - 1), rel=0.2)
+    overlap = [
+        ((m > 0.5) & t).sum() / ((m > 0.5) | t).sum()
+        for m, t in zip(part.mattes, truth, strict=True)
+    ]
+    assert np.mean(overlap) > 0.75
+
+
+def test_nothing_else_is_a_part(rng: np.random.Generator) -> None:
+    wall = texture(rng)
+    floor, zoom, halo = [], [], []
+    fronts = NOTHING.copy()
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    for t in range(COUNT):
+        near = 1 + 2 * (y / HEIGHT - 0.5).clip(0)
+        floor.append(cv2.remap(wall, x + 60 + t * near, y, cv2.INTER_LINEAR))
+        matrix = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 0.5 * t, 1 + 0.01 * t)
+        zoom.append(cv2.warpAffine(wall[:, 100 : 100 + WIDTH], matrix, (WIDTH, HEIGHT)))
+        # a subject whose matte is too small
+        moved = shifted(wall, 0)[:, 60 : 60 + WIDTH].copy()
+        moved[30:120, 40 + 5 * t : 100 + 5 * t] = wall[30:120, 300:360]
+        fronts[t, 34:116, 44 + 5 * t : 80 + 5 * t] = 255
+        halo.append(moved)
+    blurred, _ = two_planes(rng)
+    still, _ = two_planes(rng, near=-1.0, far=-1.0)
+    cases = {
+        "a wall and its floor": (floor, NOTHING),
+        "zoom and roll": (zoom, NOTHING),
+        "a halo": (halo, fronts),
+        "one motion": (still, NOTHING),
+        "few frames": (blurred[:4], NOTHING[:4]),
+        "nothing to see": ([np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * COUNT, NOTHING),
+    }
+    found = {name: find_part(*case) for name, case in cases.items()}
+    assert {name for name, part in found.items() if part is not None} == set()
+
+
+def test_the_bundled_clip_has_none() -> None:
+    frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(MARKET.glob("plate.*.png"))]
+    fronts = [cv2.imread(str(p), 0) for p in sorted(MARKET.glob("alpha.*.png"))]
+    assert find_part(frames, np.stack(fronts)) is None
