@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from pullfocus.model.looks import Looks
 from pullfocus.model.settings import ModelSettings
 from pullfocus.model.shot_model import build_model
 from pullfocus.observe.proxy import proxied
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.solve import gather
-from pullfocus.solve.gather import with_detail
+from pullfocus.solve.gather import looks_with_detail, with_detail
 from pullfocus.solve.initial import fuse, sharp_by_radius
 from pullfocus.solve.lifted import lift
 
@@ -103,3 +105,49 @@ def test_where_nothing_is_seen_the_proxys_colour_stays(tmp_path):
     outside = torch.ones(own.shape[:2], dtype=torch.bool)
     outside[20:-20, 20:-20] = False
     torch.testing.assert_close(texels[outside], own[outside], atol=0.05, rtol=0)
+
+
+def two_walls(tmp_path):
+    """A wall of fine grain that is another one in the second half, lifted with two pictures."""
+    observed = drawn.shot([], [[0.0] * 6])
+    random = np.random.default_rng(5)
+    for half in (slice(0, 3), slice(3, 6)):
+        grain = cv2.GaussianBlur(random.random((drawn.HEIGHT, drawn.WIDTH, 3)), (0, 0), 0.7)
+        observed.plate[half] = grain
+    model = lifted(observed, tmp_path, [[0.0] * 6])
+    wall = model.layers[0]
+    wall.looks = Looks(torch.arange(6), torch.tensor([0.0, 5.0]), *wall.texture.size)
+    return observed, model
+
+
+def drawn_looks(model):
+    offsets = torch.full_like(model.layers[0].looks.offsets.detach()[..., :3], torch.nan)
+    for knot, rows, strip in looks_with_detail(model, 0):
+        offsets[knot, rows] = strip
+    return offsets
+
+
+def test_pictures_over_time_take_the_detail_of_their_own_frames(tmp_path):
+    observed, model = two_walls(tmp_path)
+    atlases, offsets = drawn_atlases(model), drawn_looks(model)
+
+    def error_db(t):
+        missing = shown(model, atlases, t) - observed.plate_display(t)
+        return -10 * np.log10(np.square(missing[4:-4, 4:-4]).mean())
+
+    before = [error_db(t) for t in (0, 5)]
+    with torch.no_grad():
+        model.layers[0].looks.offsets[..., :3] = offsets
+    after = [error_db(t) for t in (0, 5)]
+    assert after[0] > before[0] + 1.5
+    assert after[1] > before[1] + 1.5
+
+
+def test_strips_of_pictures_leave_no_seam(tmp_path, monkeypatch):
+    _, model = two_walls(tmp_path)
+    found = []
+    for rows in (10_000, 24):
+        monkeypatch.setattr(gather, "_ROWS", rows)
+        found.append(drawn_looks(model))
+    assert found[0].isfinite().all()
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=2e-6)

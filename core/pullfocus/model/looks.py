@@ -55,8 +55,15 @@ class Looks(nn.Module):
         """Return what frame ``t`` adds at texels (2, h, w) of the atlas, (3, h, w) root-encoded."""
         mixed = sum(share * self.offsets[k] for k, share in self.shares(t))
         assert isinstance(mixed, torch.Tensor)
+        return self._at(mixed, texel)
+
+    def picture(self, knot: int, texel: torch.Tensor) -> torch.Tensor:
+        """Return what one knot adds at texels (2, h, w) of the atlas, (3, h, w) root-encoded."""
+        return self._at(self.offsets[knot], texel)
+
+    def _at(self, offsets: torch.Tensor, texel: torch.Tensor) -> torch.Tensor:
         scale, shift = self.place[:2, None, None], self.place[2:, None, None]
-        return sample_parts(mixed, texel * scale + shift)[0]
+        return sample_parts(offsets, texel * scale + shift)[0]
 
     def energy(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what a solve keeps small, summed over knots: total variation, and size."""

@@ -14,6 +14,7 @@ import torch
 
 from pullfocus import checkpoint
 from pullfocus.errors import SolveError
+from pullfocus.model.looks import Looks
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.model.texture import Texture
 from pullfocus.observe.observed import Observed
@@ -21,7 +22,7 @@ from pullfocus.observe.proxy import proxy_size
 from pullfocus.observe.scale import Scale
 from pullfocus.shot import Shot
 from pullfocus.solve.fine import FineSolver
-from pullfocus.solve.gather import with_detail
+from pullfocus.solve.gather import looks_with_detail, with_detail
 from pullfocus.solve.lifted import lift, load_model
 from pullfocus.solve.settings import SolveSettings
 
@@ -30,6 +31,7 @@ __all__ = ["FULL", "Finish", "finish_s", "proxy_line", "solved_model"]
 FULL = "full.safetensors"
 _PROXY = "checkpoint.safetensors"
 _S_PER_MEGAPIXEL = 1.0  # a frame drawn and looked at, by two cores; guesses the time that is left
+_MOST_BYTES = 500_000_000  # of a layer's pictures over time; larger ones stay as the proxy's
 Report = Callable[[str, float], None]
 
 
@@ -105,8 +107,27 @@ class Finish:
             for rows, strip in with_detail(model, index):
                 drawn[rows] = strip
                 report(f"drawing {layer.name} at {size}", rows.stop / len(drawn))
+            looks = self._drawn_looks(model, index, report)
             with torch.no_grad():
                 layer.texture.texels.copy_(drawn)
+            layer.looks = looks
+
+    def _drawn_looks(self, model: ShotModel, index: int, report: Report) -> Looks | None:
+        """Return a layer's pictures over time at the plate's size, where they are no burden."""
+        layer = model.layers[index]
+        held = layer.looks
+        if held is None:
+            return None
+        looks = Looks(held.times, held.knots, *layer.texture.size)
+        if looks.offsets.nbytes > _MOST_BYTES:
+            return held
+        size = f"{self.observed.width}x{self.observed.height}"
+        for knot, rows, strip in looks_with_detail(model, index):
+            with torch.no_grad():
+                looks.offsets[knot, rows, :, :3] = strip
+            share = (knot + rows.stop / looks.offsets.shape[1]) / len(looks.knots)
+            report(f"drawing pictures of {layer.name} at {size}", share)
+        return looks
 
     def save(self, solver: FineSolver) -> None:
         """Write where the solver stands, in one rename; once it is done, its model alone."""

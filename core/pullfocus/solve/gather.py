@@ -22,7 +22,7 @@ from pullfocus.model.texture import Texture
 from pullfocus.plate.colour import display_to_linear
 from pullfocus.solve.initial import where_seen
 
-__all__ = ["with_detail"]
+__all__ = ["looks_with_detail", "with_detail"]
 
 _GRID_TEXELS = 4  # places are worked out so far apart, smooth between
 _ROWS = 256  # of a strip
@@ -30,6 +30,7 @@ _REACH = 3.0  # of a Gaussian, in standard deviations
 _CROSSOVER = 0.5  # standard deviation of what the proxy resolves, px of the proxy
 _FAINT = 1e-6  # weight of the proxy's own colour: counts where no frame shows a texel
 _SHARP_PX2 = 0.1  # squared radius below which frames are equally sharp, plate px
+_LITTLE = 0.1  # of a texel's weight in all frames: a knot that has less of it says little
 _WEIGHT_PX = 640  # weights are smooth: they are worked out at about this width
 
 
@@ -44,26 +45,65 @@ def with_detail(model: ShotModel, index: int) -> Iterator[tuple[slice, torch.Ten
         Rows of the atlas and their root-encoded texels, (rows, width, 4). Results do not depend
         on where strips begin.
     """
+    texture = model.layers[index].texture
+    assert isinstance(texture, Texture)
+    for rows, detail, _ in _strips(model, index, _weights(model, index)):
+        strip = texture.texels.detach()[rows].clone()
+        strip[..., :3] += torch.from_numpy(detail)
+        yield rows, strip
+
+
+def looks_with_detail(model: ShotModel, index: int) -> Iterator[tuple[int, slice, torch.Tensor]]:
+    """Yield strips (knot, rows, offsets) of a lifted layer's pictures over time, as `with_detail`.
+
+    What a knot's frames show in focus is added beyond what all frames do, and beyond what the
+    lifted pictures hold.
+    """
+    layer = model.layers[index]
+    assert isinstance(layer.texture, Texture)
+    assert layer.looks is not None
+    weights, width = _weights(model, index), layer.texture.size[1]
+    shares = [dict(layer.looks.shares(t)) for t in range(len(weights))]
+    for knot in range(len(layer.looks.knots)):
+        own = [
+            None if weight is None or not share.get(knot) else share[knot] * weight
+            for weight, share in zip(weights, shares, strict=True)
+        ]
+        both = zip(_strips(model, index, weights), _strips(model, index, own), strict=True)
+        for (rows, common, all_of_it), (_, detail, much) in both:
+            texel = torch.stack(
+                torch.meshgrid(
+                    torch.arange(width).float(),
+                    torch.arange(rows.start, rows.stop).float(),
+                    indexing="xy",
+                )
+            )
+            with torch.no_grad():
+                strip = layer.looks.picture(knot, texel).permute(1, 2, 0).contiguous()
+            trust = much / (much + _LITTLE * all_of_it)
+            strip += torch.from_numpy(trust * (detail - common))
+            yield knot, rows, strip
+
+
+def _strips(
+    model: ShotModel, index: int, weights: list[np.ndarray | None]
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield rows, the root-encoded detail (rows, width, 3) of frames, and their weight there."""
     layer = model.layers[index]
     assert isinstance(layer.mapping, LatticeMapping)
-    assert isinstance(layer.texture, Texture)
     height, width = layer.texture.size
     sigma = _CROSSOVER * layer.mapping.scale.radius * layer.layout.texels_per_px
     reach = int(np.ceil(_REACH * sigma))
     size = (2 * reach + 1, 2 * reach + 1)
     halo = -(-reach // _GRID_TEXELS) * _GRID_TEXELS
-    weights = _weights(model, index)
-    texels = layer.texture.texels.detach()
     for top in range(0, height, _ROWS):
         bottom = min(top + _ROWS, height)
         outer = slice(max(0, top - halo), min(height, bottom + halo))
         inner = slice(top - outer.start, bottom - outer.start)
-        fused = _root(_fused(model, index, outer, width, weights))
+        fused, weight = _fused(model, index, outer, width, weights)
+        fused = _root(fused)
         low = cv2.GaussianBlur(fused, size, sigma)
-        detail = torch.from_numpy((fused - low)[inner])
-        strip = texels[top:bottom].clone()
-        strip[..., :3] += detail
-        yield slice(top, bottom), strip
+        yield slice(top, bottom), (fused - low)[inner], weight[inner]
 
 
 def _root(linear: np.ndarray) -> np.ndarray:
@@ -94,8 +134,12 @@ def weight_level(model: ShotModel) -> int:
 @torch.no_grad()
 def _fused(
     model: ShotModel, index: int, rows: slice, width: int, weights: list[np.ndarray | None]
-) -> np.ndarray:
-    """Return the mean of all frames on rows of an atlas, (rows, width, 3) scene-linear."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of frames on rows of an atlas, scene-linear, and their weight.
+
+    Returns:
+        (rows, width, 3) and (rows, width, 1).
+    """
     layer, level = model.layers[index], weight_level(model)
     assert isinstance(layer.mapping, LatticeMapping)
     assert isinstance(layer.texture, Texture)
@@ -115,7 +159,7 @@ def _fused(
         much = np.where(np.isfinite(place[0]), much * shown[..., 3].clip(0, 1), 0)[..., None]
         total[..., :3] += np.where(much > 0, shown[..., :3], 0) * much
         total[..., 3:] += much
-    return total[..., :3] / total[..., 3:]
+    return total[..., :3] / total[..., 3:], total[..., 3:]
 
 
 def _places(mapping: LatticeMapping, t: int, rows: slice, width: int) -> np.ndarray:
