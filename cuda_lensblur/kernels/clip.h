@@ -20,12 +20,12 @@ inline Vec steps() {
   return v;
 }
 
-// One source's conic on the row `dy` below it; `slope`, if asked for, by the radius.
-inline Along along(const Clip& clip, int32_t k, int64_t plane, int64_t p, float radius, float dy,
-                   Along* slope = nullptr) {
+// Conic k of the source at p, over px of a disc of its radius; `slope`, if asked for, by the radius.
+inline Conic conic_of(const Clip& clip, int32_t k, int64_t plane, int64_t p, float radius,
+                      Conic* slope = nullptr) {
   float q[6];
   for (int i = 0; i < 6; ++i) q[i] = clip.conics[(k * 6 + i) * plane + p];
-  return along(q, clip.softness[k], radius, dy, slope);
+  return in_px(q, clip.softness[k], radius, slope);
 }
 
 }  // namespace

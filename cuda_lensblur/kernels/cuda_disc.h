@@ -34,34 +34,19 @@ struct alignas(16) StagedSource {  // 16 bytes: read by one instruction
   float share;                     // of the disc that conics cut
 };
 
-struct alignas(8) StagedConic {
-  float q[6];  // over px, the ramp's steepness in it: 0..1 after clamping
-};
-
-__device__ void load_conic(const Frame& f, const Cut& cut, int k, int y, int x, float (&q)[6]) {
+// Conic k of a source, over px; `slope`, if asked for, by the radius.
+__device__ Conic conic_of(const Frame& f, const Cut& cut, int k, float radius, int y, int x,
+                          Conic* slope = nullptr) {
   const int64_t plane = int64_t(f.height) * f.width;
   const float* at = cut.conics + (int64_t(blockIdx.z) * cut.count + k) * 6 * plane;
+  float q[6];
   for (int i = 0; i < 6; ++i) q[i] = at[i * plane + int64_t(y) * f.width + x];
-}
-
-__device__ StagedConic stage_conic(const Frame& f, const Cut& cut, int k, float radius, int y,
-                                   int x) {
-  StagedConic c;
-  load_conic(f, cut, k, y, x, c.q);
-  const float r = fmaxf(radius, 1.0f), inverse = 1.0f / r;
-  const float steep = fminf(r, 1.0f / fmaxf(cut.softness[k], 1e-9f));
-  const float linear = steep * inverse, square = linear * inverse;
-  c.q[0] = steep * c.q[0] + 0.5f;
-  c.q[1] *= linear, c.q[2] *= linear;
-  c.q[3] *= square, c.q[4] *= square, c.q[5] *= square;
-  return c;
+  return in_px(q, cut.softness[k], radius, slope);
 }
 
 __device__ float clamped(float v) { return fminf(fmaxf(v, 0.0f), 1.0f); }
 
-__device__ float conic_at(const StagedConic& c, float dx, float dy) {
-  return clamped(c.q[0] + dy * (c.q[2] + dy * c.q[5]) + dx * (c.q[1] + dy * c.q[4] + dx * c.q[3]));
-}
+__device__ float at_column(const Along& t, float x) { return t.a + x * (t.b + x * t.c); }
 
 // Where weights of the row `dy` below the middle of a disc lie in the table, at dx = 0.
 __device__ int row_of(const WeightTable& t, int centre, int extent, int dy) {
@@ -76,28 +61,29 @@ struct Tap {
 // The disc of a thread's own source.
 template <int Conics>
 struct OwnDisc {
-  float radius = 0.0f, share = 0.0f, d_share = 0.0f;
+  float share = 0.0f, d_share = 0.0f;
   Node node = {0, 0.0f, 0.0f};
   int centre = 0, extent = -1;  // -1: none
-  float q[kHeld<Conics>][6];
+  Conic conics[kHeld<Conics>], d_conics[kHeld<Conics>];  // the latter by the radius
   int row = 0;
   Along lines[kHeld<Conics>], slopes[kHeld<Conics>];
 
   __device__ void load(const Frame& f, const WeightTable& t, const Cut& cut, float r, int y,
                        int x) {
-    radius = r, share = cut_share(r), d_share = cut_share_slope(r);
+    share = cut_share(r), d_share = cut_share_slope(r);
     node = node_of(t, r);
     centre = int(t.centre[node.index]), extent = t.extent[node.index];
 #pragma unroll
     for (int k = 0; k < Conics; ++k)
-      if (k < cut.count) load_conic(f, cut, k, y, x, q[k]);
+      if (k < cut.count) conics[k] = conic_of(f, cut, k, r, y, x, d_conics + k);
   }
 
   __device__ void start_row(const WeightTable& t, const Cut& cut, int dy) {
     row = row_of(t, centre, extent, dy);
 #pragma unroll
     for (int k = 0; k < Conics; ++k)
-      if (k < cut.count) lines[k] = along(q[k], cut.softness[k], radius, float(dy), slopes + k);
+      if (k < cut.count)
+        lines[k] = along(conics[k], float(dy)), slopes[k] = along(d_conics[k], float(dy));
   }
 
   __device__ Tap at(const WeightTable& t, const Cut& cut, int dx) const {
@@ -109,9 +95,9 @@ struct OwnDisc {
 #pragma unroll
     for (int k = 0; k < Conics; ++k) {
       if (k >= cut.count) break;
-      const float v = lines[k].a + x * (lines[k].b + x * lines[k].c), m = clamped(v);
+      const float v = at_column(lines[k], x), m = clamped(v);
       const float inside = v > 0.0f && v < 1.0f ? 1.0f : 0.0f;
-      bend = bend * m + mask * inside * (slopes[k].a + x * (slopes[k].b + x * slopes[k].c));
+      bend = bend * m + mask * inside * at_column(slopes[k], x);
       mask *= m;
     }
     const float kept = 1.0f + share * (mask - 1.0f);

@@ -7,6 +7,18 @@
 
 namespace {
 
+// What cuts one source's disc.
+template <bool Slopes>
+struct Cutting {
+  Conic conics[kMostConics], slopes[Slopes ? kMostConics : 1];
+  int32_t count;
+
+  Cutting(const Clip& clip, int64_t plane, int64_t p, float radius) : count(clip.count) {
+    for (int32_t k = 0; k < count; ++k)
+      conics[k] = conic_of(clip, k, plane, p, radius, Slopes ? slopes + k : nullptr);
+  }
+};
+
 // Sums over one source's disc: of the cut weights and their slopes, alone and times the gradient.
 template <int G, bool Slopes>
 struct DiscSums {
@@ -14,20 +26,22 @@ struct DiscSums {
   Vec at[G] = {}, by_radius[G] = {};
 
   // `grad`: the incoming gradient beside the source's column, one row of it, or null.
-  void add_row(const WeightTable& table, const Clip& clip, const Node& n, int64_t plane, int64_t p,
-               float radius, int32_t dy, const float* grad, int64_t grad_plane) {
+  void add_row(const WeightTable& table, const Cutting<Slopes>& cut_by, const Node& n, float radius,
+               int32_t dy, const float* grad, int64_t grad_plane) {
     const int32_t extent = table.extent[n.index];
     const int64_t row = table.mirrored ? std::abs(dy) : dy;
     const int64_t centre = table.centre[n.index] + row * row_stride(extent);
     const float share = cut_share(radius);
     const float d_share = cut_share_slope(radius);
     Along lines[kMostConics], slopes[kMostConics];
-    for (int32_t k = 0; k < clip.count; ++k)
-      lines[k] = along(clip, k, plane, p, radius, float(dy), Slopes ? slopes + k : nullptr);
+    for (int32_t k = 0; k < cut_by.count; ++k) {
+      lines[k] = along(cut_by.conics[k], float(dy));
+      if (Slopes) slopes[k] = along(cut_by.slopes[k], float(dy));
+    }
     for (int32_t dx = -extent; dx <= extent; dx += LANES) {
       const Vec x = steps() + float(dx);
       Vec mask = Vec{} + 1.0f, bend{};
-      for (int32_t k = 0; k < clip.count; ++k) {
+      for (int32_t k = 0; k < cut_by.count; ++k) {
         const Vec t = ramp(lines[k], x), m = clamped(t);
         if (Slopes) {
           const Vec inside = ((t > 0.0f) & (t < 1.0f)) ? Vec{} + 1.0f : Vec{};
@@ -65,9 +79,10 @@ inline std::vector<float> clipped_gains(int threads, const WeightTable& table, c
       for (int64_t g = 0; g < f.channels; ++g) dark = dark && image[g * plane + p] == 0.0f;
       if (dark) continue;
       const Node n = node_of(table, radius[p]);
+      const Cutting<false> cut_by(clip, plane, p, radius[p]);
       DiscSums<1, false> sums;
       for (int32_t dy = -table.extent[n.index]; dy <= table.extent[n.index]; ++dy)
-        sums.add_row(table, clip, n, plane, p, radius[p], dy, nullptr, 0);
+        sums.add_row(table, cut_by, n, radius[p], dy, nullptr, 0);
       gains[p] = 1 / std::max(lane_sum(sums.weight), kLeastLeft);
     }
   });
@@ -90,10 +105,11 @@ void clipped_backward(int threads, const WeightTable& table, const Clip& clip, i
     for (int64_t p = from * width; p < to * width; ++p) {
       const int64_t y = p / width, x = p % width;
       const Node n = node_of(table, radius[p]);
+      const Cutting<true> cut_by(clip, plane, p, radius[p]);
       DiscSums<G, true> sums;
       for (int32_t dy = -table.extent[n.index]; dy <= table.extent[n.index]; ++dy) {
         const bool seen = y + dy >= 0 && y + dy < height;
-        sums.add_row(table, clip, n, plane, p, radius[p], dy,
+        sums.add_row(table, cut_by, n, radius[p], dy,
                      seen ? padded.data() + (y + dy) * pitch + border + x : nullptr,
                      height * pitch);
       }

@@ -73,6 +73,9 @@ struct SourceRow {
   std::vector<float> flat;              // [n][G] light of the flat interior
   std::vector<Run> runs;                // neighbours whose flat interiors have one radius
   std::vector<int32_t> block_inner;     // [blocks] the smallest of those that give light
+  std::vector<float> conics;            // [count][6][n] over px
+  std::vector<float> share;             // [n] of the disc that they cut
+  int32_t conic_count = 0;
   int32_t reach;                        // the largest extent
   int64_t left, n;
 
@@ -109,22 +112,32 @@ struct SourceRow {
     }
   }
 
+  void read_conics(const Clip& clip, const float* radius, int64_t y, int64_t width,
+                   int64_t plane) {
+    conic_count = clip.count;
+    conics.resize(conic_count * 6 * n);
+    share.resize(n);
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t p = y * width + left + i;
+      share[i] = cut_share(radius[p]);
+      for (int32_t k = 0; k < conic_count; ++k) {
+        const Conic q = conic_of(clip, k, plane, p, radius[p]);
+        for (int j = 0; j < 6; ++j) conics[(k * 6 + j) * n + i] = q.c[j];
+      }
+    }
+  }
 };
 
 // Where a row of sources finds its weights for one row of outputs, or two.
 template <int G, bool Cut>
 struct Aim {
-  struct Conics {
-    Along lines[kMostConics];  // on one row of weights
-    float share;               // of the disc that they cut
-  };
   std::vector<int32_t> at[2], end[2];  // centre and extent
-  std::vector<Conics> conics[2];
-  int32_t conic_count = 0;
+  std::vector<float> a[2], b[2];       // [count][n] conics on the row: a + x (b + x c)
 
   void resize(int64_t most) {
     for (auto* v : {at, at + 1, end, end + 1}) v->resize(most);
-    for (int l = 0; Cut && l < 2; ++l) conics[l].resize(most);
+    for (auto* v : {a, a + 1, b, b + 1})
+      if (Cut) v->resize(kMostConics * most);
   }
 
   // Point at the row `dy` of every source's weights; sources that have none point at zeros.
@@ -139,16 +152,14 @@ struct Aim {
     }
   }
 
-  void cut(int line, const SourceRow<G, Cut>& row, const Clip& clip, const float* radius,
-           int64_t y, int64_t width, int64_t plane, int32_t dy) {
-    conic_count = clip.count;
-    for (int64_t i = 0; i < row.n; ++i) {
-      if (row.extent[i] < std::abs(dy)) continue;
-      const int64_t p = y * width + row.left + i;
-      Conics& own = conics[line][i];
-      own.share = cut_share(radius[p]);
-      for (int32_t k = 0; k < clip.count; ++k)
-        own.lines[k] = along(clip, k, plane, p, radius[p], float(dy));
+  void cut(int line, const SourceRow<G, Cut>& row, int32_t count, int32_t dy) {
+    const int64_t n = row.n;
+    const float y = float(dy);
+    for (int32_t k = 0; k < count; ++k) {
+      const float* __restrict q = row.conics.data() + k * 6 * n;
+      float *__restrict to_a = a[line].data() + k * n, *__restrict to_b = b[line].data() + k * n;
+      for (int64_t i = 0; i < n; ++i) to_a[i] = q[i] + y * (q[2 * n + i] + y * q[5 * n + i]);
+      for (int64_t i = 0; i < n; ++i) to_b[i] = q[n + i] + y * q[4 * n + i];
     }
   }
 };
@@ -170,11 +181,14 @@ inline void gather(const WeightTable& table, const SourceRow<G, Cut>& row, const
     }
     if (Cut) {
       const Vec px = steps() + float(x - int32_t(i));
+      const int64_t n = row.n;
       for (int l = 0; l < L; ++l) {
-        const auto& conics = aim.conics[l][i];
-        Vec mask = clamped(ramp(conics.lines[0], px));
-        for (int32_t k = 1; k < aim.conic_count; ++k) mask *= clamped(ramp(conics.lines[k], px));
-        w[l] *= 1.0f + conics.share * (mask - 1.0f);
+        const float *a = aim.a[l].data() + i, *b = aim.b[l].data() + i;
+        const float* c = row.conics.data() + 3 * n + i;
+        Vec mask = clamped(a[0] + px * (b[0] + px * c[0]));
+        for (int32_t k = 1; k < row.conic_count; ++k)
+          mask *= clamped(a[k * n] + px * (b[k * n] + px * c[6 * k * n]));
+        w[l] *= 1.0f + row.share[i] * (mask - 1.0f);
       }
     }
     for (int g = 0; g < G; ++g)
@@ -263,6 +277,7 @@ class ForwardTile {
     if (row.reach < nearest(y)) return row.reach = -1;
     const bool chords = field_.flat[y];
     row.read(table_, field_, y, tiles_.width, image_, gains_, plane, chords);
+    if (Cut) row.read_conics(clip_, radius_, y, tiles_.width, plane);
     filled_ = filled_ || chords;
     return row.reach;
   }
@@ -310,7 +325,7 @@ class ForwardTile {
     for (const int32_t away : {-dy, dy}) {
       if (!inside(y + away)) continue;
       aim_.at_row(lines, row, away, table_.mirrored);
-      if (Cut) aim_.cut(lines, row, clip_, radius_, y, tiles_.width, plane, away);
+      if (Cut) aim_.cut(lines, row, clip_.count, away);
       to[lines++] = {{y + away, 0}, 1};
       if (dy == 0) break;
     }

@@ -84,7 +84,7 @@ table_forward(Frame f, Group g, WeightTable table, Cut cut, const float* image,
   constexpr int rows = kRows<Conics>;
   __shared__ StagedSource sources[rows][kTileX];
   __shared__ Pixel lights[rows][kTileX];
-  __shared__ StagedConic conics[rows][kTileX][kHeld<Conics>];
+  __shared__ Conic conics[rows][kTileX][kHeld<Conics>];
   __shared__ float strips[rows];
   const int tile_x = blockIdx.x, tile_y = blockIdx.y;
   const int x = tile_x * kTileX + threadIdx.x, y = tile_y * kTileY + threadIdx.y;
@@ -114,7 +114,7 @@ table_forward(Frame f, Group g, WeightTable table, Cut cut, const float* image,
             source = {int(table.centre[n.index]), table.extent[n.index], n.fraction, cut_share(r)};
 #pragma unroll
             for (int k = 0; k < Conics; ++k)
-              if (k < cut.count) conics[line][lane][k] = stage_conic(f, cut, k, r, sy, sx);
+              if (k < cut.count) conics[line][lane][k] = conic_of(f, cut, k, r, sy, sx);
           }
           sources[line][lane] = source;
           lights[line][lane] = light;
@@ -139,7 +139,8 @@ table_forward(Frame f, Group g, WeightTable table, Cut cut, const float* image,
               float mask = 1.0f;
 #pragma unroll
               for (int n = 0; n < Conics; ++n)
-                if (n < cut.count) mask *= conic_at(conics[j][i][n], float(dx), float(dy));
+                if (n < cut.count)
+                  mask *= clamped(at_column(along(conics[j][i][n], float(dy)), float(dx)));
               k *= 1.0f + s.share * (mask - 1.0f);
             }
             const Pixel p = lights[j][i];
