@@ -22,6 +22,7 @@ from pullfocus.model.shot_model import Lookup, ShotModel
 from pullfocus.model.texture import Texture
 from pullfocus.observe.ceiling import CEILING_WIDTH
 from pullfocus.solve.adam import adam_for
+from pullfocus.solve.bright import as_far_as_plates_go
 from pullfocus.solve.lifted import model_state
 from pullfocus.solve.losses import regularisers
 from pullfocus.solve.rates import parameter_groups
@@ -154,7 +155,10 @@ class FineSolver:
             plate = torch.from_numpy(model.observed.plate_rows(t, rows)).permute(2, 0, 1)
             plate = plate.to(model.device)
             layers = model.frame(t, atlases=lookups, piece=piece)
-            missing = to_display(model.blurred(layers, piece)) - plate
+            shown = to_display(model.blurred(layers, piece))
+            if model.observed.ceiling is not None:
+                shown = as_far_as_plates_go(shown, model.observed.ceiling)
+            missing = shown - plate
             if covered is not None:  # bars and words say nothing
                 missing = missing * torch.from_numpy(~covered[rows]).to(plate.device)
             if model.observed.ceiling is not None:  # what is clipped says at least

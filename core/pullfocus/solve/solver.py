@@ -25,7 +25,7 @@ from pullfocus.observe.observed import Observed
 from pullfocus.observe.raft import flow_method
 from pullfocus.plate.colour import display_to_linear
 from pullfocus.solve.adam import adam_for
-from pullfocus.solve.bright import with_longer_steps
+from pullfocus.solve.bright import as_far_as_plates_go, with_longer_steps
 from pullfocus.solve.changing import wake_changes
 from pullfocus.solve.closing import doubted_mattes
 from pullfocus.solve.initial import (
@@ -240,7 +240,8 @@ class Solver:
         covered, clipped = self.observed.covered_at(level), self.observed.clipped(t, level)
         if covered is not None:
             shown = torch.where(torch.from_numpy(covered).to(plate.device), plate, shown)
-        if clipped is not None:
+        if clipped is not None and self.observed.ceiling is not None:
+            shown = as_far_as_plates_go(shown, self.observed.ceiling)
             beyond = torch.from_numpy(clipped).permute(2, 0, 1).to(plate.device) & (shown > plate)
             shown = torch.where(beyond, plate, shown)
         return shown
