@@ -18,6 +18,7 @@ from pullfocus.solve.settings import QUALITIES
 from pullfocus.solve.several_looks import wake_looks
 from pullfocus.solve.solver import Solver
 
+from tests.pretended_device import NAME, pretended_device
 from tests.solve import drawn
 
 BOX = slice(12, 52), slice(24, 72)
@@ -70,6 +71,21 @@ def test_a_layer_whose_detail_changes_gets_pictures_that_show_it() -> None:
 def test_one_that_nothing_contradicts_keeps_its_atlas(look: list[int], radius: float) -> None:
     model, _ = shown(look, radius)
     assert wake_looks(model, sharp_by_radius(model)) == []
+
+
+def test_pictures_live_on_the_models_device() -> None:
+    expected, _ = shown([0, 0, 0, 1, 1, 1])
+    wake_looks(expected, sharp_by_radius(expected))
+    model, _ = shown([0, 0, 0, 1, 1, 1])
+    with pretended_device():
+        model = model.to(NAME)
+        assert wake_looks(model, sharp_by_radius(model)) == ["layer0"]
+        found = model.reblur(4)
+        found.sum().backward()
+        assert float(model.layers[0].looks.offsets.grad.abs().sum()) > 0
+        torch.testing.assert_close(
+            found.detach().cpu(), expected.reblur(4).detach(), atol=2e-3, rtol=0
+        )
 
 
 def test_it_can_be_switched_off() -> None:

@@ -44,7 +44,7 @@ class Looks(nn.Module):
 
     def shares(self, t: int) -> list[tuple[int, float]]:
         """Return which knots frame ``t`` is made of, and how much of each; they sum to 1."""
-        time, knots = float(self.times[t]), self.knots.tolist()
+        time, knots = float(self.times[t]), self.knots.cpu().tolist()
         after = next((k for k, knot in enumerate(knots) if knot >= time), len(knots) - 1)
         if after == 0 or time >= knots[after]:
             return [(after, 1.0)]
