@@ -260,8 +260,3 @@ def write_grey_png(scene: Any) -> None:
     scene.view_settings.view_transform = "Raw"
     scene.sequencer_colorspace_settings.name = "Non-Color"
     scene.display_settings.display_device = "sRGB"
-
-
-def needs_camera(tree: Any) -> bool:
-    """Whether a compositor renders 3D scenes."""
-    return any(node.bl_idname == "CompositorNodeRLayers" for node in tree.nodes)

@@ -13,6 +13,7 @@ from .command import default_folders
 from .errors import AddonError
 from .relative_paths import absolute
 from .sequences import footage_pattern, sequence_file, sequence_numbers
+from .view_layer import write_view_layer
 
 
 def plate_path(scene: Any) -> str:
@@ -160,27 +161,6 @@ def write_mask(
     return _write(scene, fill, folder, numbers, size, first=first)
 
 
-def write_view_layer(scene: Any, layer: str, folder: Path, numbers: list[int]) -> str:
-    """Render a view layer and write its alpha as grey PNG; returns the pattern.
-
-    The scene's first frame goes with the plate's first; the film is transparent meanwhile.
-    """
-
-    def fill(tree: Any) -> Any:
-        node = tree.nodes.new("CompositorNodeRLayers")
-        node.scene, node.layer = scene, layer
-        return node.outputs["Alpha"]
-
-    if scene.camera is None:
-        raise AddonError(f"expected a camera in {scene.name} to render the view layer {layer!r}")
-    transparent = scene.render.film_transparent
-    scene.render.film_transparent = True
-    try:
-        return _write(scene, fill, folder, numbers, _render_size(scene))
-    finally:
-        scene.render.film_transparent = transparent
-
-
 def _write(
     scene: Any,
     fill: Any,
@@ -193,7 +173,6 @@ def _write(
     """Render a grey compositor picture for every number, in a scene of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     own = bpy.data.scenes.new("PullFocus matte")
-    current = scene.frame_current
     manager = bpy.context.window_manager
     tree = None
     try:
@@ -211,13 +190,10 @@ def _write(
                 scene.frame_start + number - (numbers[0] if first is None else first)
             )  # past frames that were left out
             own.frame_set(shown)
-            if compat.needs_camera(tree):
-                scene.frame_set(shown)
             render.filepath = str(folder / f"matte.{number:04d}.png")
             bpy.ops.render.render(write_still=True, scene=own.name)
     finally:
         manager.progress_end()
-        scene.frame_set(current)
         bpy.data.scenes.remove(own)
         if compat.FIVE and tree is not None:
             bpy.data.node_groups.remove(tree)

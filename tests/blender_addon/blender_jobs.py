@@ -276,9 +276,21 @@ def view_layer(footage) -> dict[str, object]:
     stage.camera = camera
     stage.render.engine = "CYCLES"
     stage.cycles.samples = 4
+    other = stage.view_layers.new("nothing")
+    for holder in square.users_collection:
+        holder.objects.unlink(square)
+    apart = bpy.data.collections.new("apart")
+    stage.collection.children.link(apart)
+    apart.objects.link(square)
+    other.layer_collection.children["apart"].exclude = True
+    stage.render.filepath, stage.render.image_settings.file_format = "//kept", "JPEG"
     written = footage.write_view_layer(stage, name, OUT / "layer", [21, 22])
+    nothing = footage.write_view_layer(stage, other.name, OUT / "nothing", [21])
+    kept = [stage.render.filepath, stage.render.image_settings.file_format]
     bpy.context.window.scene = before
     film = stage.render.film_transparent
     bpy.data.scenes.remove(stage)
     left = [s.name for s in bpy.data.scenes if s.name.startswith("PullFocus")]
-    return {"layer": written, "no camera": no_camera, "film": film, "left": left}
+    left += [i.name for i in bpy.data.images if i.name.startswith("PullFocus matte")]
+    facts = {"layer": written, "nothing": nothing, "kept": kept, "left": left}
+    return {**facts, "no camera": no_camera, "film": film}

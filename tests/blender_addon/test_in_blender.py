@@ -318,7 +318,9 @@ def test_masks_and_view_layers_become_mattes(results: dict) -> None:
     assert 0.2 < first.mean() < 0.6
     assert second.max() == 0, "the square has left the picture by then"
     assert "expected a camera" in found["no camera"]
+    assert grey(found["nothing"], 21).max() == 0, "of the layer that was asked for alone"
     assert not found["film"], "what was changed for it is put back"
+    assert found["kept"] == ["//kept", "JPEG"]
     assert not found["left"]
 
 
