@@ -23,6 +23,7 @@ _LEAST_RADIUS_PX = 0.7  # of an edge in focus: its pixel is partly covered
 _DOUBT = 0.93  # confidence below which one more key is worth its while
 _START_PX = 400  # smaller frames are doubled to find a subject: flow smears by a few px
 _NEAR_STROKE = 0.15  # of the frame's diagonal: how far from a stroke a subject may reach
+_CLOSED = 0.7  # of the frame: strokes beside the subject that leave less than that are all round it
 Report = Callable[[str, float], None]
 
 
@@ -153,9 +154,21 @@ def clue_of(mark: Marked, frame: np.ndarray, width: int) -> Clue:
     inside, outside = (_small(plane.astype(np.float32), frame) > 0.25 for plane in mark.planes)
     near = _distance_to(inside)
     likely = near < _NEAR_STROKE * float(np.hypot(*shape))
+    first = likely
     if outside.any():
-        likely &= near < _distance_to(outside)
-    return Clue(inside=inside, outside=outside, likely=likely | inside)
+        within = _reachable(inside, outside)
+        # strokes all round the subject say where it ends
+        likely = within & (likely | (within.mean() < _CLOSED))
+        first = likely & (near < _distance_to(outside))
+    return Clue(inside=inside, outside=outside, likely=likely | inside, first=first | inside)
+
+
+def _reachable(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Return what strokes inside are not parted from by strokes outside, (h, w) bool."""
+    free = 1 - cv2.dilate(outside.astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, labels = cv2.connectedComponents(free, connectivity=4)
+    reached = np.unique(labels[inside & (free > 0)])
+    return np.isin(labels, reached[reached > 0])
 
 
 def start_matte(
@@ -168,7 +181,7 @@ def start_matte(
         frames = [
             cv2.resize(f, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC) for f in frames
         ]
-        clue = Clue(*(plane.repeat(times, 0).repeat(times, 1) for plane in clue.planes))
+        clue = clue.larger(times)
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     mattes = [np.zeros(greys[0].shape, np.float32)] * len(frames)
     if not clue.likely.all():

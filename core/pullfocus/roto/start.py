@@ -20,6 +20,7 @@ from pullfocus.roto.settings import FollowSettings
 __all__ = ["Clue", "matte_from_clue", "motion_evidence", "moving"]
 
 _ROUNDS = 5
+_DRAWS = 5
 _SMOOTH_PX = 1.5
 _DIFFERS = 0.10  # of square-root light, above what focus and noise make of a still background
 _DRIFTS_PX = 0.5  # a frame against the background
@@ -38,12 +39,18 @@ class Clue:
     outside: np.ndarray
     """Surely not."""
     likely: np.ndarray
-    """Where it is looked for: the box, or what lies nearer to strokes inside than outside."""
+    """Where it is looked for: the box, or what strokes outside leave of the frame."""
+    first: np.ndarray | None = None
+    """Where it is guessed if nothing moves: nearer to strokes inside than outside; None: likely."""
 
-    @property
-    def planes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All three, in order."""
-        return self.inside, self.outside, self.likely
+    def larger(self, times: int) -> Clue:
+        """Return the same of frames that are so many times as large."""
+
+        def more(plane: np.ndarray) -> np.ndarray:
+            return plane.repeat(times, 0).repeat(times, 1)
+
+        first = None if self.first is None else more(self.first)
+        return Clue(more(self.inside), more(self.outside), more(self.likely), first)
 
 
 def moving(light: np.ndarray, typical: Behind) -> np.ndarray:
@@ -77,10 +84,7 @@ def matte_from_clue(
     mask = _first_guess(moves, clue)
     part = _surroundings(clue.likely)
     if _usable(mask[part]):
-        picture, here = np.ascontiguousarray(frames[t][part][..., ::-1]), mask[part].copy()
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(picture, here, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-        mask[part] = here
+        mask[part] = _voted(np.ascontiguousarray(frames[t][part][..., ::-1]), mask[part])
     found = _cleaned(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), clue)
     return alpha_in_band(light, signed_distance(found.astype(np.float32)), typical, settings)
 
@@ -115,10 +119,21 @@ def _first_guess(evidence: np.ndarray, clue: Clue) -> np.ndarray:
         mask[moves & sure] = cv2.GC_FGD
         mask[cv2.dilate(moves.astype(np.uint8), disc(_NEAR_PX)) == 0] = cv2.GC_BGD
     else:
-        mask[clue.likely] = cv2.GC_PR_FGD
+        mask[clue.likely if clue.first is None else clue.first] = cv2.GC_PR_FGD
     mask[clue.outside | ~clue.likely] = cv2.GC_BGD
     mask[clue.inside] = cv2.GC_FGD
     return mask
+
+
+def _voted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return GrabCut's mask as most of several draws of its colour models have it."""
+    votes = np.zeros(mask.shape, np.int32)
+    for seed in range(_DRAWS):
+        cv2.setRNGSeed(seed)  # or the matte would depend on what ran before
+        here, models = mask.copy(), (np.zeros((1, 65)), np.zeros((1, 65)))
+        cv2.grabCut(picture, here, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+        votes += np.isin(here, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    return np.where(2 * votes > _DRAWS, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
 
 
 def _usable(mask: np.ndarray) -> bool:
