@@ -23,7 +23,8 @@ INPUTS = ShotInputs(
     mattes=(("fg", str(MARKET / "alpha.####.png")),),
     frames="1-13x6",
 )
-SETTINGS = SolveSettings(steps=4, proxy=96, coarse_share=0.5, fine_looks=1)
+# a device works on one frame at a time: so must the CPU, to take the same steps
+SETTINGS = SolveSettings(steps=4, proxy=96, coarse_share=0.5, fine_looks=1, frames_at_once=1)
 
 
 class Stopping(Progress):

@@ -14,7 +14,7 @@ from pullfocus.observe.observe import observe
 from pullfocus.plate.colour import display_to_linear
 from pullfocus.solve.initial import fuse, sharp_by_radius
 from pullfocus.solve.inputs import ShotInputs
-from pullfocus.solve.settings import QUALITIES
+from pullfocus.solve.settings import QUALITIES, SolveSettings
 from pullfocus.solve.several_looks import wake_looks
 from pullfocus.solve.solver import Solver
 
@@ -86,6 +86,24 @@ def test_pictures_live_on_the_models_device() -> None:
         torch.testing.assert_close(
             found.detach().cpu(), expected.reblur(4).detach(), atol=2e-3, rtol=0
         )
+
+
+def test_a_solve_with_pictures_goes_on_exactly() -> None:
+    observed = shown([0, 0, 0, 1, 1, 1])[0].observed
+    settings = SolveSettings(steps=8, coarse_share=0.5)
+    one = Solver(observed, settings)
+    for _ in range(6):
+        one.step()
+    assert "layer0: its detail changes in time: it has several pictures" in one.notes
+    state = {name: held.clone() for name, held in one.state().items()}
+    other = Solver(observed, settings)
+    other.load_state(state)
+    for _ in range(2):
+        one.step()
+        other.step()
+    first, second = (solver.model.layers[0].looks.offsets for solver in (one, other))
+    assert not torch.equal(first, state["model.stack.0.looks.offsets"])
+    torch.testing.assert_close(second, first, rtol=0, atol=1e-6)
 
 
 def test_it_can_be_switched_off() -> None:
