@@ -34,6 +34,7 @@ def test_bad_keys_get_one_line(tmp_path: Path) -> None:
         (lambda: read("key", picture(tmp_path / "s.png", half[:9])), "40x9, expected 40x30"),
         (lambda: read("scribble", picture(tmp_path / "g.png", half * 0 + 128)), "white stroke"),
         (lambda: read("box", "1,2,3"), "expected x,y,width,height"),
+        (lambda: read("box", "inf,0,5,5"), "expected x,y,width,height"),
         (lambda: read("box", "0,0,40,30"), "got the whole frame"),
         (lambda: read("box", "38,0,40,30"), "at least 4 px"),
         (lambda: read("box", "9,9,-4,5"), "at least 4 px"),

@@ -3,6 +3,7 @@ import importlib.metadata
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from crossing_clip import Clip
 from pullfocus.errors import MatteError
 from pullfocus.plate.footage import open_shot
 from pullfocus.roto.found import MatteRequest, find_mattes
+from pullfocus.roto.onnx_model import _one
 from pullfocus.roto.outline import overlap
 from pullfocus.roto.tool import method_named
 from toy_network import write_network
@@ -73,6 +75,25 @@ def test_a_command_must_say_where_things_go(on_disk: Path) -> None:
     wanted = request(on_disk, command="tool {plate} {out}").read(shot)
     with pytest.raises(MatteError, match=r"expected \{keys\}"):
         find_mattes(shot, wanted, report=lambda stage, fraction: None)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("no-such-tool {plate} {keys} {out}", "cannot start no-such-tool: no such command"),
+        ("sh -c 'tool {plate} {keys} {out}", "No closing quotation in"),
+    ],
+)
+def test_a_command_that_cannot_be_is_told_at_once(on_disk: Path, command: str, said: str) -> None:
+    shot = open_shot(str(on_disk / "plate.####.png"))
+    stages: list[str] = []
+    with pytest.raises(MatteError, match=said):
+        find_mattes(
+            shot,
+            request(on_disk, command=command).read(shot),
+            report=lambda stage, fraction: stages.append(stage),
+        )
+    assert not stages
 
 
 def hold(frames, marks, report):
@@ -144,6 +165,25 @@ def test_a_network_that_goes_on_wants_a_key(on_disk: Path, tmp_path: Path) -> No
     wanted = MatteRequest.parsed(box=["fg:1005=60,20,70,90"], model=str(network)).read(shot)
     with pytest.raises(MatteError, match="goes on from a key"):
         find_mattes(shot, wanted, report=lambda stage, fraction: None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (np.zeros((1, 2, 8, 8)), r"expected an output \(1, 1, 8, 8\), got \(1, 2, 8, 8\)"),
+        (RuntimeError("no kernel\nin node 3"), "the network failed: no kernel$"),
+    ],
+)
+def test_a_network_that_fails_on_the_way_is_one_line(answer, said: str) -> None:
+    class Session:
+        def run(self, outputs: None, given: dict[str, np.ndarray]) -> list[np.ndarray]:
+            if isinstance(answer, Exception):
+                raise answer
+            return [answer]
+
+    picture = SimpleNamespace(name="frame", shape=[1, 3, 8, 8])
+    with pytest.raises(MatteError, match=said):
+        _one(Session(), [picture], np.zeros((16, 16, 3), np.uint8), None)
 
 
 def test_an_onnx_file_wants_its_runtime(tmp_path: Path, monkeypatch) -> None:

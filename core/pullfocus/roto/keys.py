@@ -121,7 +121,7 @@ def _picture(
 def _box(text: str, where: str, width: int, height: int) -> tuple[int, int, int, int]:
     try:
         x, y, w, h = (round(float(part)) for part in text.split(","))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise MatteError(f"{where}: expected x,y,width,height in px, got {text!r}") from error
     left, top = max(0, x), max(0, y)
     right, bottom = min(width, x + w), min(height, y + h)

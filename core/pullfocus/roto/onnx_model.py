@@ -83,5 +83,14 @@ def _one(session: Any, inputs: Any, frame: np.ndarray, prior: np.ndarray | None)
     if len(inputs) > 1 and prior is not None:
         small = cv2.resize(prior.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         given[inputs[1].name] = small[None, None]
-    matte = np.asarray(session.run(None, given)[0], np.float32).reshape(rows, columns)
+    try:
+        matte = np.asarray(session.run(None, given)[0], np.float32)
+    except Exception as error:  # its exceptions share no other base
+        first = str(error).strip().splitlines()[0]
+        raise MatteError(f"--matte-model: the network failed: {first}") from error
+    if matte.size != rows * columns:
+        raise MatteError(
+            f"--matte-model: expected an output (1, 1, {rows}, {columns}), got {matte.shape}"
+        )
+    matte = matte.reshape(rows, columns)
     return cv2.resize(matte.clip(0, 1), (width, height), interpolation=cv2.INTER_LINEAR)

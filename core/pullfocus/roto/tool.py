@@ -11,6 +11,7 @@ import contextlib
 import importlib.metadata
 import json
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -144,10 +145,15 @@ def run_command(
     Raises:
         MatteError: it cannot be started, fails, or leaves a frame out.
     """
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise MatteError(f"--matte-command: {error} in {command!r}") from error
     for place in ("{plate}", "{keys}", "{out}"):
         if not any(place in word for word in words):
             raise MatteError(f"--matte-command: expected {place} in it, got {command!r}")
+    if "{" not in words[0] and shutil.which(words[0]) is None:  # before the plate is written for it
+        raise MatteError(f"--matte-command: cannot start {words[0]}: no such command")
     with tempfile.TemporaryDirectory(prefix="pullfocus-mattes-") as folder:
         places = {name: Path(folder) / name for name in ("plate", "keys", "out")}
         for made in places.values():
