@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from pullfocus.model.looks import Looks
 from pullfocus.model.settings import ModelSettings
 from pullfocus.model.shot_model import ShotModel, build_model
 from pullfocus.observe.observe import observe
 from pullfocus.plate.colour import display_to_linear
+from pullfocus.solve import several_looks
 from pullfocus.solve.initial import fuse, sharp_by_radius
 from pullfocus.solve.inputs import ShotInputs
 from pullfocus.solve.settings import QUALITIES, SolveSettings
@@ -71,6 +73,18 @@ def test_a_layer_whose_detail_changes_gets_pictures_that_show_it() -> None:
 def test_one_that_nothing_contradicts_keeps_its_atlas(look: list[int], radius: float) -> None:
     model, _ = shown(look, radius)
     assert wake_looks(model, sharp_by_radius(model)) == []
+
+
+def test_a_small_part_that_differs_is_no_change_of_look() -> None:
+    model, _ = shown([0, 0, 0, 1, 1, 1])
+    look = Looks(torch.arange(6), torch.tensor([0.0, 5.0]), *model.layers[0].texture.size)
+    pictures, trusted = several_looks._pictures(
+        model, 0, sharp_by_radius(model), look, points_per_px=1
+    )
+    assert several_looks._apart(model, pictures, trusted) > 0.045
+    rows = trusted.shape[1] // 2 - 3
+    trusted[0, :rows], trusted[1, rows + 6 :] = 0, 0  # a strip in the middle is compared
+    assert several_looks._apart(model, pictures, trusted) == 0
 
 
 def test_pictures_live_on_the_models_device() -> None:

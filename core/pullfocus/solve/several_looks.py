@@ -26,7 +26,7 @@ _MOST = 9  # knots, further apart in long shots: each costs as much memory as th
 _FEWEST = 6  # frames
 _APART = 0.045  # root-encoded, root mean square of what two knots' detail differs by
 _DETAIL_PX = 6.0  # standard deviation at 512 wide: what is smoother is `Change`'s
-_MUCH = 0.2  # of all texels that any two knots compare; a turning edge is no change of look
+_MUCH = 0.2  # of all texels that are seen in focus; a turning edge is no change of look
 _SEEN = 200  # texels
 _TRUSTED = 0.6
 _FAINT = 0.1  # of a texel's weight in all frames: a knot that has less of it says little
@@ -101,13 +101,12 @@ def _pictures(
 def _apart(model: ShotModel, pictures: torch.Tensor, trusted: torch.Tensor) -> float:
     """Return by how much two knots' detail differs most, root-encoded, root mean square."""
     sigma = _DETAIL_PX * model.wide * model.settings.texels_per_px
-    found: list[tuple[int, float]] = []
+    much = max(_SEEN, _MUCH * int((trusted.amax(0) > _TRUSTED).sum()))
+    most = 0.0
     for one, other in combinations(range(len(pictures)), 2):
         both = (trusted[one] > _TRUSTED) & (trusted[other] > _TRUSTED)
-        count = int(both.sum())
-        if count > _SEEN:
+        if int(both.sum()) >= much:
             differ = (pictures[one] - pictures[other]).numpy()
             detail = differ - cv2.GaussianBlur(differ, (0, 0), sigma)
-            found.append((count, float(np.sqrt(np.square(detail[both.numpy()]).mean()))))
-    much = _MUCH * sum(count for count, _ in found)
-    return max((apart for count, apart in found if count >= much), default=0.0)
+            most = max(most, float(np.sqrt(np.square(detail[both.numpy()]).mean())))
+    return most
