@@ -25,7 +25,7 @@ def market() -> Frames:
 
 
 def found(frames: Frames) -> Fades | None:
-    return find_fades([reduced(frame) for frame in frames])
+    return find_fades([reduced(display_to_linear(frame)) for frame in frames])
 
 
 def in_display(frame: np.ndarray, share: float, other: float | np.ndarray) -> np.ndarray:

@@ -142,7 +142,7 @@ def check_plate(shot: Shot) -> None:
     """
     greys, small = [], []
     for t in range(len(shot.frames)):
-        display = linear_to_display(shot.plate.read(t))
-        greys.append(grey(display))
-        small.append(reduced(display))
+        light = shot.plate.read(t)
+        greys.append(grey(linear_to_display(light)))
+        small.append(reduced(light))
     check_one_shot(shot.frames, greys, find_fades(small))

@@ -86,11 +86,11 @@ class Fades:
         return linear_to_display(((display_to_linear(display) - offset) / gain).clip(0))
 
 
-def reduced(display: np.ndarray) -> np.ndarray:
-    """Return a display-encoded frame (h, w, 3) as `find_fades` wants it: small, scene-linear."""
-    height, width = display.shape[:2]
+def reduced(light: np.ndarray) -> np.ndarray:
+    """Return a scene-linear frame (h, w, 3) as `find_fades` wants it: small, 0..1."""
+    height, width = light.shape[:2]
     size = (min(width, _WIDE), max(8, round(height * min(width, _WIDE) / width)))
-    values = display_to_linear(np.asarray(display, np.float32).clip(0, 1))
+    values = np.asarray(light, np.float32).clip(0, 1)
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 

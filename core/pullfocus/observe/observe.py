@@ -193,10 +193,11 @@ def _store_plate(
     plate = np.lib.format.open_memmap(draft / "plate.npy", "w+", np.float16, shape)
     greys, small = [], []
     for t in range(count):
-        display = linear_to_display(shot.plate.read(t))
+        light = shot.plate.read(t)
+        display = linear_to_display(light)
         plate[t] = display.clip(-_HALF_MAX, _HALF_MAX)
         greys.append(grey(display))
-        small.append(reduced(display))
+        small.append(reduced(light))
         let_go(plate)
         report("reading plate", (t + 1) / count)
     plate.flush()
