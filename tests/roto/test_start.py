@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import cv2
 import numpy as np
-from crossing_clip import wave
+from crossing_clip import draw, wave
+from pullfocus.roto.background import Background
 from pullfocus.roto.keys import Mark, Marked
 from pullfocus.roto.outline import overlap, signed_distance
 from pullfocus.roto.settings import FollowSettings
@@ -38,3 +39,15 @@ def test_a_stroke_on_one_side_does_not_end_the_subject_on_the_other() -> None:
     assert clue.first is not None
     assert clue.first[50, 115]
     assert not clue.first[50, 125]
+
+
+def test_what_was_just_uncovered_is_not_unlike_its_side() -> None:
+    clip = draw([60.0 + 8 * t for t in range(9)], blur=False)
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip.frames]
+    nothing = [np.zeros(greys[0].shape, np.float32)] * len(greys)
+    unlike = Background(clip.frames, greys, nothing).unlike(4)
+    truth = clip.alphas[4]
+    before = (clip.alphas[2] > 0.5) & (cv2.dilate(truth, np.ones((7, 7))) < 0.1)
+    assert before.sum() > 100
+    assert np.median(unlike[before]) < 0.07  # a tenth is what counts as another thing
+    assert np.median(unlike[truth > 0.5]) > 0.1

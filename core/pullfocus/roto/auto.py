@@ -68,7 +68,7 @@ def _clue(region: np.ndarray) -> Clue:
     likely[
         max(0, ys.min() - pad) : ys.max() + pad + 1, max(0, xs.min() - pad) : xs.max() + pad + 1
     ] = True
-    return Clue(inside=np.zeros_like(likely), outside=~likely, likely=likely)
+    return Clue(inside=np.zeros_like(likely), outside=~likely, likely=likely, guessed=True)
 
 
 def _by_motion(frames: Sequence[np.ndarray], order: Sequence[int]) -> tuple[int, np.ndarray] | None:
@@ -78,7 +78,7 @@ def _by_motion(frames: Sequence[np.ndarray], order: Sequence[int]) -> tuple[int,
     for t in order:
         drift = background.drift(t)
         still = background.typical(t)
-        evidence = motion_evidence(light_of(frames[t]), still, drift)
+        evidence = motion_evidence(light_of(frames[t]), still, drift, background.unlike(t))
         # flow alone: what differs from a still picture may be a change of focus
         region = _blob((evidence > 0.5) & (cv2.medianBlur(drift.astype(np.float32), 5) > 0.5))
         if region is None or background.changes(t)[region].mean() < _CHANGED:

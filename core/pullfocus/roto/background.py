@@ -18,6 +18,8 @@ __all__ = ["Background", "light_of"]
 
 _CLEAR_PX = 12  # around the subject: motion is not read there
 _TYPICAL = 14  # frames of which the median is taken
+_SIDE = 4  # of those, the nearest before and after a frame
+_SMOOTH_PX = 1.5
 _BLUR_PX = 5  # around the subject: its own blur
 _COARSE = 8  # px over which light is compared
 _DARK, _BRIGHT = 0.01, 0.8  # linear light: beyond, ratios say nothing
@@ -125,6 +127,27 @@ class Background:
         middle = np.nanmedian(np.where(known[..., None], np.stack(stack), 0), 0)
         return Behind(light=np.nan_to_num(middle).astype(np.float32), known=known)
 
+    def unlike(self, t: int) -> np.ndarray:
+        """Return how far each pixel is off all that frames before, or all after, show there.
+
+        (h, w), square-root light, the less of both, infinite where too few tell. What a subject has
+        just uncovered, or is about to cover, differs from the median of a shot, not from one side.
+        """
+        here = _root(light_of(self._frames[t]))
+        frames = np.unique(np.linspace(0, len(self._greys) - 1, _TYPICAL).round().astype(int))
+        sides = []
+        for side in (frames[frames < t][::-1], frames[frames > t]):
+            most = np.zeros(here.shape[:2], np.float32)
+            count = np.zeros(here.shape[:2], np.int32)
+            for other in side[:_SIDE]:
+                light, seen = self._seen_from(t, int(other))
+                apart = np.abs(here - _root(light)).max(-1)
+                most = np.maximum(most, np.where(seen > 0, apart, 0))
+                count += seen > 0
+            sides.append(np.where(count >= _SIDE, most, np.inf))
+        least = np.minimum(*sides)
+        return np.asarray(least, np.float32)
+
     def drift(self, t: int) -> np.ndarray:
         """Return how fast each pixel moves against the background, (H, W), px a frame."""
         out = []
@@ -187,6 +210,10 @@ class Background:
     def _warp(self, plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         height, width = plane.shape[:2]
         return cv2.warpPerspective(plane, matrix, (width, height), flags=_INVERSE)
+
+
+def _root(light: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(np.sqrt(light.clip(0, 1)), (0, 0), _SMOOTH_PX)
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

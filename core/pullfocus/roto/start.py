@@ -42,6 +42,8 @@ class Clue:
     """Where it is looked for: the box, or what strokes outside leave of the frame."""
     first: np.ndarray | None = None
     """Where it is guessed if nothing moves: nearer to strokes inside than outside; None: likely."""
+    guessed: bool = False
+    """Whether motion alone told where the subject is: then it is asked twice."""
 
     def larger(self, times: int) -> Clue:
         """Return the same of frames that are so many times as large."""
@@ -50,7 +52,7 @@ class Clue:
             return plane.repeat(times, 0).repeat(times, 1)
 
         first = None if self.first is None else more(self.first)
-        return Clue(more(self.inside), more(self.outside), more(self.likely), first)
+        return Clue(more(self.inside), more(self.outside), more(self.likely), first, self.guessed)
 
 
 def moving(light: np.ndarray, typical: Behind) -> np.ndarray:
@@ -80,7 +82,8 @@ def matte_from_clue(
     """
     light = light_of(frames[t])
     typical = background.typical(t)
-    moves = motion_evidence(light, typical, background.drift(t))
+    unlike = background.unlike(t) if clue.guessed else np.inf
+    moves = motion_evidence(light, typical, background.drift(t), unlike)
     mask = _first_guess(moves, clue)
     part = _surroundings(clue.likely)
     if _usable(mask[part]):
@@ -89,9 +92,18 @@ def matte_from_clue(
     return alpha_in_band(light, signed_distance(found.astype(np.float32)), typical, settings)
 
 
-def motion_evidence(light: np.ndarray, typical: Behind, drift: np.ndarray) -> np.ndarray:
-    """Return 0..1, (h, w): 1 surely before the background, 0 nothing seen; 1/2 the threshold."""
-    differs = moving(light, typical) / _DIFFERS
+def motion_evidence(
+    light: np.ndarray, typical: Behind, drift: np.ndarray, unlike: np.ndarray | float = np.inf
+) -> np.ndarray:
+    """Return 0..1, (h, w): 1 surely before the background, 0 nothing seen; 1/2 the threshold.
+
+    Args:
+        light: frame (h, w, 3), linear.
+        typical: of that frame.
+        drift: px a frame, (h, w).
+        unlike: `Background.unlike`: asked where nobody marked what moves.
+    """
+    differs = np.minimum(moving(light, typical), unlike) / _DIFFERS
     drifts = cv2.medianBlur(drift.astype(np.float32), 5) / _DRIFTS_PX
     evidence = np.maximum(differs, drifts)
     return np.asarray(evidence / (1 + evidence), np.float32)
