@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from crossing_clip import Clip, draw, wave
 from pullfocus.roto.auto import guess_subject
-from pullfocus.roto.follow import Followed, follow
+from pullfocus.roto.follow import follow
+from pullfocus.roto.in_time import Followed
 from pullfocus.roto.outline import overlap
 from pullfocus.roto.settings import FollowSettings
 from pullfocus.roto.shot_matte import start_matte

@@ -9,7 +9,7 @@ a smooth bend. Between two keys both ways are joined.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from pullfocus.observe.motion import fitted_motion
 from pullfocus.observe.residual import smoothed_field
 from pullfocus.roto.background import Background, light_of
 from pullfocus.roto.band import Behind, alpha_in_band, edge_radius
+from pullfocus.roto.in_time import Followed, Seen, joined_ways, smoothed
 from pullfocus.roto.outline import (
     bent,
     contour_points,
@@ -32,12 +33,11 @@ from pullfocus.roto.regions import arbitrated, grown
 from pullfocus.roto.search import Search, State
 from pullfocus.roto.settings import FollowSettings
 
-__all__ = ["Followed", "follow"]
+__all__ = ["follow"]
 
 _TRIM_PX = 2  # of the outline's inside, whose flow is the background's
 _SMALLEST = 2e-4  # of the frame's area: less is gone
 _MARGIN_PX = 3  # rough outlines are grown by before the background is taken
-_SMOOTH_FRAMES = 1.5  # sigma of the radius over time
 _LEFT, _LOST = 0.8, 0.3  # confidence that it is away: through the frame's edge, or untold
 _PASSES = 2
 _WHOLE = 0.9  # of its area: a subject that has come back
@@ -46,34 +46,6 @@ _RIGID = 0.88  # of mean overlap with what coarse looks find: the key's outline 
 _LEAST_PART = 0.03  # of its area, that an outline which holds may lose or gain at once
 _AROUND_PX = 4  # of a change, coarse px: the outline is no longer the key's
 _PLACED = 0.85  # of overlap: the key's outline again
-_BESIDE = 0.25  # weight of either neighbour in time
-
-
-@dataclass(frozen=True, eq=False)
-class Followed:
-    """The outline of one frame."""
-
-    distance: np.ndarray
-    """(h, w) float32, signed distance to the edge, px, inside positive."""
-    radius_px: float
-    """Half of the width of the soft edge: the subject's circle of confusion."""
-    confidence: float
-    """0..1: how far the frame's own edges agree with the outline that was followed."""
-
-    @property
-    def empty(self) -> bool:
-        """Whether the subject is not in the frame."""
-        return not bool((self.distance > 0).any())
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    distance: np.ndarray
-    matrix: np.ndarray  # px of the key to px of the frame
-    radius_px: float
-    confidence: float
-    shown: np.ndarray | None = None  # signed distance of what matting alone found
-    logit: np.ndarray | None = None  # what the frame itself said, coarse
 
 
 def follow(
@@ -108,12 +80,12 @@ def follow(
     ways = [(start, step) for start in shown for step in (1, -1)]
     total = sum(len(_path(start, step, known, len(frames))) for start, step in ways)
     shape = (greys[0].shape[0], greys[0].shape[1])
-    joined: list[_Seen] = []
+    joined: list[Seen] = []
     for again in range(_PASSES):
         if again:  # what was found tells better than flow where the background is seen
             walker.judge()
             background.take([(one.distance > -_MARGIN_PX).astype(np.float32) for one in joined])
-        found: dict[int, list[tuple[int, _Seen]]] = {}
+        found: dict[int, list[tuple[int, Seen]]] = {}
         count = 0
         for start, step in ways:
             path = _path(start, step, known, len(frames))
@@ -122,12 +94,12 @@ def follow(
                 count += 1
                 report("following", (again + count / max(1, total)) / _PASSES)
         joined = [
-            _Seen(known[t], np.eye(3), walker.radius(t, known[t]), 1.0)
+            Seen(known[t], np.eye(3), walker.radius(t, known[t]), 1.0)
             if t in known
-            else _joined(found.get(t, []), shape)
+            else joined_ways(found.get(t, []), shape)
             for t in range(len(frames))
         ]
-    return _smoothed(joined, set(known))
+    return smoothed(joined, set(known))
 
 
 def _path(start: int, step: int, keys: Mapping[int, np.ndarray], count: int) -> list[int]:
@@ -274,7 +246,7 @@ class _Walker:
                     seen = self._seen(t, key, points, warped_distance(key, whole), whole, behind)
             if gone:
                 nowhere = np.full_like(key, -float(np.hypot(*key.shape)))
-                yield t, _Seen(nowhere, matrix, 0.0, sure)
+                yield t, Seen(nowhere, matrix, 0.0, sure)
                 continue
             yield t, replace(seen, confidence=seen.confidence * there.trust)
             radius, said = seen.radius_px, seen.logit
@@ -291,7 +263,7 @@ class _Walker:
         behind: Behind,
         known: Sequence[State] = (),
         radius: float = 0.0,
-    ) -> _Seen:
+    ) -> Seen:
         """Bring the key's outline over what frame ``t`` shows near an expected one."""
         matrix, changed, logit = start, None, None
         if known and not (self._fine and self._rigid):
@@ -299,7 +271,7 @@ class _Walker:
                 t, key, points, expected, start, behind, known, radius
             )
         if not self._fine:
-            return _Seen(expected, matrix, radius, 1.0, expected, logit)
+            return Seen(expected, matrix, radius, 1.0, expected, logit)
         alpha = self._alpha(t, expected, behind)
         shown = signed_distance(alpha)
         matrix = fit_affine(points, shown, matrix)
@@ -310,7 +282,7 @@ class _Walker:
             shape = changed * own + (1 - changed) * shape
         radius = edge_radius(alpha, shape, self._settings.band_px)
         agreed = overlap(alpha > 0.5, shape > 0)
-        return _Seen(shape, matrix, radius, agreed, shown, logit)
+        return Seen(shape, matrix, radius, agreed, shown, logit)
 
     def _revised(
         self,
@@ -406,50 +378,3 @@ def _from_outside(step: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _at_border(distance: np.ndarray) -> bool:
     inside = distance > 0
     return bool(inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any())
-
-
-def _joined(found: Sequence[tuple[int, _Seen]], shape: tuple[int, int]) -> _Seen:
-    """Mean of what came from the keys on both sides, the nearer the more."""
-    if not found:
-        return _Seen(np.full(shape, -float(np.hypot(*shape)), np.float32), np.eye(3), 0.0, 0.0)
-    if len(found) == 1:
-        return found[0][1]
-    weights = np.array([1.0 / age for age, _ in found])
-    weights /= weights.sum()
-    seen = [one for _, one in found]
-    reach = 16.0
-    distance = sum(w * s.distance.clip(-reach, reach) for w, s in zip(weights, seen, strict=True))
-    apart = overlap(seen[0].distance > 0, seen[1].distance > 0)
-    return _Seen(
-        np.asarray(distance, np.float32),
-        seen[int(np.argmax(weights))].matrix,
-        float(sum(w * s.radius_px for w, s in zip(weights, seen, strict=True))),
-        float(sum(w * s.confidence for w, s in zip(weights, seen, strict=True))) * apart,
-    )
-
-
-def _smoothed(seen: Sequence[_Seen], keys: set[int]) -> list[Followed]:
-    """Outlines averaged with their neighbours', carried along; radii smooth in time."""
-    radii = cv2.GaussianBlur(
-        np.array([[s.radius_px for s in seen]], np.float32),
-        (0, 0),
-        _SMOOTH_FRAMES,
-        borderType=cv2.BORDER_REPLICATE,
-    )[0]
-    out = []
-    for t, one in enumerate(seen):
-        distance = one.distance
-        there = (distance > 0).any()
-        if t not in keys and there:
-            total, weight = distance * (1 - 2 * _BESIDE), 1 - 2 * _BESIDE
-            for n in (t - 1, t + 1):
-                if not 0 <= n < len(seen) or not (seen[n].distance > 0).any() or n in keys:
-                    continue
-                matrix = one.matrix @ np.linalg.inv(seen[n].matrix)
-                moved = warped_distance(seen[n].distance, matrix)
-                if overlap(moved > 0, distance > 0) < 0.93:  # of another key, or found again
-                    continue
-                total, weight = total + _BESIDE * moved, weight + _BESIDE
-            distance = total / weight
-        out.append(Followed(np.asarray(distance, np.float32), float(radii[t]), one.confidence))
-    return out

@@ -20,7 +20,7 @@ from pullfocus.model.formation import LayerFrame, reblur, sharp
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.plate.colour import display_to_linear
 from pullfocus.roto.band import Behind, alpha_in_band, carried_colours
-from pullfocus.roto.follow import Followed
+from pullfocus.roto.in_time import Followed
 from pullfocus.roto.outline import bent, overlap, signed_distance
 from pullfocus.roto.settings import FollowSettings
 from pullfocus.roto.shot_matte import ShotMatte, disc_edge

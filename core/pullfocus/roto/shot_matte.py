@@ -11,7 +11,8 @@ import numpy as np
 
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.roto.background import Background
-from pullfocus.roto.follow import Followed, follow
+from pullfocus.roto.follow import follow
+from pullfocus.roto.in_time import Followed
 from pullfocus.roto.keys import Marked
 from pullfocus.roto.settings import FollowSettings
 from pullfocus.roto.start import Clue, matte_from_clue

@@ -21,7 +21,7 @@ from pullfocus.errors import MatteError
 from pullfocus.output import prepared
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.progress import Progress
-from pullfocus.roto.follow import Followed
+from pullfocus.roto.in_time import Followed
 from pullfocus.roto.parts import WORKING_PX, Part, find_part
 from pullfocus.roto.preview import write_preview
 from pullfocus.roto.shot_matte import ShotMatte

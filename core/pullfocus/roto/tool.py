@@ -24,7 +24,7 @@ import numpy as np
 
 from pullfocus.errors import MatteError
 from pullfocus.plate.colour import linear_to_display
-from pullfocus.roto.follow import Followed
+from pullfocus.roto.in_time import Followed
 from pullfocus.roto.keys import Marked
 from pullfocus.roto.outline import overlap, signed_distance
 from pullfocus.roto.settings import FollowSettings
