@@ -375,6 +375,31 @@ class ByHand:
         self.click(left + 0.87 * width, top + height / 2)
         self.until(lambda: not self.ask("opens('FILE_BROWSER')"), "the file browser to close")
 
+    def add_matte(self, editor: str, kind: tuple[str, str], field: str) -> None:
+        """Add the first matte in the panel: its kind by its key in the menu, then the first found.
+
+        Args:
+            editor: where the panel is.
+            kind: the key, and the name that the source then has.
+            field: where the matte holds what is chosen.
+        """
+        mattes, (letter, source) = "bpy.context.scene.pullfocus.mattes", kind
+        self.press(editor, "matte_add", share=0.835)
+        self.until(lambda: self.ask(f"len({mattes})") == 1, "a matte in the list")
+        for wanted, keys, asked in (
+            ("source", [letter], f"{mattes}[0].source == {source!r}"),
+            (field, ["Down", "Return"], f"bool({mattes}[0].{field})"),
+        ):
+            self.insist(
+                lambda: (
+                    self.press(editor, f"mattes[0].{wanted}", share=0.6),  # noqa: B023
+                    self.settled(),
+                    self.key(*keys),  # noqa: B023
+                ),
+                lambda: self.ask(asked),  # noqa: B023
+                wanted,
+            )
+
     def middle(self, editor: str, region: str = "WINDOW") -> tuple[float, float]:
         """The middle of a region of an editor, px of the screen."""
         left, top, width, height = self.box(editor, region)

@@ -73,26 +73,8 @@ def test_a_mask_is_drawn_over_the_plate(hand: ByHand):
 
 
 def test_the_panel_takes_it_as_matte(hand: ByHand):
-    hand.press(_EDITOR, "matte_add", share=0.835)
-    hand.until(lambda: hand.ask(f"len({_SETTINGS}.mattes)") == 1, "a matte in the list")
-    hand.insist(
-        lambda: (
-            hand.press(_EDITOR, "mattes[0].source", share=0.6),
-            hand.settled(),
-            hand.key("m"),
-        ),
-        lambda: hand.ask(f"{_SETTINGS}.mattes[0].source") == "MASK",
-        "Mask",
-    )
-    hand.insist(
-        lambda: (
-            hand.press(_EDITOR, "mattes[0].mask", share=0.6),
-            hand.settled(),
-            hand.key("Down", "Return"),
-        ),
-        lambda: hand.ask(f"{_SETTINGS}.mattes[0].mask is not None"),
-        "the mask",
-    )
+    hand.add_matte(_EDITOR, ("m", "MASK"), "mask")
+    assert hand.ask(f"{_SETTINGS}.mattes[0].mask.name") == "drawn"
     hand.keep("mask_as_matte")
 
 

@@ -54,26 +54,8 @@ def scene(hand: ByHand, extension: None, shot: Path) -> None:
 
 
 def test_the_panel_takes_a_view_layer_as_matte(hand: ByHand):
-    hand.press(_EDITOR, "matte_add", share=0.835)
-    hand.until(lambda: hand.ask(f"len({_SETTINGS}.mattes)") == 1, "a matte in the list")
-    hand.insist(
-        lambda: (
-            hand.press(_EDITOR, "mattes[0].source", share=0.6),
-            hand.settled(),
-            hand.key("v"),
-        ),
-        lambda: hand.ask(f"{_SETTINGS}.mattes[0].source") == "LAYER",
-        "View Layer",
-    )
-    hand.insist(
-        lambda: (
-            hand.press(_EDITOR, "mattes[0].view_layer", share=0.6),
-            hand.settled(),
-            hand.key("Down", "Return"),
-        ),
-        lambda: hand.ask(f"{_SETTINGS}.mattes[0].view_layer") == "ViewLayer",
-        "the view layer",
-    )
+    hand.add_matte(_EDITOR, ("v", "LAYER"), "view_layer")
+    assert hand.ask(f"{_SETTINGS}.mattes[0].view_layer") == "ViewLayer"
     hand.keep("view_layer_as_matte")
 
 
