@@ -169,7 +169,7 @@ def test_a_solve_of_an_earlier_version_is_rebuilt_as_that_version_was(solved: Pa
     del record["model"]["background_frames_per_knot"]
     model = settings_from_record(record).model
     assert model.change is False
-    assert model.background_frames_per_knot == 1  # its lattice is one of a knot a frame
+    assert model.background_frames_per_knot == 1
 
 
 def test_what_differs_in_another_solve_is_named_alone(solved: Path) -> None:

@@ -161,7 +161,7 @@ QUALITIES = {
 """What --quality selects."""
 
 
-MODEL_BEFORE = {"change": False, "background_frames_per_knot": 1.0}
+MODEL_BEFORE = {"change": False}
 """Parts that a checkpoint of an earlier version does not hold, and its record does not name."""
 
 
