@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pullfocus_nuke import VERSION
+from pullfocus_nuke.beside import carried_on
 from pullfocus_nuke.bokeh import bokeh_knobs, defocused, engine_knobs, lens_knobs
 from pullfocus_nuke.callback_code import KNOB_CHANGED, ON_CREATE
 from pullfocus_nuke.graph import Graph
@@ -20,8 +21,8 @@ plate's focus, or that of a PullFocus node.
 Input "cg": premultiplied, linear rgba, sharp, with depth.Z where it has depth of its own.
 The lens is linear in one over distance, so two places of the plate whose distance from the camera
 you know tie its unit (px of radius) to your scene.
-Output: rgba, coc.X (signed radius, px, near negative) and pullfocus_depth.Z (in the unit of the
-passes' depth.Z)."""
+Output: rgba, coc.X (signed radius, px, near negative; it goes on beside the element, for defocus
+nodes) and pullfocus_depth.Z (in the unit of the passes' depth.Z)."""
 
 
 def _knobs() -> list[Knob]:
@@ -129,16 +130,11 @@ def cg_gizmo(name: str = "PullFocusLens") -> Gizmo:
         f"*(1/parent.near_distance-inverse)/{span}"
     )
     signed = "parent.aperture*(moved<0?parent.near:parent.far)*moved"
-    coc = graph.maths(
-        "cg_coc",
+    own = graph.maths(
+        "cg_own_coc",
         cg,
         (2, 1),
-        [
-            "a>0?clamp(signed,-parent.max_radius,parent.max_radius):0",
-            "a>0?min(abs(signed),parent.max_radius):0",
-            "lies",
-            "1",
-        ],
+        ["a>0?clamp(signed,-parent.max_radius,parent.max_radius):0", "0", "lies", "a>0?1:0"],
         [
             ("inverse", inverse),
             ("lies", depth),
@@ -146,16 +142,19 @@ def cg_gizmo(name: str = "PullFocusLens") -> Gizmo:
             ("signed", signed),
         ],
     )
-    blurred = defocused(graph, "cg", cg, coc, (0, 2))
-    radii = graph.maths("show_coc", coc, (3, 7), ["r", "r", "r", "1"])
-    shown = graph.switch("view_switch", [blurred, radii, cg], "parent.output", (0, 8))
+    around = carried_on(graph, "cg", own, (2, 2))
+    lit = graph.copied("cg_lit", around, own, (2, 8), [("rgba.alpha", "rgba.alpha")])
+    coc = graph.maths("cg_coc", lit, (2, 9), [None, "abs(r)", None, None])
+    blurred = defocused(graph, "cg", cg, coc, (0, 10))
+    radii = graph.maths("show_coc", coc, (3, 15), ["r", "r", "r", "1"])
+    shown = graph.switch("view_switch", [blurred, radii, cg], "parent.output", (0, 16))
     out = graph.copied(
         "with_coc",
         shown,
         coc,
-        (0, 9),
+        (0, 17),
         [("rgba.red", "coc.X"), ("rgba.blue", "pullfocus_depth.Z")],
     )
-    graph.add("Output", "Output1", out, (0, 10))
+    graph.add("Output", "Output1", out, (0, 18))
     layers = ("coc coc.X", "pullfocus_depth pullfocus_depth.Z", "depth depth.Z")
     return Gizmo(name, HELP, tuple(_knobs()), tuple(graph.nodes), layers, ON_CREATE, KNOB_CHANGED)

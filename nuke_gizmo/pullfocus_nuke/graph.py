@@ -103,9 +103,11 @@ class Graph:
         source: str,
         at: tuple[float, float],
         channels: Sequence[tuple[str, str]],
+        *,
+        bbox: str | None = None,
     ) -> str:
-        """Copy channels, (from, to) each, of `source` onto `onto`."""
-        knobs: list[tuple[str, Value]] = []
+        """Copy channels, (from, to) each, of `source` (A) onto `onto` (B)."""
+        knobs: list[tuple[str, Value]] = [] if bbox is None else [("bbox", bbox)]
         for index, (one, other) in enumerate(channels):
             knobs += [(f"from{index}", one), (f"to{index}", other)]
         return self.add("Copy", name, [onto, source], at, knobs)

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+import torch
 from pullfocus.plate.exr import read_exr
 
+from cuda_lensblur import Aperture, scatter_blur
 from tests.blender_addon.bpy_process import (
     CLIP,
     DEPTHS,
@@ -133,6 +135,13 @@ def test_focus_mattes(results: dict, references: dict, side: str, depth: int) ->
         assert np.array_equal(again, shown)
 
 
+def refocused_edge(radius: float) -> np.ndarray:
+    """An edge in the middle of 256 px as `pullfocus refocus` blurs it through a plain disc."""
+    edge = torch.zeros(1, 65, 256)
+    edge[..., :128] = 1
+    return scatter_blur(edge, torch.full((65, 256), radius), kernel=Aperture())[0, 32].numpy()
+
+
 def test_camera_blurs_a_card_as_the_plate_was_blurred(results: dict, solved: Path) -> None:
     """Cycles's own lens against the closed form of an edge seen through a disc of that radius."""
     found = held(results, "camera_follows")
@@ -151,6 +160,7 @@ def test_camera_blurs_a_card_as_the_plate_was_blurred(results: dict, solved: Pat
         # Cycles filters pixels over 1.5 px, and takes its samples at random
         assert np.abs(profile - wanted).max() < 0.06 + 0.12 / max(radius, 0.5), (frame, radius)
         assert np.abs(profile - wanted).mean() < 0.004
+        assert np.abs(profile - refocused_edge(radius))[64:-64].max() < 0.06, (frame, radius)
     assert max(radii) > 2, "one of them is well out of focus"
 
 

@@ -19,6 +19,7 @@ NODE_KNOBS = {
         "BlinkScript": "kernelSource kernelSourceFile KernelDescription ProgramGroup format rebuild"
         " recompile recompileCount reloadKernelSourceFile specifiedFormat useGPUIfAvailable"
         " vectorize EncodedSource clearKernelSource outputChannels",
+        "Blur": "channels size filter quality crop" + _MASKED,
         "Copy": "from0 to0 from1 to1 from2 to2 from3 to3 channels bbox" + _MASKED,
         "Crop": "box softness reformat intersect resize extent crop preset",
         "Dot": "",

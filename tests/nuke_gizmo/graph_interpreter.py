@@ -11,7 +11,7 @@ import numpy as np
 from blink_kernel import BlinkKernel
 from nuke_expression import evaluate
 from pullfocus.plate.exr import read_exr
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
 RGBA = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")
 _SHORT = {"r": RGBA[0], "g": RGBA[1], "b": RGBA[2], "a": RGBA[3]}
@@ -57,11 +57,25 @@ def read_picture(path) -> Picture:
     return Picture(channels, width, height)
 
 
+def shrunk(picture: Picture, times: int) -> Picture:
+    """Make a proxy: the mean of every so many pixels."""
+    width, height = picture.width // times, picture.height // times
+    made = {}
+    for name, data in picture.channels.items():
+        whole = np.float64(data[: height * times, : width * times])
+        blocks = whole.reshape(height, times, width, times)
+        made[name] = blocks.mean((1, 3)).astype(np.float32)
+    return Picture(made, width, height)
+
+
 class Interpreter:
     """Runs the nodes of a fake group; its inputs come from what is wired to it, or `given`."""
 
-    def __init__(self, frame: int, given: dict[str, Picture] | None = None) -> None:
-        self.frame = frame
+    def __init__(
+        self, frame: int, given: dict[str, Picture] | None = None, *, shrink: int = 1
+    ) -> None:
+        """Take a frame, pictures for nodes by name, and a proxy that shrinks files by a number."""
+        self.frame, self.shrink = frame, shrink
         self.given = given or {}
         self.memory: dict[str, Picture] = {}
         self.visited: list[str] = []
@@ -109,7 +123,7 @@ class Interpreter:
         if "%04d" in path:
             first, last = int(node["first"].held), int(node["last"].held)
             path = path % min(max(self.frame, first), last)
-        return read_picture(path)
+        return shrunk(read_picture(path), self.shrink)
 
     def do_Switch(self, node):
         which = int(self.number(node, "which"))
@@ -203,7 +217,7 @@ class Interpreter:
         picture = self.source(node, 0)
         if node["disable"].expressions and self.number(node, "disable"):
             return picture
-        x, y, right, top = (round(self.number(node, "box", i)) for i in range(4))
+        x, y, right, top = (round(self.number(node, "box", i) / self.shrink) for i in range(4))
         assert x == y == 0
         assert node["reformat"].held is True or node["intersect"].held is False
         m = picture.margin
@@ -217,6 +231,18 @@ class Interpreter:
             held[top - h :, :w] = data[picture.height - h :, :w]
             out[name] = held
         return Picture(out, right, top)
+
+    def do_Blur(self, node):
+        """Blur with the kernel `blur`; Nuke's manual gives its reach, not its shape."""
+        picture = self.source(node, 0)
+        assert node["crop"].held is False, "what lies outside the format counts"
+        size = self.number(node, "size") / self.shrink
+        channels = _SETS[node["channels"].held]
+        return picture.with_channels({c: self.blur(picture[c], size) for c in channels})
+
+    @staticmethod
+    def blur(data: np.ndarray, size: float) -> np.ndarray:
+        return gaussian_filter(np.float64(data), size / 3, mode="constant", radius=round(size))
 
     def do_STMap(self, node):
         """Gather: output and format of the map; the source's own format is tried by a test."""
@@ -255,6 +281,14 @@ class Interpreter:
         out = kernel(*(image.rgba() for image in images), **values)
         made = dict(zip(RGBA, np.moveaxis(out, -1, 0), strict=True))
         return images[0].with_channels(made)
+
+
+class BoxBlurs(Interpreter):
+    """Its Blur is a box as wide as its size: the shortest reach that could be meant."""
+
+    @staticmethod
+    def blur(data: np.ndarray, size: float) -> np.ndarray:
+        return uniform_filter(np.float64(data), round(size) | 1, mode="constant")
 
 
 _SLOPES = {"cubic": 0.0, "Keys": 0.5, "Simon": 0.75, "Rifman": 1.0}  # a, as the manual has it

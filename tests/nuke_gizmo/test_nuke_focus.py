@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from graph_interpreter import Interpreter
+from graph_interpreter import RGBA, BoxBlurs, Interpreter, Picture
 from pullfocus.refocus.focus import FocusKey, focus_track
 from pullfocus_nuke import focus, importing
 
@@ -110,8 +110,6 @@ def test_follow_without_a_leader_says_so(nuke) -> None:
 
 
 def test_cg_lands_at_the_radius_of_its_distance(nuke, compiler) -> None:
-    from graph_interpreter import Picture
-
     lens = nuke.createNode("PullFocusLens")
     for name, value in (
         ("near_distance", 2.0),
@@ -125,8 +123,7 @@ def test_cg_lands_at_the_radius_of_its_distance(nuke, compiler) -> None:
     ones = np.ones((40, 40), np.float32)
     half = np.zeros_like(ones)
     half[10:30, 10:30] = 1
-    names = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")
-    far = {**{name: half for name in names}, "depth.Z": 8 * ones}
+    far = {**{name: half for name in RGBA}, "depth.Z": 8 * ones}
     cg = Picture(far, 40, 40)
     out = Interpreter(1, {"cg": cg}).run(lens)
     np.testing.assert_allclose(out["coc.X"][half > 0], 4.0, atol=1e-5)  # 3 - (-1)
@@ -142,3 +139,30 @@ def test_cg_lands_at_the_radius_of_its_distance(nuke, compiler) -> None:
     lens["output"].setValue("circle of confusion")
     out = Interpreter(1, {"cg": cg}).run(lens)
     np.testing.assert_allclose(out["rgba.red"][half > 0], 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("nuke_is", [Interpreter, BoxBlurs])
+def test_radii_go_on_beside_cg_as_far_as_its_light_gets(nuke, nuke_is) -> None:
+    """ZDefocus cuts light where the radius falls to 0: beside each half it is that half's."""
+    lens = nuke.createNode("PullFocusLens")
+    lens["max_radius"].setValue(12)
+    for name, value in (("near_distance", 2.0), ("near_depth", -3.0), ("far_distance", 8.0)):
+        lens[name].setValue(value)
+    lens["far_depth"].setValue(3.0)
+    lens["focus_depth"].setValue(-1.0)
+    card = np.zeros((80, 100), np.float32)
+    card[30:50, 30:45] = card[30:50, 55:70] = 1
+    depth = np.where(np.arange(100) < 50, 2, 8).astype(np.float32) * (card > 0)
+    cg = Picture({**{name: card for name in RGBA}, "depth.Z": depth}, 100, 80)
+    interpreter = nuke_is(1, {"cg": cg})
+    fed = interpreter.run(lens.node("cg_with_depth"))["depth.Z"]
+    size = lens.node("cg_zdefocus")["size"].number()
+    radius = size * (1 - fed)
+    np.testing.assert_allclose(radius[40, 18:45], -2, atol=1e-4)  # -3 - (-1)
+    np.testing.assert_allclose(radius[40, 55:82], 4, atol=1e-4)
+    np.testing.assert_allclose(radius[18:62, 37], -2, atol=0.5)
+    coc = interpreter.run(lens.node("cg_coc"))
+    np.testing.assert_array_equal(coc["rgba.alpha"], card)
+    np.testing.assert_allclose(coc["rgba.green"], np.abs(radius), atol=1e-4)
+    assert np.abs(radius).max() <= 4 + 1e-3
+    assert radius[0, 0] == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_interpreter import Interpreter, Picture, read_picture
+from graph_interpreter import Interpreter, Picture, read_picture, shrunk
 from pullfocus.edit.edit import Painting, edit
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.exr import Plane, read_exr, write_exr
@@ -77,6 +77,20 @@ def test_overscan_does_not_change_the_radii(node, market: Path) -> None:
     inside = slice(over.margin, over.height - over.margin)
     across = slice(over.margin, over.width - over.margin)
     np.testing.assert_allclose(over.rgba()[inside, across], plain.rgba(), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["fg", "bg"])
+def test_a_proxy_blurs_as_the_plate_does(node, layer: str) -> None:
+    """Half the size, half the radius in its pixels; a disc of 1 px is not one of 2 px shrunk."""
+    node["focus_mode"].setValue("layer")
+    node["focus_layer"].setValue(layer)
+    plain = shown(node)
+    proxy = Interpreter(FRAME, shrink=2).run(node)
+    wanted = shrunk(plain, 2)
+    assert psnr(proxy.rgb(), wanted.rgb()) > 36
+    node["plate_width"].setValue(0)  # what it takes for the plate then is too small by half
+    blind = Interpreter(FRAME, shrink=2).run(node)
+    assert psnr(blind.rgb(), wanted.rgb()) < psnr(proxy.rgb(), wanted.rgb()) - 3
 
 
 def test_the_sharp_view_is_deep_focus(node, core) -> None:

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A ZDefocus of Nuke's own that follows the plate's focus, by the law that its manual gives."""
 
+import numpy as np
 import pytest
+import torch
 from described_passes import FOCUS, described
+from graph_interpreter import RGBA, Interpreter, Picture
 from hypothesis import given
 from hypothesis import strategies as st
 from pullfocus_nuke import focus, importing, zdefocus_curve
 from pullfocus_nuke.errors import GizmoError
+
+from cuda_lensblur import scatter_blur
 
 _ASKED = {"Distance of the front layer": "2", "Distance of the last layer": "10"}
 
@@ -52,6 +57,47 @@ def test_makes_a_keyed_node_behind_the_selected_one(nuke, group):
             assert coc(keys, 2.0) == pytest.approx(depths["fg"] - wanted, abs=1e-6)
             assert coc(keys, 10.0) == pytest.approx(depths["bg"] - wanted, abs=1e-6)
     assert not made["center"].expressions, "baked: it works where the plug-in is not"
+
+
+class ByTheManual(Interpreter):
+    """Computes ZDefocus by the law of its manual, with our disc in the place of its own."""
+
+    def do_ZDefocus2(self, node):
+        picture = self.source(node, 0)
+        assert node["math"].held == "depth"
+        centre, size = (node[knob].getValueAt(self.frame) for knob in ("center", "size"))
+        radius = np.abs(size * (1 - centre / picture[node["z_channel"].held].clip(1e-6)))
+        planes = torch.from_numpy(np.float32(picture.rgba())).movedim(-1, 0).contiguous()
+        held = torch.from_numpy(np.float32(radius.clip(max=node["max_size"].number())))
+        out = scatter_blur(planes, held).numpy()
+        return picture.with_channels(dict(zip(RGBA, out, strict=True)))
+
+
+def test_cg_through_it_is_cg_through_pullfocus_lens(nuke, group, compiler):
+    """Two cards, and a pull that leaves one and reaches the other, frame by frame."""
+    group["focus_mode"].setValue("value")
+    group["focus_value"].setAnimated()
+    group["focus_value"].setValueAt(-1.2, 1001)
+    group["focus_value"].setValueAt(0.1, 1003)
+    group["aperture"].setValue(3)
+    read = nuke.createNode("Read")
+    nuke.answers.append(_ASKED)
+    made = zdefocus_curve.key_zdefocus()
+    lens = nuke.createNode("PullFocusLens")
+    made.setInput(0, read)
+    lens["follow"].execute()
+    lens["near_distance"].setValue(2)
+    lens["far_distance"].setValue(10)
+    lens["engine"].setValue("soap bubble (Blink)")
+    card = np.zeros((90, 160), np.float32)
+    card[20:70, 20:65] = card[20:70, 95:140] = 1
+    distance = np.where(np.arange(160) < 80, 2.5, 8).astype(np.float32)
+    cg = Picture({**{name: card for name in RGBA}, "depth.Z": distance + 0 * card}, 160, 90)
+    for frame in (1001, 1002, 1003):
+        own = ByTheManual(frame, {read.name(): cg}).run(made)["rgba.alpha"]
+        ours = Interpreter(frame, {"cg": cg}).run(lens)["rgba.alpha"]
+        assert np.abs(own - ours).max() < 2e-3
+    assert np.abs(own - card).max() > 0.3, "it blurs"
 
 
 def test_follows_keys_of_the_node_and_its_aperture(nuke, group):
