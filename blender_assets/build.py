@@ -108,6 +108,9 @@ def main() -> None:
             _in_blender(work, name)
             shutil.copy(work / f"{name}.blend", OUT / f"{name}.blend")
     (OUT / "blender_assets.cats.txt").write_text(CATALOGUES)
+    from blender_assets.sources import record
+
+    record()
 
 
 if __name__ == "__main__":
