@@ -102,6 +102,7 @@ def test_what_does_not_fit_is_refused(plate, options, said) -> None:
         ({"proxy": "tiny"}, "--proxy"),
         ({"box": ["fg:1001=1,2"]}, "box"),
         ({"shutter": 400}, "--shutter"),
+        ({"layers": "many"}, "layers: expected given or auto, got 'many'"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_is_written(tmp_path, options, said) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fades at both ends are found with their light; nothing else that light does is one."""
+"""Fades, at both ends and there and back, are found with their light; nothing else is one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pullfocus.errors import PlateError
+from pullfocus.observe.cuts import check_one_shot
 from pullfocus.observe.fades import Fades, find_fades, reduced
+from pullfocus.observe.flow import grey
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"
@@ -159,6 +162,17 @@ def test_nothing_else_is_a_fade(market: Frames, rng: np.random.Generator) -> Non
         ],
         "noise": [f + rng.normal(0, 0.04, f.shape).astype(np.float32) for f in market],
         "a still": [market[0]] * 6,
+        "a lamp that goes out for a while": [
+            linear_to_display(display_to_linear(f) * lamp[0 if 8 <= t < 12 else 2])
+            for t, f in enumerate(market)
+        ],
+        "lights at half": lit([1.0] * 8 + [0.6] * 4 + [1.0] * (count - 12)),
+        "somebody before the lens": [
+            np.where(np.abs(np.arange(f.shape[1]) - 60 * (t - 7)) < 90, 0.03, f.swapaxes(1, 2))
+            .swapaxes(1, 2)
+            .astype(np.float32)
+            for t, f in enumerate(market)
+        ],
         "two frames": market[:2],
         "nothing": [np.zeros((40, 64, 3), np.float32)] * 8,
         "white": [np.ones((40, 64, 3), np.float32)] * 8,
@@ -166,3 +180,72 @@ def test_nothing_else_is_a_fade(market: Frames, rng: np.random.Generator) -> Non
     }
     names = {name: fades.found for name, case in cases.items() if (fades := found(case))}
     assert names == {}
+
+
+DIP = (0.8, 0.55, 0.2, 0.0, 0.3, 0.6, 0.85)
+FIRST = 7
+
+
+def dipped(frames: Frames, mix: Callable, level: float) -> Frames:
+    shown = list(frames)
+    for t, share in enumerate(DIP, FIRST):
+        shown[t] = mix(frames[t], share, level)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("mix", "level"), [(in_display, 0.0), (in_light, 0.0), (in_light, 1.0), (in_display, 1.0)]
+)
+def test_a_fade_and_back_is_found(market: Frames, mix: Callable, level: float) -> None:
+    fades = found(dipped(market, mix, level))
+    assert fades is not None
+    (fade,) = fades.found
+    assert fade.frames == tuple(range(FIRST, FIRST + len(DIP)))
+    assert fade.within
+    assert fade.explained == (mix is in_light or level == 0)
+    if fade.explained:
+        assert np.flatnonzero(fades.untold).tolist() == [FIRST + 3]
+        colour = "white" if level else "black"
+        assert fade.note(range(1, 21)) == (
+            f"plate: fades to {colour} and back in frames 8-14; kept as shot, its light is taken"
+            " out for the solve"
+        )
+    if mix is in_light:
+        gains = fades.light[list(fade.frames), 0].mean(-1)
+        np.testing.assert_allclose(gains, DIP, rtol=0.12, atol=2e-3)
+
+
+def test_a_shot_may_fade_more_than_once(market: Frames) -> None:
+    shown = faded(market, in_light, 0.0)
+    for t, share in zip(range(11, 14), (0.6, 0.2, 0.6), strict=True):
+        shown[t] = in_light(market[t], share, 0.0)
+    fades = found(shown)
+    assert fades is not None
+    assert [fade.frames for fade in fades.found] == [(0, 1, 2, 3, 4), (11, 12, 13)]
+    check_one_shot(range(1, 21), greys(shown), fades)
+
+
+def greys(frames: Frames) -> list[np.ndarray]:
+    return [grey(frame) for frame in frames]
+
+
+def test_through_black_into_another_shot_is_a_cut(market: Frames) -> None:
+    shown = dipped([*market[:11], *(f[::-1] for f in market[11:])], in_light, 0.0)
+    with pytest.raises(PlateError, match="got a cut at frame 12; solve one with --frames 1-11 or"):
+        check_one_shot(range(1, 21), greys(shown), found(shown))
+
+
+@pytest.mark.parametrize("mix", [in_display, in_light])
+def test_a_dissolve_within_is_a_cut(market: Frames, mix: Callable) -> None:
+    other = [np.ascontiguousarray(np.flipud(frame)) for frame in market]
+    shown = [*market[:7], *market[7:12], *other[12:]]
+    for t, share in zip(range(7, 12), SHARES[::-1], strict=True):
+        shown[t] = mix(market[t], share, other[t])
+    fades = found(shown)
+    assert fades is not None
+    with pytest.raises(
+        PlateError,
+        match=r"got a dissolve in frames 1008-1012; solve one with --frames 1001-1007"
+        " or --frames 1013-1020, or take it as one with --ignore-cuts",
+    ):
+        check_one_shot(range(1001, 1021), greys(shown), fades)

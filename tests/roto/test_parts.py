@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands before a far wall is found whole, and nothing else is a part."""
+"""What stands before a far wall is found whole, an arm before its body, and nothing else."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pullfocus.roto.halves import halves
 from pullfocus.roto.parts import find_part
 
 MARKET = Path(__file__).parents[1] / "clips" / "market"
@@ -47,6 +48,26 @@ def two_planes(
     return frames, truth
 
 
+def arm_before_body(rng: np.random.Generator) -> tuple[Frames, np.ndarray, np.ndarray]:
+    """A body that walks by 1 px a frame and an arm that moves 3: frames, matte of both, of the arm.
+
+    The wall stands still. Mattes (T, h, w) uint8.
+    """
+    wall, cloth, skin = texture(rng, WIDTH), texture(rng, WIDTH), texture(rng, WIDTH)
+    body, arm = np.zeros((HEIGHT, WIDTH), np.float32), np.zeros((HEIGHT, WIDTH), np.float32)
+    body[24:144, 60:160] = 1
+    arm[50:96, 66:90] = 1
+    frames, whole, parts = [], [], []
+    for t in range(COUNT):
+        one, other = shifted(body, t), shifted(arm, 3 * t)
+        mixed = one[..., None] * shifted(cloth, t) + (1 - one[..., None]) * wall
+        mixed = other[..., None] * shifted(skin, 3 * t) + (1 - other[..., None]) * mixed
+        frames.append(mixed.astype(np.uint8))
+        whole.append((np.maximum(one, other) * 255).astype(np.uint8))
+        parts.append((other * 255).astype(np.uint8))
+    return frames, np.stack(whole), np.stack(parts)
+
+
 NOTHING = np.zeros((COUNT, HEIGHT, WIDTH), np.uint8)
 
 
@@ -62,6 +83,46 @@ def test_a_board_before_a_wall_is_found_in_every_frame(rng: np.random.Generator)
     left, top, right, bottom = part.box()
     assert abs(right - left - 55) < 10
     assert abs(bottom - top - 98) < 12
+
+
+def test_an_arm_before_its_body_is_cut_from_it(rng: np.random.Generator) -> None:
+    frames, whole, arm = arm_before_body(rng)
+    part = find_part(frames, NOTHING, whole)
+    assert part is not None
+    assert part.apart_px == pytest.approx(2 * (COUNT - 1), rel=0.15)
+    for t in range(0, COUNT, 3):
+        np.testing.assert_allclose(part.around[t], np.array(
+            [[1, 0, part.key - t], [0, 1, 0], [0, 0, 1]]), atol=0.5)  # fmt: skip
+    before, rest = halves(part, whole, in_front=True)
+    own = whole.astype(np.float32) / 255
+    for t in range(COUNT):
+        found, true = before.alpha(t, own[t]) > 0.5, arm[t] > 127
+        assert (found & true).sum() / (found | true).sum() > 0.85
+        # what the arm hides of the body is known from other frames
+        assert (rest.alpha(t, own[t])[true] > 0.5).mean() > 0.55
+        both = np.maximum(before.alpha(t, own[t]), rest.alpha(t, own[t]))
+        assert (np.abs(both - own[t]) > 0.5).mean() < 0.005
+    # were it behind, it would be seen through a hole that goes with the body
+    behind, front = halves(part, whole, in_front=False)
+    t = part.key
+    assert (front.alpha(t, own[t])[arm[t] > 127] < 0.5).mean() > 0.85
+    for t in range(COUNT):
+        hole = shifted((arm[part.key] > 127).astype(np.float32), t - part.key) > 0.5
+        assert (front.alpha(t, own[t])[~hole & (own[t] > 0.5)] > 0.5).mean() > 0.93
+        assert (behind.alpha(t, own[t])[arm[t] > 127] > 0.5).mean() > 0.85
+
+
+def test_a_matte_of_a_body_that_shows_the_wall_is_not_cut(rng: np.random.Generator) -> None:
+    wall, cloth = texture(rng, WIDTH), texture(rng, WIDTH)
+    frames, whole = [], []
+    for t in range(COUNT):
+        frame, body = wall.copy(), slice(60 + 3 * t, 140 + 3 * t)
+        frame[24:, body] = cloth[24:, 60:140]
+        matte = np.zeros((HEIGHT, WIDTH), np.uint8)
+        matte[24:, max(0, body.start - 40) : body.stop + 10] = 255
+        frames.append(frame)
+        whole.append(matte)
+    assert find_part(frames, NOTHING, np.stack(whole)) is None
 
 
 def test_somebody_before_both_hides_it_for_a_while(rng: np.random.Generator) -> None:

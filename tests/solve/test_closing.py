@@ -74,6 +74,16 @@ def test_three_sentences(model):
     assert would_help.endswith(".")
 
 
+def test_no_layer_more_is_asked_for_once_parts_were_sought():
+    wrong = exact_model()
+    with torch.no_grad():
+        wrong.layers[1].texture.texels[..., :3] = wrong.layers[1].texture.texels[..., :3].flip(0)
+    assert "a layer more within bg" in closing_words(wrong)[2]
+    after = closing_words(wrong, parts_sought=True)[2]
+    assert "a layer more" not in after
+    assert "What was left within bg bends or changes; no part moves apart." in after
+
+
 def test_a_layer_that_is_never_in_focus_is_named():
     model = exact_model()
     with torch.no_grad():

@@ -44,6 +44,7 @@ def solve_shot(
     memory_gb: float | None = None,
     matte_slack_px: float | None = None,
     rematte: bool = False,
+    layers: str = "given",
     ignore_cuts: bool = False,
     device: str = "cpu",
     threads: int | None = None,
@@ -70,6 +71,8 @@ def solve_shot(
         memory_gb: keep to about so much.
         matte_slack_px: how far edges of mattes may be wrong, px.
         rematte: solve a draft first, and find all mattes again from it.
+        layers: given, or "auto": parts of layers that move apart become layers where that explains
+            more (``--layers auto``).
         ignore_cuts: take frames with a hard cut among them as one shot.
         device: "cpu" or "cuda".
         threads: None: what other programs leave free.
@@ -82,6 +85,8 @@ def solve_shot(
     """
     folder = Path(out)
     check_device(device)
+    if layers not in ("given", "auto"):
+        raise PullfocusError(f"layers: expected given or auto, got {layers!r}")
     settings = asked_settings(
         {
             "quality": quality,
@@ -116,6 +121,7 @@ def solve_shot(
         settings,
         request=request,
         rematte=rematte,
+        split=layers == "auto",
         ignore_cuts=ignore_cuts,
         until_converged=settings.ends_early and steps is None and minutes is None,
         minutes=minutes,

@@ -86,8 +86,8 @@ def solve_footage(
         settings: as `fitted_to` returns them.
         request: mattes to follow from marks; they lie in ``out/mattes``.
         rematte: solve a draft first and find all mattes again from its layers.
-        split: look for a part of the background that moves apart, and make it a layer where that
-            explains more.
+        split: look for parts of layers that move apart, and make them layers where that explains
+            more.
         ignore_cuts: take frames with a hard cut among them as one shot.
         until_converged: end once more steps gain nothing.
         minutes: about so long, instead of steps.
@@ -141,6 +141,7 @@ def solve_footage(
         finish=finish,
         progress=progress,
         threads=Threads(threads),
+        parts_sought=split,
     )
 
 

@@ -108,9 +108,9 @@ def solve(
     layers: Annotated[
         Layers,
         typer.Option(
-            help="auto: look for a part of the background that moves apart from the rest, and make "
-            "it a layer (mg) where two short solves show that it explains more; said, and shown in "
-            "parts/preview.png.",
+            help="auto: look for parts of layers that move apart from the rest, and make them "
+            "layers (of the background mg, of fg fg2) where short solves show that they "
+            "explain more; said, and shown in parts/preview.png.",
         ),
     ] = Layers.given,
     preset: PresetOption = Preset.fast,

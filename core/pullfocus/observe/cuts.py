@@ -114,11 +114,16 @@ def check_one_shot(
     Args:
         frames: their numbers.
         greys: (h, w) uint8 each, display-encoded.
-        fades: at its ends; frames that dissolve into another shot are no cut.
+        fades: frames that dissolve from or into another shot at its ends are no cut.
 
     Raises:
-        PlateError: there are hard cuts; the line says where, and which ranges are shots.
+        PlateError: there are hard cuts, or dissolves within; the line says where, and which ranges
+            are shots.
     """
+    found = () if fades is None else fades.found
+    within = [fade.frames for fade in found if fade.within and fade.kind == "another shot"]
+    if within:
+        _refuse_dissolves(frames, within)
     whole = [t for t in range(len(greys)) if fades is None or not fades.untold[t]]
     cuts = [whole[cut] for cut in find_cuts([greys[t] for t in whole])]
     if not cuts:
@@ -130,6 +135,17 @@ def check_one_shot(
     ranges = " or ".join(f"--frames {shot}" for shot in shots[: _NAMED + 1])
     raise PlateError(
         f"plate: expected one shot, got a cut at frame {named}{more}; solve one with {ranges},"
+        " or take it as one with --ignore-cuts"
+    )
+
+
+def _refuse_dissolves(frames: Sequence[int], dissolves: Sequence[tuple[int, ...]]) -> None:
+    edges = [(-1,), *sorted(dissolves), (len(frames),)]
+    shots = [frames[a[-1] + 1 : b[0]] for a, b in pairwise(edges)]
+    named = ", ".join(range_text([frames[t] for t in one]) for one in sorted(dissolves)[:_NAMED])
+    ranges = " or ".join(f"--frames {range_text(shot)}" for shot in shots[: _NAMED + 1])
+    raise PlateError(
+        f"plate: expected one shot, got a dissolve in frames {named}; solve one with {ranges},"
         " or take it as one with --ignore-cuts"
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fades at the ends of a shot: out of black or white, into it; dissolves from or to another shot.
+"""Fades of a shot: out of black or white, into it, there and back; dissolves at its ends.
 
 A fade lays one colour over every frame, more or less of it. Blur moves light and keeps it, so that
 the mean light of frames tells how much, whatever the focus. Fades are most often done in linear
@@ -15,48 +15,48 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from pullfocus.observe.dissolve import FEWEST_STEADY, LONGEST, dissolve_length, find_dissolves
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.plate.sequence import range_text
 
 __all__ = ["Fade", "Fades", "find_fades", "reduced"]
 
 _WIDE = 64  # px at which frames are compared: blur counts for little
-_LONGEST = 0.5  # of a shot, at each end
 _DARK = 0.75  # share of the scene in a fade's first frame, at most
 _RISES = 0.004  # that each frame of it shows more than the one before, at least
 _WHOLE = 0.985  # share of the scene that counts as all of it
 _STEADY = 0.12  # by which light may vary beside a fade
 _CALMER = 0.4  # and drift, beside how fast it fades
-_FEWEST_STEADY = 3
 _QUANTILES = np.linspace(0.05, 0.95, 19)
 _LIKE = 0.12  # of their range, by which distributions of a faded and a whole frame differ at most
 _PALER = 0.95  # contrast that is left of a frame that whitens, at most: brighter light adds to it
+_DIPS = 0.5  # share of the scene in the faintest frame of a fade and back, at most
 _FAINT = 0.02  # share of the scene below which a frame tells nothing
 _NOTHING = 1e-3  # of light or gain
 _EXPLAINED = 0.01  # display-encoded, of a gain and an offset: the most that they miss by
 
-_UNLIKE = 0.5  # correlation of two shots, at most
-_MIXED = 0.88  # share of a frame's variance that two shots mixed explain, at least
-_WITHOUT = 0.75  # and one of them alone, at most, in the middle of a dissolve
-_SUM = 0.2  # by which the shares of both miss one, at most
-
 
 @dataclass(frozen=True)
 class Fade:
-    """A fade at one end."""
+    """A fade at one end, or there and back within."""
 
     kind: Literal["black", "white", "another shot"]
     frames: tuple[int, ...]
     """Indices of its frames, in the order of the shot."""
     explained: bool
     """Whether a gain and an offset by frame explain it."""
+    within: bool = False
+    """Whole frames lie before and after it; of a dissolve these are two shots."""
 
     def note(self, numbers: Sequence[int]) -> str:
         """Return what was found, in one line; ``numbers`` are those of the shot's frames."""
         named = range_text([numbers[t] for t in self.frames])
         comes = self.frames[0] == 0
         plural = "frames" if len(self.frames) > 1 else "frame"
-        if self.kind == "another shot":
+        if self.within:
+            other = "dissolves into another shot" if self.kind == "another shot" else None
+            said = f"plate: {other or f'fades to {self.kind} and back'} in {plural} {named}"
+        elif self.kind == "another shot":
             way = "from" if comes else "into"
             said = f"plate: {plural} {named} dissolve {way} another shot"
         else:
@@ -95,7 +95,7 @@ def reduced(light: np.ndarray) -> np.ndarray:
 
 
 def find_fades(small: Sequence[np.ndarray]) -> Fades | None:
-    """Look for fades at both ends of a shot; None: there are none.
+    """Look for fades at both ends of a shot and within; None: there are none.
 
     Args:
         small: all frames, as `reduced` makes them.
@@ -113,7 +113,7 @@ def find_fades(small: Sequence[np.ndarray]) -> Fades | None:
             if length:
                 break
         else:
-            length = _dissolve_length(head)
+            length = dissolve_length(head)
             if length:
                 own = order[:length]
                 untold[own] = True
@@ -126,9 +126,27 @@ def find_fades(small: Sequence[np.ndarray]) -> Fades | None:
         explained = level == 0 or bool(missed.max() < _EXPLAINED)
         light[own] = gains
         untold[own] = (share < _FAINT) | (not explained)
-        kind: Literal["black", "white"] = "black" if level == 0 else "white"
-        found.append(Fade(kind, tuple(sorted(own.tolist())), explained))
+        found.append(Fade(_named(level), tuple(sorted(own.tolist())), explained))
+    whole = np.setdiff1d(np.arange(count), [t for fade in found for t in fade.frames])
+    for level in (0.0, 1.0):
+        for first, last in _dips(frames[whole], level):
+            beside = slice(first - FEWEST_STEADY, last + 1 + FEWEST_STEADY)
+            gains, missed = _dip_gains(frames[whole[beside]], level)
+            own = whole[first : last + 1]
+            explained = level == 0 or bool(missed.max() < _EXPLAINED)
+            light[own] = gains
+            untold[own] = (gains[:, 0].mean(-1) < _FAINT) | (not explained)
+            found.append(Fade(_named(level), tuple(own.tolist()), explained, within=True))
+    if not any(fade.within for fade in found):
+        for first, last in find_dissolves(frames[whole]):
+            own = whole[first + 1 : last]
+            untold[own] = True
+            found.append(Fade("another shot", tuple(own.tolist()), explained=False, within=True))
     return Fades(tuple(found), light, untold) if found else None
+
+
+def _named(level: float) -> Literal["black", "white"]:
+    return "black" if level == 0 else "white"
 
 
 # --- to one colour -----------------------------------------------------------------------------
@@ -136,16 +154,16 @@ def find_fades(small: Sequence[np.ndarray]) -> Fades | None:
 
 def _steady(length: int) -> slice:
     """Return the frames beside a fade that it is compared with."""
-    return slice(length, length + max(_FEWEST_STEADY, length))
+    return slice(length, length + max(FEWEST_STEADY, length))
 
 
 def _fade_length(head: np.ndarray, level: float) -> int:
     """Return how many frames of a shot's head come out of black (0) or white (1); 0: none do."""
     away = np.abs(head.mean((1, 2, 3)) - level)
-    for length in range(1, int(_LONGEST * len(head)) + 1):
+    for length in range(1, int(LONGEST * len(head)) + 1):
         beside = away[_steady(length)]
         whole = float(np.median(beside))
-        if len(beside) < _FEWEST_STEADY or whole <= 0:
+        if len(beside) < FEWEST_STEADY or whole <= 0:
             return 0
         share = away / whole
         after = share[_steady(length)]
@@ -162,12 +180,84 @@ def _fade_length(head: np.ndarray, level: float) -> int:
     return 0
 
 
-def _is_faded(head: np.ndarray, length: int, level: float, share: np.ndarray) -> bool:
+def _dips(frames: np.ndarray, level: float) -> list[tuple[int, int]]:
+    """Return first and last frames of fades to a colour and back, whole frames on both sides."""
+    away = np.abs(frames.mean((1, 2, 3)) - level)
+    count, found, t = len(away), [], FEWEST_STEADY
+    while t < count - FEWEST_STEADY:
+        last = _dip_end(away, t)
+        if last and _dip_is_faded(frames[t - FEWEST_STEADY : last + 1 + FEWEST_STEADY], level):
+            found.append((t, last))
+            t = last + FEWEST_STEADY
+        t += 1
+    return found
+
+
+def _dip_end(away: np.ndarray, first: int) -> int:
+    """Return the last frame of a fade and back that begins at a frame; 0: none does."""
+    before = away[first - FEWEST_STEADY : first]
+    whole = float(np.median(before))
+    if whole <= 0 or np.abs(before / whole - 1).max() > _STEADY:
+        return 0
+    if away[first] > before[-1] - _RISES * whole:
+        return 0
+    most = min(len(away) - FEWEST_STEADY, first + int(LONGEST * len(away)))
+    for last in range(first, most):
+        after = away[last + 1 : last + 1 + FEWEST_STEADY]
+        back = float(np.median(after))
+        if back <= 0 or np.abs(after / back - 1).max() > _STEADY:
+            continue
+        share = away[first - 1 : last + 2] / np.linspace(whole, back, last - first + 3)
+        steps, lowest = np.diff(share), int(share.argmin())
+        black = share < _FAINT
+        falls = (steps[:lowest] < -_RISES) | black[:lowest]
+        rises = (steps[lowest:] > _RISES) | black[lowest + 1 :]
+        whole_again = share[-2] < _WHOLE and share[-1] > 1 - _STEADY
+        if share[lowest] < _DIPS and falls.all() and rises.all() and whole_again:
+            # neighbours that hold half of it are part of it
+            if away[last + 2] / back - share[-1] > _RISES and share[-1] < _WHOLE:
+                continue
+            return last
+    return 0
+
+
+def _sides(shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the whole frames before and after, and those between, of a fade and back."""
+    sides = np.concatenate([shown[:FEWEST_STEADY], shown[-FEWEST_STEADY:]])
+    return sides, shown[FEWEST_STEADY:-FEWEST_STEADY]
+
+
+def _dip_is_faded(shown: np.ndarray, level: float) -> bool:
+    sides, own = _sides(shown)
+    gains, _ = _dip_gains(shown, level)
+    head = np.concatenate([own, sides])
+    return _is_faded(head, len(own), level, gains[:, 0].mean(-1), len(sides))
+
+
+def _dip_gains(shown: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return gain and offset (n, 2, 3) of the frames of a fade and back, and by how much they miss.
+
+    `shown` has whole frames on both sides.
+    """
+    sides, own = _sides(shown)
+    before, after = (level - half.mean((0, 1, 2)) for half in np.split(sides, 2))
+    way = (np.arange(len(own)) + 1)[:, None] / (len(own) + 1)
+    whole = before * (1 - way) + after * way
+    whole = np.where(np.abs(whole) < _NOTHING, _NOTHING, whole)
+    gain = ((level - own.mean((1, 2))) / whole).clip(_NOTHING)
+    gains = np.stack([gain, level * (1 - gain)], 1)
+    return gains, _missed(np.concatenate([own, sides]), len(own), gains, len(sides))
+
+
+def _is_faded(
+    head: np.ndarray, length: int, level: float, share: np.ndarray, steady: int = 0
+) -> bool:
     """Whether frames look as a whole one does through a fade.
 
-    Light that goes on in a scene does not reach all of it alike.
+    Light that goes on in a scene does not reach all of it alike. ``steady`` frames after it are
+    whole; 0: as many as `_steady` says.
     """
-    whole = _spread(head[_steady(length)])
+    whole = _spread(head[length : length + steady] if steady else head[_steady(length)])
     for t in range(length):
         if share[t] < 0.1:  # too little is seen
             continue
@@ -199,77 +289,11 @@ def _gains(head: np.ndarray, length: int, level: float) -> np.ndarray:
     return np.stack([gain, level * (1 - gain)], 1)
 
 
-def _missed(head: np.ndarray, length: int, gains: np.ndarray) -> np.ndarray:
+def _missed(head: np.ndarray, length: int, gains: np.ndarray, steady: int = 0) -> np.ndarray:
     """Return by how much faded frames miss what gain and offset say, (length,) display-encoded."""
-    whole = np.quantile(head[_steady(length)], _QUANTILES, axis=(0, 1, 2))
+    beside = slice(length, length + steady) if steady else _steady(length)
+    whole = np.quantile(head[beside], _QUANTILES, axis=(0, 1, 2))
     own = np.quantile(head[:length], _QUANTILES, axis=(1, 2)).swapaxes(0, 1)
     said = gains[:, 0, None] * whole + gains[:, 1, None]
     off = linear_to_display(said.astype(np.float32).clip(0)) - linear_to_display(own)
     return np.asarray(np.sqrt(np.square(off).mean((1, 2))))
-
-
-# --- to another shot ---------------------------------------------------------------------------
-
-
-def _dissolve_length(head: np.ndarray) -> int:
-    """Return how many frames of a shot's head still show another one; 0: none do.
-
-    The first is nearly all of that one, and the frame after the last is none of it. Both kinds of
-    mixing are tried: on linear light and on display-encoded values.
-    """
-    for values in (linear_to_display(head.mean(-1)), head.mean(-1)):
-        planes = [_flat(frame) for frame in values]
-        for length in range(int(_LONGEST * len(head)), 2, -1):
-            if len(head) - length >= _FEWEST_STEADY and _dissolves(planes, length):
-                return length
-    return 0
-
-
-def _flat(frame: np.ndarray) -> np.ndarray:
-    """Return a frame (h, w) without its finest detail, so that slow motion counts for little."""
-    return np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.5), np.float32)
-
-
-def _dissolves(planes: Sequence[np.ndarray], length: int) -> bool:
-    old, new = planes[0], planes[length]
-    if _correlation(old, new) > _UNLIKE:
-        return False
-    speed = _shift(planes[length], planes[min(length + 2, len(planes) - 1)]) / 2
-    shares = []
-    for t in range(1, length):
-        here = _moved(new, speed * (t - length))
-        both, (share_new, share_old) = _fit(planes[t], [here, old])
-        if both < _MIXED or abs(share_new + share_old - 1) > _SUM:
-            return False
-        shares.append(share_new)
-        if 0.3 < share_new < 0.7 and max(
-            _correlation(planes[t], here) ** 2, _correlation(planes[t], old) ** 2
-        ) > _WITHOUT + (1 - _WITHOUT) * abs(2 * share_new - 1):
-            return False
-    # it goes on all the time, and is over where it is said to be
-    return bool((np.diff([0.0, *shares, 1.0]) > 0.3 / length).all())
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))
-
-
-def _fit(frame: np.ndarray, parts: list[np.ndarray]) -> tuple[float, np.ndarray]:
-    """Return the share of a frame's variance that parts explain, and how much of each is there."""
-    basis = np.stack([*(p.ravel() for p in parts), np.ones(frame.size, np.float32)], 1)
-    shares, *_ = np.linalg.lstsq(basis, frame.ravel(), rcond=None)
-    left = frame.ravel() - basis @ shares
-    return 1 - float(left.var() / max(float(frame.var()), 1e-9)), shares[:-1]
-
-
-def _shift(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    window = cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F)  # type: ignore[call-overload]
-    return np.array(cv2.phaseCorrelate(a - a.mean(), b - b.mean(), window)[0])
-
-
-def _moved(frame: np.ndarray, by: np.ndarray) -> np.ndarray:
-    matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float32)
-    return np.asarray(
-        cv2.warpAffine(frame, matrix, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    )

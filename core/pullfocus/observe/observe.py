@@ -39,7 +39,7 @@ from pullfocus.shot import Shot
 
 __all__ = ["ObserveSettings", "observe"]
 
-_FORMAT = 7  # raise when the cache's contents change meaning
+_FORMAT = 8  # raise when the cache's contents change meaning
 _HALF_MAX = 65504.0
 _DRAFT = "measuring-"
 _OURS = re.compile(rf"[0-9a-f]{{16}}|{_DRAFT}.*")
@@ -60,7 +60,7 @@ class ObserveSettings:
     overlay: bool = True
     """Whether to look for bars and burnt-in words, and leave them out."""
     fades: bool = True
-    """Whether to look for fades at both ends, and take their light out."""
+    """Whether to look for fades, at both ends and there and back, and take their light out."""
     repeats: bool = True
     """Whether to look for frames that are shown twice."""
     ceiling: bool = True

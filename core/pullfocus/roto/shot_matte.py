@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -38,7 +38,7 @@ class ShotMatte:
     height: int
     outlines: tuple[Followed, ...]
     """At working size, one a frame."""
-    exact: dict[int, np.ndarray]
+    exact: Mapping[int, np.ndarray]
     """Frame index to the matte (H, W) that was given there."""
     note: str = ""
     """Where it came from, if it was guessed."""

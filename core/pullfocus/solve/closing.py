@@ -47,10 +47,11 @@ class _Look:
     left_near_edge: float
 
 
-def closing_words(model: ShotModel) -> tuple[str, str, str]:
+def closing_words(model: ShotModel, *, parts_sought: bool = False) -> tuple[str, str, str]:
     """Return three sentences on a solved shot, atlases at full resolution.
 
-    Looks at eight frames, fewer of large ones: a second at 512 wide.
+    Looks at eight frames, fewer of large ones: a second at 512 wide. ``parts_sought``: parts that
+    move apart were looked for already (``--layers auto``).
     """
     observed = model.observed
     count = len(observed.frames)
@@ -58,7 +59,7 @@ def closing_words(model: ShotModel) -> tuple[str, str, str]:
     chosen = sorted({round(i) for i in np.linspace(0, count - 1, min(count, wanted))})
     floor = Floor(model, model.linear_atlases())
     looks = [_look(model, floor, t) for t in chosen]
-    return _trusted(looks), _left(looks), _help(model, floor, looks)
+    return _trusted(looks), _left(looks), _help(model, floor, looks, parts_sought)
 
 
 @torch.no_grad()
@@ -100,8 +101,8 @@ def _left(looks: list[_Look]) -> str:
     )
 
 
-def _help(model: ShotModel, floor: Floor, looks: list[_Look]) -> str:
-    observed, advice = model.observed, []
+def _help(model: ShotModel, floor: Floor, looks: list[_Look], parts_sought: bool) -> str:
+    observed, advice, besides = model.observed, [], ""
     wide = observed.width / 512
     if observed.doubted is not None and observed.doubted.any():
         some = [bool(column.any()) for column in observed.doubted.T]
@@ -116,12 +117,15 @@ def _help(model: ShotModel, floor: Floor, looks: list[_Look]) -> str:
         else:
             by_layer = np.mean([look.left_by_layer for look in looks], 0)
             name = model.layer_names[int(by_layer.argmax())]
-            advice.append(f"a layer more within {name}, whose parts move or change by themselves")
+            if parts_sought:
+                besides = f" What was left within {name} bends or changes; no part moves apart."
+            else:
+                advice.append(f"a layer more within {name}, whose parts move or change")
     for index, name in enumerate(model.layer_names):
         sharpest = floor.seen.grids[index]
         seen = sharpest[sharpest < floor.seen.UNSEEN]
         if seen.size and float(np.median(seen)) > _NEVER_PX * wide:
             advice.append(f"a longer range: most of {name} is never in focus in this one")
     if not advice:
-        return "Nothing that a matte or a longer range could add stands out."
-    return f"What would help: {'; '.join(advice)}."
+        return f"Nothing that a matte or a longer range could add stands out.{besides}"
+    return f"What would help: {'; '.join(advice)}.{besides}"

@@ -74,6 +74,7 @@ class Run:
         checkpoint_s: float,
         threads: Threads | None,
         after_s: float,
+        parts_sought: bool = False,
     ) -> None:
         self.out = out
         self.record = record
@@ -82,6 +83,7 @@ class Run:
         self.converged = False
         self.progress = progress
         self.stop = stop
+        self.parts_sought = parts_sought
         self.checkpoint_s = checkpoint_s
         self.threads = threads
         self.started = time.monotonic()
@@ -217,7 +219,7 @@ class Run:
             psnr_reblur=self.psnr,
             peak_memory_mb=peak_memory_mb(),
             for_later=finished and not done,
-            words=_closing(solver.model) if done and solver.step_index else (),
+            words=self._closing(solver.model) if done and solver.step_index else (),
         )
 
     def finish(self, last: Finish) -> SolveOutcome:
@@ -230,7 +232,7 @@ class Run:
         tensors, meta = checkpoint.load(self.checkpoint_path)
         checkpoint.save(self.checkpoint_path, tensors, meta | self._facts(finished=True))
         self._write_preview(fine.model, last.observed)
-        words = _closing(fine.model) if meta["step"] else ()
+        words = self._closing(fine.model) if meta["step"] else ()
         return dataclasses.replace(self.outcome_from(meta), finished=True, words=words)
 
     def _finish(self, last: Finish, before: int) -> FineSolver | None:
@@ -401,18 +403,17 @@ class Run:
         self.spent_on_preview += time.monotonic() - began
         self.progress.preview(str(path))
 
+    def _closing(self, model: Any) -> tuple[str, ...]:
+        """Say what a finished solve is worth, where it has a lens to judge it by."""
+        from pullfocus.model.shot_model import ShotModel
+        from pullfocus.solve.closing import closing_words
+
+        if not isinstance(model, ShotModel) or model.atlas_level or model.settings.reblur == "none":
+            return ()
+        return closing_words(model, parts_sought=self.parts_sought)
+
 
 def _pixels(solver: SolverLike, observed: Any) -> int:
     """Return the size of the frame that the next step computes."""
     level = getattr(solver.model, "atlas_level", 0)
     return (observed.width >> level) * (observed.height >> level)
-
-
-def _closing(model: Any) -> tuple[str, ...]:
-    """Say what a finished solve is worth, where it has a lens to judge it by."""
-    from pullfocus.model.shot_model import ShotModel
-    from pullfocus.solve.closing import closing_words
-
-    if not isinstance(model, ShotModel) or model.atlas_level or model.settings.reblur == "none":
-        return ()
-    return closing_words(model)

@@ -56,6 +56,7 @@ def run_solve(
     observe: Callable[..., Any] | None = None,
     checkpoint_s: float = 20.0,
     threads: Threads | None = None,
+    parts_sought: bool = False,
 ) -> SolveOutcome:
     """Solve `shot` in the folder `out`, or go on with the solve that is there.
 
@@ -74,6 +75,7 @@ def run_solve(
         observe: `observe(shot, cache_dir, settings, report=...)`; the real one by default.
         checkpoint_s: seconds between checkpoints.
         threads: how many compute; as torch is set by default.
+        parts_sought: parts that move apart were looked for, and are layers where that helps.
 
     Returns:
         How it ended; a stop by SIGINT or SIGTERM is an outcome, with everything saved.
@@ -94,7 +96,18 @@ def run_solve(
         watch = Convergence(len(shot.frames)) if until_converged else None
         proxy = getattr(settings, "proxy", 0)
         after_s = finish_s(shot, settings) if proxy else 0.0
-        run = Run(out, record, minutes, watch, progress, stop, checkpoint_s, threads, after_s)
+        run = Run(
+            out,
+            record,
+            minutes,
+            watch,
+            progress,
+            stop,
+            checkpoint_s,
+            threads,
+            after_s,
+            parts_sought,
+        )
         meta = run.find_earlier(restart=restart)
         if meta is not None and run.is_done(meta, settings.steps):
             progress.note(f"{out} is already solved: {meta['step']} steps")
