@@ -74,12 +74,12 @@ def test_ssim_and_ms_ssim_agree_with_pytorch_msssim(pair):
     for height, width in ((200, 220), (181, 199)):
         a, b = (image[:height, :width] for image in pair)
         tensors = [torch.tensor(image).permute(2, 0, 1)[None] for image in (a, b)]
-        # Their window is float32, hence not closer.
+        # Ours takes them in float32, hence not closer.
         expected = float(torch_ssim(*tensors, data_range=1.0))
-        assert ssim(a, b) == pytest.approx(expected, abs=1e-6)
+        assert ssim(a, b) == pytest.approx(expected, abs=5e-6)
         # The published weights sum to 1.0001; ours are divided by that.
         expected = float(torch_ms_ssim(*tensors, data_range=1.0)) ** (1 / 1.0001)
-        assert ms_ssim(a, b) == pytest.approx(expected, abs=1e-6)
+        assert ms_ssim(a, b) == pytest.approx(expected, abs=5e-6)
 
 
 def test_ms_ssim_with_two_scales_by_hand(pair):
