@@ -56,6 +56,22 @@ def test_a_machine_must_have_what_a_solve_takes(tmp_path: Path) -> None:
     )
 
 
+def test_a_layer_that_is_still_to_be_found_takes_memory_too(tmp_path: Path) -> None:
+    root = studio(tmp_path / "studio")
+    with_matte = (written("solve_and_bake", root) / "template.yaml").read_text()
+    plate, *rest = (word.format(studio=root) for word in PLAIN)
+    rest = [word for word in rest if word != "--matte" and not word.startswith("fg=")]
+    frame, out = ShotInputs(plate=plate).open().frames[1], tmp_path / "boxed"
+    words = ["farm", plate, *rest, "--box", f"fg:{frame}=4,4,20,20", "--out", str(out)]
+    assert cli.run(words) == 0
+    boxed = (out / "template.yaml").read_text()
+    needs = [
+        [step["hostRequirements"] for step in yaml.safe_load(text)["steps"][:2]]
+        for text in (with_matte, boxed)
+    ]
+    assert needs[0] == needs[1]
+
+
 def test_a_proxy_is_finished_by_a_step_of_its_own(tmp_path: Path) -> None:
     root = studio(tmp_path / "studio")
     template = yaml.safe_load((written("on_a_proxy", root) / "template.yaml").read_text())

@@ -111,6 +111,7 @@ def solve_shot(
         settings,
         proxy=str(proxy),
         memory_gb=memory_gb,
+        layers=len({*request.layers, *shot.layer_names}),
         matte_slack_px=matte_slack_px,
         steps_follow_frames=steps is None and preset == "fast",
     )

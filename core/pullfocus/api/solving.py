@@ -32,6 +32,7 @@ def fitted_to(
     *,
     proxy: str = "auto",
     memory_gb: float | None = None,
+    layers: int | None = None,
     matte_slack_px: float | None = None,
     steps_follow_frames: bool = True,
 ) -> Any:
@@ -42,6 +43,7 @@ def fitted_to(
         settings: SolveSettings, as `asked.asked_settings` returns them.
         proxy: auto, off, or a width in px.
         memory_gb: keep to about so much, by a smaller proxy where it may be chosen.
+        layers: how many there will be once mattes are found; by default the shot's own.
         matte_slack_px: how far the edges of mattes may be wrong, px of the plate.
         steps_follow_frames: more steps for more frames than a quality is meant for.
 
@@ -51,7 +53,7 @@ def fitted_to(
     settings = asked.with_proxy(settings, proxy, shot.width)
     if memory_gb is not None:
         choose = proxy == "auto" and takes_proxy(settings)
-        settings = within_memory(shot, settings, memory_gb, any_proxy=choose)
+        settings = within_memory(shot, settings, memory_gb, any_proxy=choose, layers=layers)
     if steps_follow_frames:
         settings = for_frames(settings, len(shot.frames))
     if matte_slack_px is not None:

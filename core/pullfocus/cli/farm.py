@@ -128,6 +128,7 @@ def farm(
         settings,
         proxy=options["proxy"],
         memory_gb=options["memory"],
+        layers=len(layers),
         matte_slack_px=options["matte_slack"],
     )
     held = [

@@ -251,6 +251,7 @@ def solve(
         settings,
         proxy=proxy,
         memory_gb=memory,
+        layers=len({*request.layers, *shot.layer_names}),
         matte_slack_px=matte_slack,
         steps_follow_frames=steps is None and preset is Preset.fast,
     )

@@ -10,6 +10,7 @@ what is there already is left.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -117,7 +118,8 @@ def farm_job(
     }
     if folders.refocused is None:
         by_verb["refocus"] = []
-    needs = _needs(shot, solve_settings, gpu=device == "cuda")
+    layers = len({*(mark.layer for mark in marks), *auto, *shot.layer_names})
+    needs = _needs(shot, solve_settings, layers, gpu=device == "cuda")
     marked = (*(mark.argument for mark in marks), *guessed(auto))
     solve = _solve(by_verb["solve"], footage, marked, needs["solve"], settings)
     steps = [solve]
@@ -422,14 +424,15 @@ def _farm(settings: FarmSettings, frames: Sequence[int]) -> tuple[Parameter, ...
     )
 
 
-def _needs(shot: Shot, solve_settings: Any, *, gpu: bool) -> dict[str, Needs]:
+def _needs(shot: Shot, solve_settings: Any, layers: int, *, gpu: bool) -> dict[str, Needs]:
     """What machines must have, by kind of step."""
-    pixels, layers = shot.width * shot.height, len(shot.layer_names)
+    pixels = shot.width * shot.height
+    estimate = functools.partial(memory_estimate_mb, shot, solve_settings, layers=layers)
     # the model with its atlases, and a frame's passes with what they are made from
     frames_mb = 600 + pixels * layers * (48 + 160) / 1e6
     return {
-        "solve": Needs(memory_estimate_mb(shot, solve_settings), gpu=gpu),
-        "proxy": Needs(memory_estimate_mb(shot, solve_settings, "proxy"), gpu=gpu),
-        "finish": Needs(memory_estimate_mb(shot, solve_settings, "finish"), gpu=gpu),
+        "solve": Needs(estimate(), gpu=gpu),
+        "proxy": Needs(estimate("proxy"), gpu=gpu),
+        "finish": Needs(estimate("finish"), gpu=gpu),
         "frames": Needs(frames_mb),
     }

@@ -41,14 +41,17 @@ _PROXIES = (640, 512, 384, 256)  # widths tried, widest first, where memory is s
 _OVERSCAN = 1.3  # of the frame, evaluated around it for the lens
 
 
-def memory_estimate_mb(shot: Shot, settings: Any = None, part: Part = "all") -> float:
+def memory_estimate_mb(
+    shot: Shot, settings: Any = None, part: Part = "all", *, layers: int | None = None
+) -> float:
     """About how much memory solving `shot` takes at most, in MB.
 
     `settings` are those of the solve: steps are taken on a proxy if they say so, and networks keep
-    their hidden layers for every pixel. `benchmarks/memory.py` compares it with what is taken.
+    their hidden layers for every pixel. `layers` counts those whose mattes are still to be found as
+    well; by default the shot's own. `benchmarks/memory.py` compares it with what is taken.
     """
     proxy = getattr(settings, "proxy", 0)
-    layers, frames = len(shot.layer_names), len(shot.frames)
+    layers, frames = layers or len(shot.layer_names), len(shot.frames)
     pixels = float(shot.width * shot.height)
     shrink = proxy / shot.width if proxy else 1.0
     stepped = pixels * shrink**2
@@ -73,7 +76,9 @@ def memory_estimate_mb(shot: Shot, settings: Any = None, part: Part = "all") -> 
     return _LIBRARIES_MB + max(motion, solving + finishing)
 
 
-def within_memory(shot: Shot, settings: Any, memory_gb: float, *, any_proxy: bool) -> Any:
+def within_memory(
+    shot: Shot, settings: Any, memory_gb: float, *, any_proxy: bool, layers: int | None = None
+) -> Any:
     """Return settings that keep to so much memory, by a smaller proxy where one may be chosen.
 
     Args:
@@ -81,6 +86,7 @@ def within_memory(shot: Shot, settings: Any, memory_gb: float, *, any_proxy: boo
         settings: SolveSettings.
         memory_gb: what may be taken.
         any_proxy: whether the width of the proxy is ours to choose.
+        layers: as `memory_estimate_mb` takes them.
 
     Raises:
         SolveError: no proxy is small enough.
@@ -90,9 +96,9 @@ def within_memory(shot: Shot, settings: Any, memory_gb: float, *, any_proxy: boo
         widths = [w for w in _PROXIES if w < min(shot.width, settings.proxy or shot.width)]
         tried += [dataclasses.replace(settings, proxy=width) for width in widths]
     for one in tried:
-        if memory_estimate_mb(shot, one) <= 1000 * memory_gb:
+        if memory_estimate_mb(shot, one, layers=layers) <= 1000 * memory_gb:
             return one
-    least = memory_estimate_mb(shot, tried[-1]) / 1000
+    least = memory_estimate_mb(shot, tried[-1], layers=layers) / 1000
     raise SolveError(
         f"--memory: expected {least:.1f} GB or more for {len(shot.frames)} frames of "
         f"{shot.width}x{shot.height}, got {memory_gb:g}; fewer --frames take less"
