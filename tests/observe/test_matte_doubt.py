@@ -51,6 +51,29 @@ def test_halves_and_strangers_are_doubted_and_nothing_else(wrong):
     assert np.flatnonzero(doubted_frames(mattes, motion)).tolist() == wrong
 
 
+@pytest.mark.parametrize("wrong", [[0, 1, 2], [18, 19], [0, 8, 9, 19]])
+def test_halves_at_the_ends_are_doubted(wrong):
+    mattes, motion = walker()
+    for t in wrong:
+        mattes[t, 45:] = 0
+    assert np.flatnonzero(doubted_frames(mattes, motion)).tolist() == wrong
+
+
+@pytest.mark.parametrize("rest", [8, 13])
+def test_what_lasts_for_half_of_its_neighbours_is_how_the_subject_looks(rest):
+    mattes, motion = walker()
+    mattes[rest:, 45:] = 0
+    assert not doubted_frames(mattes, motion).any()
+
+
+def test_a_limb_that_is_put_out_at_the_end_is_believed():
+    mattes, motion = walker()
+    for t in (18, 19):
+        x = 30 + 4 * t
+        cv2.line(mattes[t], (x, 45), (x - 40, 50), 255, 8)
+    assert not doubted_frames(mattes, motion).any()
+
+
 def test_a_frame_that_was_forgotten_is_doubted_and_a_subject_that_is_away_is_not():
     mattes, motion = walker()
     mattes[5] = 0

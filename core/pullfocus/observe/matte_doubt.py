@@ -17,6 +17,8 @@ __all__ = ["carried_matte", "doubted_frames"]
 _REACH = 8  # frames to either side whose mattes are asked
 _USUAL = 0.9  # of the usual agreement: less is doubted, or a jump between two frames
 _LONGEST_RUN = 8  # frames: what holds for longer is how the subject looks
+# where neighbours are on one side only, the agreement of a run, and its frames against theirs
+_END_USUAL, _END_SHARE = 0.75, 0.5
 _LONGEST_GAP = 2  # empty frames between full ones that are taken for forgotten
 _ROUNDS = 2
 _WIDE = 160  # px of the frames that are compared
@@ -80,14 +82,18 @@ def doubted_frames(mattes: np.ndarray, motion: np.ndarray) -> np.ndarray:
         doubted = _forgotten(full)
         for number in np.unique(run[full]):
             members = full & (run == number)
-            if members[0] or members[-1]:  # nobody on the other side to ask
-                continue
             first, last = np.flatnonzero(members)[[0, -1]]
-            around = trusted & ~members
-            around[: max(0, first - _REACH)] = around[last + _REACH + 1 :] = False
+            near = np.zeros(count, bool)
+            near[max(0, first - _REACH) : last + _REACH + 1] = True
+            near &= full & ~members
+            around, usual = trusted & near, _USUAL
+            if not (near[:first].any() and near[last + 1 :].any()):
+                usual = _END_USUAL
+                if members.sum() > _END_SHARE * near.sum():
+                    continue
             if members.sum() > _LONGEST_RUN or not around.any():
                 continue
-            if agreement[members].mean() < _USUAL * np.median(agreement[around]):
+            if agreement[members].mean() < usual * np.median(agreement[around]):
                 doubted |= members
     return doubted
 

@@ -28,6 +28,7 @@ from pullfocus.observe.cuts import check_one_shot
 from pullfocus.observe.fades import Fades, find_fades, reduced
 from pullfocus.observe.flow import Neighbours, grey
 from pullfocus.observe.matte_doubt import carried_matte, doubted_frames
+from pullfocus.observe.matte_edges import bring_to_edges
 from pullfocus.observe.motion import chain_to_reference, reference_frame
 from pullfocus.observe.observed import Observed, let_go
 from pullfocus.observe.overlay import find_overlay
@@ -65,6 +66,8 @@ class ObserveSettings:
     """Whether to look for frames that are shown twice."""
     ceiling: bool = True
     """Whether clipped values only say at least."""
+    matte_edges: bool = True
+    """Whether mattes that are too wide or too tight all round are brought to the plate's edges."""
 
 
 def observe(
@@ -163,6 +166,9 @@ def _measure(shot: Shot, folder: Path, settings: ObserveSettings, report: Report
             for t in sorted({t for fade in fades.found for t in fade.frames}):
                 greys[t] = grey(fades.relit(t, np.asarray(plate[t], np.float32)))
         mattes = _store_mattes(shot, draft, report)
+        if settings.matte_edges:
+            plate = np.load(draft / "plate.npy", mmap_mode="r")
+            _add_notes(draft, bring_to_edges(plate, mattes, shot.layer_names, report))
         if shot.coc is not None:
             _store_coc(shot, draft)
         neighbours = Neighbours(greys)
@@ -260,6 +266,12 @@ def _store_mattes(shot: Shot, draft: Path, report: Report) -> np.ndarray:
             )
     mattes.flush()
     return mattes
+
+
+def _add_notes(draft: Path, notes: list[str]) -> None:
+    finds = json.loads((draft / "finds.json").read_text(encoding="utf-8"))
+    finds["notes"] += notes
+    (draft / "finds.json").write_text(json.dumps(finds), encoding="utf-8")
 
 
 def _replace_doubted(
