@@ -73,6 +73,20 @@ def test_what_is_measured(shot: Shot, tmp_path: Path):
     np.testing.assert_allclose(seen.motion[0] @ middle, np.tile(middle, (COUNT, 1)), atol=0.5)
 
 
+def test_a_matte_that_is_wide_all_round_is_brought_to_the_edge_and_said(shot: Shot, tmp_path: Path):
+    light, wide = shot.plate.frames.copy(), np.zeros((COUNT, HEIGHT, WIDTH), np.float32)
+    light[:3, 30:66, 48:80] = 0.5 + 0.5 * light[:3, 30:66, 48:80]  # another thing than the wall
+    wide[:3, 25:71, 43:85] = 1
+    lit = replace(shot, plate=Source(light), mattes=(("fg", Source(wide, "wide")),))
+    seen = observe(lit, tmp_path)
+    assert [note.split(":")[0] for note in seen.notes] == ["matte fg"]
+    error = np.abs(seen.matte(0, 1) - shot.mattes[0][1].read(1)).mean()
+    assert error < 0.2 * np.abs(wide[1] - shot.mattes[0][1].read(1)).mean()
+    kept = observe(lit, tmp_path, ObserveSettings(matte_edges=False))
+    np.testing.assert_array_equal(kept.matte(0, 1), wide[1])
+    assert kept.notes == ()
+
+
 def test_measured_once(shot: Shot, tmp_path: Path):
     first = observe(shot, tmp_path)
     reads = shot.plate.reads

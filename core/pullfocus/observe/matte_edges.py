@@ -112,9 +112,7 @@ def moved_edge(matte: np.ndarray, px: float) -> np.ndarray:
     inwards, _ = _normals(_distance(matte))
     rows, columns = np.indices(matte.shape, np.float32)
     from_x, from_y = columns - px * inwards[..., 0], rows - px * inwards[..., 1]
-    moved = cv2.remap(
-        matte, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    moved = cv2.remap(matte, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
 
@@ -143,7 +141,8 @@ def bring_to_edges(
             let_go(own)
             report(f"edges of matte {name}", (t + 1) / len(own))
         side, done = ("outside", "taken in") if px > 0 else ("inside", "let out")
-        notes.append(f"matte {name}: lies {abs(px):.1f} px {side} the plate's edges; {done} by that")
+        off = f"lies {abs(px):.1f} px {side} the plate's edges"
+        notes.append(f"matte {name}: {off}; {done} by that")
     return notes
 
 
@@ -164,7 +163,8 @@ def _offset_px(plate: np.ndarray, mattes: np.ndarray) -> float:
         front = np.stack([np.zeros_like(small[0]), *small[:-1]]).max(0)
         picture = np.asarray(plate[t], np.float32)
         if reduced > 1:
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            small_picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(small_picture, np.float32)
         let_go(plate)
         let_go(mattes)
         profile.add(picture, small[-1].astype(np.float32) / 255, cv2.dilate(front, brush) == 0)
