@@ -21,6 +21,7 @@ def _operators() -> tuple[Any, ...]:
         panels,
         preferences,
         solve_op,
+        strip_op,
     )
 
     modules = (
@@ -31,6 +32,7 @@ def _operators() -> tuple[Any, ...]:
         import_op,
         focus_op,
         camera_op,
+        strip_op,
         paint_op,
         panels,
     )

@@ -106,6 +106,8 @@ class PULLFOCUS_PT_shot(_Compositor, bpy.types.Panel):
             if settings.view in ("LAYER", "MATTE"):
                 column.prop(node.inputs["Layer"], "default_value", text="Layer")
         draw_focus(layout, context)
+        if compat.FIVE and node is not None:
+            layout.operator("pullfocus.use_on_strip", icon="SEQUENCE")
 
 
 class PULLFOCUS_PT_lens(_WithShot, bpy.types.Panel):

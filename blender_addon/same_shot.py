@@ -18,6 +18,9 @@ from .passes import Passes, read_passes
 from .relative_paths import KEY, SOLVE_KEY, absolute
 from .solve_state import recorded_solve
 
+STRIP_KEY = "pullfocus_strip"
+"""Marks a group that shows a shot on a strip of the sequencer."""
+
 
 def shown_kin(scene: Any, passes: Passes, solve: Path | None) -> Any | None:
     """Return the group in a scene's compositor that shows other passes of the same solve.
@@ -67,7 +70,7 @@ def show_instead(scene: Any, old: Any, group: Any) -> Any:
     """
     tree = compat.compositor_of(scene)
     nodes = [node for node in compat.group_nodes(tree) if node.node_tree == old]
-    for node in nodes:
+    for node in nodes + _on_strips(old):
         put_group(node, group)
         node.label = group.name
     if scene.pullfocus.shot == old:
@@ -78,6 +81,12 @@ def show_instead(scene: Any, old: Any, group: Any) -> Any:
     elif old.users == 0:
         remove_group(old)
     return next((node for node in nodes if node.id_data == tree), nodes[0])
+
+
+def _on_strips(group: Any) -> list[Any]:
+    """Return the nodes that show a shot on strips."""
+    trees = [tree for tree in bpy.data.node_groups if STRIP_KEY in tree]
+    return [n for tree in trees for n in tree.nodes if n.type == "GROUP" and n.node_tree == group]
 
 
 def remove_group(group: Any) -> None:

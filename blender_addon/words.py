@@ -61,6 +61,13 @@ LABELS: dict[str, tuple[str, str, str, str, str]] = {
         "カメラがピントに追従",
         "摄像机跟随焦点",
     ),
+    "Use on Strip": (
+        "Auf Strip verwenden",
+        "Utiliser sur la bande",
+        "Usar en la tira",
+        "ストリップで使う",
+        "用于片段",
+    ),
     "Paint Atlas": (
         "Atlas bemalen",
         "Peindre l'atlas",
