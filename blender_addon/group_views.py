@@ -91,7 +91,7 @@ def show_views(
     node.location = (right + 1400, 500)
     for name, value in (("Image", view), ("Sharp", sharp), ("Matte", matte), ("COC", coc)):
         build.set(node.inputs[name], value)
-    build.frame("Focus mattes", (_LEFT, -200), COMPOSITE_COLOUR)
+    build.frame("Focus mattes", (_LEFT, -560), COMPOSITE_COLOUR)
     on = {one.name: build.input(shown.format(one.name)) for one in layers}
     mattes = focus_mattes(build, [(one.sides, on[one.name]) for one in layers])
     for name, value in zip(("Near Matte", "Far Matte"), mattes, strict=True):
