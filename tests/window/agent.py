@@ -21,6 +21,7 @@ SERVER.listen(1)
 SERVER.setblocking(False)
 NAMES = globals()
 MODULE = "bl_ext.user_default.pullfocus"
+FIVE = bpy.app.version >= (5, 0, 0)
 HELD = {"connection": None, "read": b""}
 
 
@@ -38,7 +39,49 @@ def opens(kind):
 
 def region_of(kind, region):
     window, area = area_of(kind)
+    if kind == "PREFERENCES" and region == "UI" and not FIVE:
+        region = "NAVIGATION_BAR"
     return window, area, next(r for r in area.regions if r.type == region)
+
+
+def lay_out_as_five():
+    """Before 5.0 the workspace has no Image editor: one above, the nodes below, as 5.x has it."""
+    window = bpy.context.window_manager.windows[0]
+    if any(area.type == "IMAGE_EDITOR" for area in window.screen.areas):
+        return
+    above, below = (area_of(kind, window)[1] for kind in ("NODE_EDITOR", "DOPESHEET_EDITOR"))
+    above.type, below.ui_type = "IMAGE_EDITOR", "CompositorNodeTree"
+    below.spaces.active.show_region_ui = True
+    below.spaces.active.show_backdrop = False
+
+
+def show_viewer():
+    """Let the Image editor show what a Viewer node shows, as in 5.x from the start."""
+    space = region_of("IMAGE_EDITOR", "WINDOW")[1].spaces.active
+    space.ui_mode, space.image = "VIEW", bpy.data.images["Viewer Node"]
+    if not FIVE:  # 4.3 has composed nothing for viewers that nobody looked at
+        aperture = node().inputs["Aperture"]
+        aperture.default_value = aperture.default_value
+
+
+def pick_a_brush():
+    """Debian's 4.3 comes without the brushes that Blender ships: one of this file's own."""
+    if bpy.context.scene.tool_settings.image_paint.brush is not None:
+        return
+    bpy.data.brushes.new("By Hand", mode="TEXTURE_PAINT").asset_mark()
+    window, area, region = region_of("IMAGE_EDITOR", "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.brush.asset_activate(
+            asset_library_type="LOCAL", relative_asset_identifier="Brush/By Hand"
+        )
+
+
+def compositor():
+    """The scene's compositor tree, None where it has none."""
+    scene = bpy.context.scene
+    if FIVE:
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
 
 
 def box(kind, region):

@@ -41,6 +41,13 @@ def hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ByHand]:
 
 
 @pytest.fixture(scope="session")
+def five(hand: ByHand) -> None:
+    """For what came with Blender 5.0."""
+    if not hand.ask("FIVE"):
+        pytest.skip("before 5.0 compositors have no assets, strips no node groups, groups no menus")
+
+
+@pytest.fixture(scope="session")
 def shot(hand: ByHand) -> Path:
     """A folder with the first frames of the bundled clip: plate.####.png, alpha.####.png."""
     folder = hand.room.work / "shot"

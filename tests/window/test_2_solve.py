@@ -111,3 +111,11 @@ def test_scene_is_that_of_the_shot(hand: ByHand):
         " bpy.context.scene.frame_start, bpy.context.scene.frame_end]"
     )
     assert found == [256, 144, 1, 8]
+
+
+def test_undo_and_redo_of_what_came_in(hand: ByHand):
+    shown = (
+        "r = bpy.context.scene.render\n"
+        "[node() is not None, bpy.context.scene.pullfocus.shot is not None, r.resolution_x]"
+    )
+    hand.undo_and_redo(shown, [False, False, 1920], [True, True, 256])

@@ -91,10 +91,14 @@ def test_picture_is_shown_pixel_by_pixel(hand: ByHand):
     hand.ask("bpy.context.scene.view_settings.view_transform = 'Standard'; None")
     hand.raise_editor(_EDITOR, 400)
     hand.fold_panel(_EDITOR, "Solve")
+    hand.ask("show_viewer()")
     left, top, width, height = hand.box("IMAGE_EDITOR")
     hand.move(left + width / 2, top + height / 2)
     hand.key("Home")
     hand.until(lambda: hand.image_box()[2:] == _SIZE, "the picture at its own size")
+    hand.move(*hand.middle(_EDITOR))
+    hand.key("Home")
+    hand.settled()
     hand.keep("shot_panel")
 
 
@@ -153,6 +157,10 @@ def test_confidence_is_the_pass(hand: ByHand, first: dict):
     hand.keep("view_confidence")
 
 
+def test_undo_and_redo_of_a_view(hand: ByHand):
+    hand.undo_and_redo("bpy.context.scene.pullfocus.view", "FOCAL_PLANE", "CONFIDENCE")
+
+
 def test_button_of_a_layer_focuses_on_it(hand: ByHand, passes: Path, refocused: dict):
     choose_view(hand, "r", "Result")
     wanted = depths_of(passes)["bg"]
@@ -167,12 +175,7 @@ def test_button_of_a_layer_focuses_on_it(hand: ByHand, passes: Path, refocused: 
 
 def test_undo_and_redo_of_it(hand: ByHand, passes: Path):
     depths = depths_of(passes)
-    left, top, width, height = hand.box("IMAGE_EDITOR")
-    hand.move(left + 0.2 * width, top + 0.8 * height)
-    hand.key("ctrl+z")
-    hand.until(lambda: abs(hand.ask(_FOCUS) - depths["fg"]) < 1e-3, "focus on fg again")
-    hand.key("ctrl+shift+z")
-    hand.until(lambda: abs(hand.ask(_FOCUS) - depths["bg"]) < 1e-3, "focus on bg again")
+    hand.undo_and_redo(_FOCUS, depths["fg"], depths["bg"])
 
 
 def depth_of(first: dict, passes: Path, place: tuple[float, float]) -> float:
@@ -194,6 +197,14 @@ def test_pick_focus_in_the_image_editor(
     hand.rest()
     hand.settled()
     hand.keep(f"picked_{place[0]:.2f}")
+
+
+def test_undo_and_redo_of_a_pick(hand: ByHand, first: dict, passes: Path):
+    picked = hand.ask(_FOCUS)
+    before = depth_of(first, passes, _SUBJECT)
+    assert abs(picked - before) > 0.5
+    hand.undo_and_redo(f"abs({_FOCUS} - {before}) < 0.05", before=True, after=False)
+    hand.until(lambda: abs(hand.ask(_FOCUS) - picked) < 1e-3, "the pick again")
 
 
 def test_pick_focus_can_be_left(hand: ByHand):
@@ -256,7 +267,9 @@ def test_keys_pull_focus_on_the_timeline(hand: ByHand, passes: Path):
 def test_aperture_of_nothing_is_sharp(hand: ByHand, passes: Path):
     hand.ask("bpy.context.scene.frame_set(1)")
     hand.enter(_EDITOR, "inputs[4]", "0", share=0.6)
-    hand.until(lambda: hand.ask("node().inputs['Aperture'].default_value") == 0, "aperture 0")
+    aperture = "node().inputs['Aperture'].default_value"
+    hand.until(lambda: hand.ask(aperture) == 0, "aperture 0")
+    hand.undo_and_redo(aperture, 1.0, 0.0)
     hand.rest()
     first = read_exr(passes / "plate.0001.exr")
     over = rgb(first, "fg") + (1 - first["fg.A"])[..., None] * rgb(first, "bg")

@@ -16,15 +16,17 @@ pytestmark = pytest.mark.window
 _EDITOR = "NODE_EDITOR"
 _SIZE = (256, 144)
 _PAINT = "bpy.data.images['plate bg paint']"
-_VIEWER = (
-    "s = region_of('IMAGE_EDITOR', 'WINDOW')[1].spaces.active\n"
-    "s.ui_mode = 'VIEW'\ns.image = bpy.data.images['Viewer Node']\nNone"
-)
 
 
 @pytest.fixture(scope="module")
 def blend(hand: ByHand) -> Path:
     return hand.room.work / "project/shot.blend"
+
+
+@pytest.fixture(scope="module")
+def solve(blend: Path) -> Path:
+    """Where the saved file solves to."""
+    return blend.parent / "pullfocus/plate.solve"
 
 
 def pixels(hand: ByHand) -> float:
@@ -48,6 +50,7 @@ def test_paint_atlas_opens_it_for_painting(hand: ByHand):
 
 def test_a_stroke_of_the_brush_paints(hand: ByHand):
     before = pixels(hand)
+    hand.ask("pick_a_brush()")
     left, top, width, height = hand.box("IMAGE_EDITOR")
     hand.move(left + width / 2, top + height / 2)
     hand.key("Home")
@@ -58,8 +61,18 @@ def test_a_stroke_of_the_brush_paints(hand: ByHand):
     hand.keep("painted")
 
 
+def test_undo_and_redo_of_a_stroke(hand: ByHand):
+    painted = pixels(hand)
+    left, top, width, height = hand.box("IMAGE_EDITOR")
+    hand.move(left + width / 2, top + height / 2)
+    hand.key("ctrl+z")
+    hand.until(lambda: abs(pixels(hand) - painted) > 5, "the stroke to go")
+    hand.key("ctrl+shift+z")
+    hand.until(lambda: abs(pixels(hand) - painted) < 0.1, "the stroke again")
+
+
 def test_the_shot_follows_the_paint_at_once(hand: ByHand):
-    hand.ask(_VIEWER)
+    hand.ask("show_viewer()")
     left, top, width, height = hand.box("IMAGE_EDITOR")
     hand.move(left + width / 2, top + height / 2)
     hand.key("Home")
@@ -90,9 +103,11 @@ def test_propagate_makes_passes_of_their_own(hand: ByHand, shot: Path):
     hand.until(lambda: not hand.job()["running"], "the passes", 200)
     assert not hand.job()["error"]
     assert (shot / "plate_passes_painted_bg/passes.json").is_file()
-    hand.until(lambda: "painted_bg" in hand.ask("node().node_tree.name"), "them in its place")
+    shown = "'painted_bg' in node().node_tree.name"
+    hand.until(lambda: hand.ask(shown), "them in its place")
     hand.settled()
     hand.keep("propagated")
+    hand.undo_and_redo(shown, before=False, after=True)
 
 
 def test_reset_goes_back(hand: ByHand):
@@ -112,13 +127,14 @@ def test_saves_with_paths_that_travel(hand: ByHand, blend: Path, shot: Path):
     assert hand.ask("bpy.context.scene.pullfocus.plate_path").startswith("//../shot/")
 
 
-def test_closing_in_mid_solve_keeps_it(hand: ByHand, shot: Path):
-    hand.ask("bpy.context.scene.pullfocus.restart = True; None")
+def test_closing_in_mid_solve_keeps_it(hand: ByHand, solve: Path):
+    assert Path(hand.ask(f"sys.modules['{MODULE}.footage'].folders(bpy.context.scene)[0]")) == solve
+    assert not solve.exists(), "the file is saved: what it solves lies beside it"
     hand.fold_panel(_EDITOR, "Solve")
     hand.press(_EDITOR, "pullfocus.solve", share=0.3)
     hand.until(lambda: hand.job().get("stage") == "solve", "the solve proper", 90)
     hand.quit()
-    assert (shot / "plate.solve/checkpoint.safetensors").is_file()
+    assert (solve / "checkpoint.safetensors").is_file()
     left = hand.room.run("pgrep -f 'pullfocus.cli solve' | head -1")
     assert not left.strip(), "nothing goes on behind Blender's back"
 
@@ -135,11 +151,25 @@ def test_opens_again_where_it_was(hand: ByHand, blend: Path):
 def test_a_solve_that_was_left_says_resume(hand: ByHand):
     hand.open_tab(_EDITOR)
     hand.fold_panel(_EDITOR, "Solve")  # it was folded when the file was saved
-    hand.ask("bpy.context.scene.pullfocus.restart = False; None")
     said = f"sys.modules['{MODULE}.solve_layout']._solve_label(bpy.context)"
     hand.until(lambda: hand.ask(said) == "Resume", "the button to say so")
     hand.find(_EDITOR, "pullfocus.solve", share=0.3)
     hand.keep("resume")
+
+
+def test_resume_goes_on_where_closing_left_it(hand: ByHand, solve: Path):
+    log = solve / "log.jsonl"
+    before = log.read_text()
+    hand.press(_EDITOR, "pullfocus.solve", share=0.3)
+    hand.until(lambda: hand.job()["running"], "a job")
+    hand.until(lambda: not hand.job()["running"], "the passes", 240)
+    assert not hand.job()["error"]
+    after = log.read_text()
+    assert after.startswith(before), "the steps of before are kept"
+    assert len(after) > len(before)
+    assert (solve.with_name("plate_passes") / "passes.json").is_file()
+    hand.settled()
+    hand.keep("resumed")
 
 
 def test_a_movie_clip_is_taken_as_plate(hand: ByHand, shot: Path):
@@ -164,6 +194,33 @@ def test_a_movie_clip_is_taken_as_plate(hand: ByHand, shot: Path):
     hand.keep("movie_clip")
 
 
+def test_a_loaded_image_is_taken_as_plate(hand: ByHand, shot: Path):
+    hand.ask(
+        f"i = bpy.data.images.load({str(shot / 'plate.0001.png')!r})\n"
+        "i.name, i.source = 'taken', 'SEQUENCE'\nNone"
+    )
+    settings = "bpy.context.scene.pullfocus"
+    hand.insist(
+        lambda: (hand.press(_EDITOR, "plate_source", share=0.6), hand.key("i")),
+        lambda: hand.ask(f"{settings}.plate_source") == "IMAGE",
+        "Image",
+    )
+    hand.insist(
+        lambda: (
+            hand.press(_EDITOR, "plate_image", share=0.6),
+            hand.settled(),
+            hand.type("taken"),
+            hand.settled(),
+            hand.key("Return"),
+        ),
+        lambda: hand.ask(f"getattr({settings}.plate_image, 'name', '')") == "taken",
+        "the image",
+    )
+    path = f"sys.modules['{MODULE}.footage'].plate_path(bpy.context.scene)"
+    assert hand.ask(path) == str(shot / "plate.####.png")
+    hand.ask(f"{settings}.plate_source = 'CLIP'; None")
+
+
 def test_speaks_german(hand: ByHand):
     hand.ask(
         "v = bpy.context.preferences.view\nv.language = 'de_DE'\n"
@@ -178,7 +235,7 @@ def test_speaks_german(hand: ByHand):
     hand.ask("bpy.context.preferences.view.language = 'en_US'; None")
 
 
-def test_the_shelf_shows_lens_and_shot(hand: ByHand):
+def test_the_shelf_shows_lens_and_shot(hand: ByHand, five: None):
     """Blender's own shelf, searched by hand, shows two pictures: ours."""
     left, top, width, height = hand.box(_EDITOR, "ASSET_SHELF_HEADER")
     hand.fill(left + width - 80, top + height / 2, "PullFocus")
@@ -191,7 +248,7 @@ def test_the_shelf_shows_lens_and_shot(hand: ByHand):
     assert seen[:60, 120:400].std() < 8, "and nothing beside them"
 
 
-def test_the_add_menu_brings_the_lens(hand: ByHand):
+def test_the_add_menu_brings_the_lens(hand: ByHand, five: None):
     """Type to search, Return, a click that places it."""
     left, top, *_ = hand.box(_EDITOR)
     hand.insist(
@@ -241,8 +298,8 @@ def test_switched_off_it_leaves_nothing(hand: ByHand):
     assert not hand.ask("hasattr(bpy.types.Scene, 'pullfocus')")
     assert hand.ask("[n for n in dir(bpy.types) if n.startswith('PULLFOCUS')]") == []
     hand.close_preferences()
-    assert hand.ask(
-        "any(n.bl_idname == 'CompositorNodeGroup' for g in bpy.data.node_groups for n in g.nodes)"
-    ), "the shot stays: its nodes are Blender's own"
+    assert hand.ask("any(n.bl_idname == 'CompositorNodeGroup' for n in compositor().nodes)"), (
+        "the shot stays: its nodes are Blender's own"
+    )
     hand.settled()
     hand.keep("switched_off")

@@ -66,7 +66,7 @@ def clip() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def rendered(hand: ByHand, clip: tuple[np.ndarray, np.ndarray]) -> Path:
+def rendered(hand: ByHand, five: None, clip: tuple[np.ndarray, np.ndarray]) -> Path:
     folder = hand.room.work / "lens"
     folder.mkdir()
     light, subject = clip

@@ -50,7 +50,7 @@ def pulled(shown: dict[str, np.ndarray], shift: float, sizes: dict[str, float]) 
 
 
 @pytest.fixture(scope="module")
-def rendered(hand: ByHand, passes: Path, shown: dict[str, np.ndarray]) -> Path:
+def rendered(hand: ByHand, five: None, passes: Path, shown: dict[str, np.ndarray]) -> Path:
     folder = hand.room.work / "shot_asset"
     folder.mkdir()
     plate = json.loads((passes / "passes.json").read_text())["lens_curve"]["focus"][str(_FRAME)]
@@ -129,7 +129,7 @@ def test_paint_on_the_atlas_shows_where_uv_leads(rendered: Path, passes: Path, s
     assert np.abs(wanted - read(rendered / "sharp.exr")).max() > 0.3, "paint that can be seen"
 
 
-def test_it_is_dragged_from_the_shelf_into_the_tree(hand: ByHand, extension: None):
+def test_it_is_dragged_from_the_shelf_into_the_tree(hand: ByHand, five: None, extension: None):
     """Blender's own shelf, searched by hand, shows the two of ours; one is dragged up."""
     # switched off and on again, a shelf lists nothing of ours until Blender starts anew
     hand.quit()
@@ -137,7 +137,7 @@ def test_it_is_dragged_from_the_shelf_into_the_tree(hand: ByHand, extension: Non
     hand.begin()
     hand.open_workspace("Compositing")
     hand.raise_editor(_EDITOR)
-    if not hand.ask("bpy.context.scene.compositing_node_group is not None"):
+    if not hand.ask("compositor() is not None"):
         hand.ask(
             "bpy.context.scene.compositing_node_group ="
             " bpy.data.node_groups.new('all', 'CompositorNodeTree')\nNone"
@@ -146,7 +146,7 @@ def test_it_is_dragged_from_the_shelf_into_the_tree(hand: ByHand, extension: Non
     hand.fill(left + width - 80, top + height / 2, "PullFocus Shot")
     hand.settled()
     hand.keep("shelf_shot")
-    before = hand.ask("len(bpy.context.scene.compositing_node_group.nodes)")
+    before = hand.ask("len(compositor().nodes)")
     left, top, width, height = hand.box(_EDITOR, "ASSET_SHELF")
     over, above, *_ = hand.box(_EDITOR)
     start, end = (left + 30, top + 30), (over + 250, above + 90)
@@ -158,7 +158,7 @@ def test_it_is_dragged_from_the_shelf_into_the_tree(hand: ByHand, extension: Non
     )
     hand.settled()
     hand.keep("shot_dropped")
-    tree = "bpy.context.scene.compositing_node_group.nodes"
+    tree = "compositor().nodes"
     assert hand.ask(f"len({tree})") == before + 1
     assert hand.ask(f"[n.node_tree.name for n in {tree} if n.type == 'GROUP'][-1]") == (
         "PullFocus Shot"

@@ -13,7 +13,7 @@ from tests.window.conftest import CLIP, FRAMES, draft
 pytestmark = pytest.mark.window
 
 _EDITOR = "NODE_EDITOR"
-_TREE = "bpy.context.scene.compositing_node_group"
+_TREE = "compositor()"
 _SHOT = "bpy.context.scene.pullfocus.shot.name"
 _FOCUS = (
     "[round(n.inputs['Focus'].default_value, 4)"
@@ -96,6 +96,23 @@ def test_the_menu_of_shots_goes_back_to_the_first(hand: ByHand):
     assert sum(changed) == 1
     hand.settled()
     hand.keep("first_of_two")
+
+
+def test_a_button_shows_the_shot_on_a_strip(hand: ByHand, five: None, shot: Path):
+    strip = "bpy.context.scene.sequence_editor.strips['plate']"
+    path = str(shot / "plate.0001.png")
+    hand.ask(
+        "e = bpy.context.scene.sequence_editor_create()\n"
+        f"e.active_strip = e.strips.new_image('plate', {path!r}, 1, 1)\nNone"
+    )
+    hand.press(_EDITOR, "pullfocus.use_on_strip", scrolls=4)
+    hand.until(lambda: hand.ask(f"len({strip}.modifiers)") == 1, "a modifier")
+    shown = (
+        f"[n.node_tree.name for n in {strip}.modifiers[0].node_group.nodes if n.type == 'GROUP']"
+    )
+    assert hand.ask(shown) == [hand.ask(_SHOT)]
+    hand.settled()
+    hand.keep("on_strip")
 
 
 def test_both_are_there_when_it_opens_again(hand: ByHand):
