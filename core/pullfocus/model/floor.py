@@ -24,6 +24,7 @@ _SHARP_PX, _SOFT_PX = 1.0, 3.0  # a place's sharpest view: surely sharp, surely 
 _INFERRED = 0.5  # confidence in what no frame shows sharp, however well it is explained
 _UNSEEN_CHANGE, _SEEN_CHANGE = 0.005, 0.02  # display-encoded, root mean square
 _UNSEEN = np.float32(1e3)
+_SHARP_VIEW = 0.05  # px^2 at 512 wide, of the sharpest view: a weight that is finite
 
 
 def front_most(
@@ -52,17 +53,33 @@ def front_most(
 
 
 class SharpestSeen:
-    """The smallest radius at which any frame shows a place of a layer, on a grid in its atlas."""
+    """How sharp frames show a place of a layer: best, and all together; grids in its atlas."""
 
     UNSEEN = _UNSEEN
 
-    def __init__(self, grids: list[np.ndarray]) -> None:
+    def __init__(self, grids: list[np.ndarray], weights: list[np.ndarray]) -> None:
         self.grids = grids
-        """(rows, columns) by layer, plate px."""
+        """(rows, columns) by layer, smallest radius of all frames, plate px."""
+        self.weights = weights
+        """(rows, columns) by layer, sum of `weight_of` over all frames."""
 
     def at(self, index: int, texel: torch.Tensor) -> torch.Tensor:
-        """Look it up at texels (2, h, w), (h, w) plate px."""
-        grid = self.grids[index]
+        """Look the smallest radius up at texels (2, h, w), (h, w) plate px."""
+        return self._looked_up(self.grids[index], texel)
+
+    def own_share(self, index: int, texel: torch.Tensor, radius_px: torch.Tensor) -> torch.Tensor:
+        """Return what a frame says of places (2, h, w), of what all say, (h, w) 0..1.
+
+        Args:
+            index: of the layer.
+            texel: where.
+            radius_px: (h, w), at which the frame shows them, px at 512 wide.
+        """
+        own = weight_of(radius_px)
+        return own / torch.maximum(self._looked_up(self.weights[index], texel), own)
+
+    @staticmethod
+    def _looked_up(grid: np.ndarray, texel: torch.Tensor) -> torch.Tensor:
         x, y = ((axis + 0.5).cpu().numpy() / _CELL_TEXELS - 0.5 for axis in texel)
         found = cv2.remap(
             grid,
@@ -74,17 +91,25 @@ class SharpestSeen:
         return torch.from_numpy(found)
 
 
+def weight_of(radius_px: torch.Tensor) -> torch.Tensor:
+    """Return how much a view counts by its radius, px at 512 wide: as where frames are fused."""
+    return 1 / (_SHARP_VIEW + radius_px.square()).square()
+
+
 @torch.no_grad()
 def sharpest_seen(model: ShotModel) -> SharpestSeen:
     """Gather every layer's sharpest view, over all frames."""
-    grids, atlases = [], model.linear_atlases()
+    grids, weights, atlases = [], [], model.linear_atlases()
     for layer in model.layers:
         height, width = layer.texture.size
         shape = (-(-height // _CELL_TEXELS), -(-width // _CELL_TEXELS))
         grids.append(np.full(shape, _UNSEEN))
+        weights.append(np.zeros(shape))
+    wide = max(1.0, model.observed.width / 512)
+    told = set(filter(model.observed.tells, model.observed.moments))
     for t in range(len(model.observed.frames)):
         shown = model.frame(t, level=_LEVEL, overscan=False, atlases=atlases)
-        for grid, one in zip(grids, shown, strict=True):
+        for grid, total, one in zip(grids, weights, shown, strict=True):
             seen = (one.alpha[0] > 0.5).cpu().numpy()
             x, y = (one.texel.cpu().numpy()[:, seen] + 0.5) // _CELL_TEXELS
             rows, columns = y.astype(int), x.astype(int)
@@ -92,15 +117,27 @@ def sharpest_seen(model: ShotModel) -> SharpestSeen:
                 (rows >= 0) & (rows < grid.shape[0]) & (columns >= 0) & (columns < grid.shape[1])
             )
             radius = one.radius_px.cpu().numpy()[seen] * 2**_LEVEL
-            np.minimum.at(grid, (rows[inside], columns[inside]), radius[inside])
-    return SharpestSeen([_filled(grid) for grid in grids])
+            places = rows[inside], columns[inside]
+            np.minimum.at(grid, places, radius[inside])
+            if t not in told:
+                continue
+            said, views = np.zeros_like(total), np.zeros_like(total)
+            weight = weight_of(torch.from_numpy(radius[inside]) / wide).numpy()
+            np.add.at(said, places, weight)
+            np.add.at(views, places, 1)
+            total += said / np.maximum(views, 1)
+    # a gap is a place where weight is least, as the radius is largest
+    return SharpestSeen(
+        [_filled(grid, float(_UNSEEN)) for grid in grids],
+        [-_filled(-total.astype(np.float32), 0) for total in weights],
+    )
 
 
-def _filled(grid: np.ndarray) -> np.ndarray:
-    """Close the gaps between samples with the nearest cells' values."""
+def _filled(grid: np.ndarray, gap: float) -> np.ndarray:
+    """Close the gaps between samples, values from ``gap`` on, with the least of the nearest."""
     for _ in range(2):
         near = cv2.erode(grid, np.ones((3, 3), np.uint8))
-        grid = np.where(grid >= _UNSEEN, near, grid)
+        grid = np.where(grid >= gap, near, grid)
     return grid
 
 
@@ -172,8 +209,13 @@ class Floor:
         )
         if covered is not None:  # there the plate says nothing of the scene
             plate = np.where(covered[..., None], blurred, plate)
-        evidence = gather(plate, shown, blurred, radius)
         wide = model.observed.width / 512
+        px = 2**level / max(1.0, wide)
+        own = [
+            self.seen.own_share(i, layer.texel, layer.radius_px * px)
+            for i, layer in enumerate(layers)
+        ]
+        evidence = gather(plate, shown, blurred, radius, front_most(layers, own, model))
         sharpest = front_most(layers, views, model) / wide
         owner = front_most(
             layers, [torch.full_like(one.radius_px, i) for i, one in enumerate(layers)], model
