@@ -34,8 +34,7 @@ def plate(hand: ByHand, extension: None, shot: Path) -> Path:
         f"c.frame_start, c.frame_end = 1, 8\n{_SETTINGS}.plate_path = {str(path)!r}\n"
         f"{_SETTINGS}.solve_path = {str(shot / 'masked.solve')!r}\n"
         f"{_SETTINGS}.passes_path = {str(shot / 'masked_passes')!r}\n"
-        f"{_SETTINGS}.quality = 'draft'\n"
-        f"{_SETTINGS}.use_minutes, {_SETTINGS}.minutes = True, 0.1\nNone"
+        f"{_SETTINGS}.quality = 'draft'\nNone"
     )
     return path
 

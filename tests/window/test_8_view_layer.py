@@ -49,8 +49,7 @@ def scene(hand: ByHand, extension: None, shot: Path) -> None:
         f"{_SETTINGS}.plate_path = {str(shot / 'plate.0001.png')!r}\n"
         f"{_SETTINGS}.solve_path = {str(shot / 'rendered.solve')!r}\n"
         f"{_SETTINGS}.passes_path = {str(shot / 'rendered_passes')!r}\n"
-        f"{_SETTINGS}.quality = 'draft'\n"
-        f"{_SETTINGS}.use_minutes, {_SETTINGS}.minutes = True, 0.1\nNone"
+        f"{_SETTINGS}.quality = 'draft'\nNone"
     )
 
 
