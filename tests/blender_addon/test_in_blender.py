@@ -158,9 +158,10 @@ def test_camera_blurs_a_card_as_the_plate_was_blurred(results: dict, solved: Pat
         x = ((128 - np.arange(256) - 0.5) / max(radius, 1e-3)).clip(-1, 1)
         wanted = 0.5 + (x * np.sqrt(1 - x**2) + np.arcsin(x)) / np.pi
         # Cycles filters pixels over 1.5 px, and takes its samples at random
-        assert np.abs(profile - wanted).max() < 0.06 + 0.12 / max(radius, 0.5), (frame, radius)
+        most = 0.06 + 0.12 / max(radius, 0.5)
+        assert np.abs(profile - wanted).max() < most, (frame, radius)
         assert np.abs(profile - wanted).mean() < 0.004
-        assert np.abs(profile - refocused_edge(radius))[64:-64].max() < 0.06, (frame, radius)
+        assert np.abs(profile - refocused_edge(radius))[64:-64].max() < most, (frame, radius)
     assert max(radii) > 2, "one of them is well out of focus"
 
 

@@ -92,6 +92,9 @@ def test_solve_writes_it_out_where_it_was_drawn(hand: ByHand, shot: Path):
     seen = cv2.imread(str(written[-1]), cv2.IMREAD_GRAYSCALE) > 127
     assert (seen & wanted).sum() / (seen | wanted).sum() > 0.85
     alpha = read_exr(shot / "masked_passes/plate.0001.exr")["fg.A"] > 0.5
-    assert (alpha & seen).sum() / (alpha | seen).sum() > 0.8
+    # a solve moves edges by a few px, and nothing of the plate ends where this mask does
+    core, around = (f(np.uint8(seen), np.ones((25, 25))) > 0 for f in (cv2.erode, cv2.dilate))
+    assert alpha[core].mean() > 0.98
+    assert not alpha[~around].any()
     hand.settled()
     hand.keep("mask_solved")

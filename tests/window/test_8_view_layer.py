@@ -72,7 +72,9 @@ def test_solve_renders_it_where_the_card_stands(hand: ByHand, shot: Path):
     seen = cv2.imread(str(written[-1]), cv2.IMREAD_GRAYSCALE) > 127
     assert (seen & wanted).sum() / (seen | wanted).sum() > 0.95
     alpha = read_exr(shot / "rendered_passes/plate.0001.exr")["fg.A"] > 0.5
-    assert (alpha & seen).sum() / (alpha | seen).sum() > 0.8
+    core, around = (f(np.uint8(seen), np.ones((25, 25))) > 0 for f in (cv2.erode, cv2.dilate))
+    assert alpha[core].mean() > 0.98
+    assert not alpha[~around].any()
     assert hand.ask("bpy.context.scene.render.film_transparent") is False
     hand.settled()
     hand.keep("view_layer_solved")
