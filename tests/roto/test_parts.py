@@ -112,19 +112,6 @@ def test_an_arm_before_its_body_is_cut_from_it(rng: np.random.Generator) -> None
         assert (behind.alpha(t, own[t])[arm[t] > 127] > 0.5).mean() > 0.85
 
 
-def test_a_matte_of_a_body_that_shows_the_wall_is_not_cut(rng: np.random.Generator) -> None:
-    wall, cloth = texture(rng, WIDTH), texture(rng, WIDTH)
-    frames, whole = [], []
-    for t in range(COUNT):
-        frame, body = wall.copy(), slice(60 + 3 * t, 140 + 3 * t)
-        frame[24:, body] = cloth[24:, 60:140]
-        matte = np.zeros((HEIGHT, WIDTH), np.uint8)
-        matte[24:, max(0, body.start - 40) : body.stop + 10] = 255
-        frames.append(frame)
-        whole.append(matte)
-    assert find_part(frames, NOTHING, np.stack(whole)) is None
-
-
 def test_somebody_before_both_hides_it_for_a_while(rng: np.random.Generator) -> None:
     frames, truth = two_planes(rng)
     walker = texture(rng, WIDTH)

@@ -25,6 +25,7 @@ WORKING_PX = 320
 """Width of the frames that are looked at."""
 _LOOKS = 9
 _APART = 0.25  # of the shot, from which frame to which flow is taken
+_APART_FAST = 0.1  # the same of a subject that is too fast for that
 _MOVES = 2.0  # px at 512 wide, over that time
 _SMALLEST, _LARGEST = 0.015, 0.4  # of the frame, of a background
 _SMALLEST_OWN, _LARGEST_OWN = 0.08, 0.6  # of a subject
@@ -116,12 +117,16 @@ def find_part(
         own: (T, h, w) uint8, coverage by the layer itself; None: it is the last.
     """
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    count, apart = len(greys), max(1, round(_APART * len(greys)))
+    count = len(greys)
     if count < 2 * _AGREE:
         return None
     chosen = sorted({round(t) for t in np.linspace(0, count - 1, min(count, _LOOKS))})
     scene = _Scene(frames, greys, fronts, own)
-    looks = [look for t in chosen if (look := _look(scene, t, apart)) is not None]
+    looks: list[_Look] = []
+    for share in (_APART,) if own is None else (_APART, _APART_FAST):
+        apart = max(1, round(share * count))
+        if len(looks) < _AGREE:
+            looks = [look for t in chosen if (look := _look(scene, t, apart)) is not None]
     if len(looks) < _AGREE:
         return None
     best: tuple[float, _Look, list[np.ndarray], list[_Look]] | None = None
@@ -174,7 +179,7 @@ def _look(scene: _Scene, t: int, apart: int) -> _Look | None:
             _goes_with(there, region, beside, moved) for beside in (fronts[t] > 127, behind)
         ):
             continue
-        if _ends_at_once(region, away, free, front, scene.inside(t), wide):
+        if _ends_at_once(region, away, free, front, scene.inside(t, _OWN_PX), wide):
             return _Look(t, region, free, moved / apart)
     return None
 

@@ -321,6 +321,8 @@ class Run:
         return bool(meta.get("stepped", False)) and asked and settled
 
     def _has_converged(self, solver: SolverLike) -> bool:
+        if getattr(solver, "unsettled", False):
+            return False
         if self.watch is None or not self.watch.reached(
             solver.step_index, solver.total_steps, self.budget.coarse_steps(solver)
         ):

@@ -90,6 +90,10 @@ class SolveSettings:
     """Share of the steps taken at half resolution."""
     texture_rate: float = 0.004
     """Root-encoded colour, per step."""
+    unsharp_rate: float = 0.02
+    """The same of what no frame shows sharp, in the last steps."""
+    unsharp_share: float = 0.3
+    """Share of the steps that these are; rates start anew, for such texels alone."""
     mapping_rate_px: float = 0.15
     """Mapping lattice, px at 512 wide."""
     coc_rate: float = 0.4

@@ -47,6 +47,7 @@ from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.several_looks import wake_looks
 from pullfocus.solve.side_by_side import Hands, Worked, load_worked, worked_state
 from pullfocus.solve.stored import load_optimiser, load_random, optimiser_state, random_state
+from pullfocus.solve.unsharp import never_sharp, with_longer_steps_of
 
 __all__ = ["Solver", "StepReport"]
 
@@ -96,6 +97,8 @@ class Solver:
         self.coarse_until = round(settings.coarse_share * self.total_steps)
         self.model.hold_atlases_at(1 if self.coarse_until else 0)
         self.lens_pending = True
+        self.unsharp: list[torch.Tensor] | None = None
+        self.unsharp_pending = True
         self.points = self._point_terms()
         self.priors: list[CocPrior] = []
         sharpness = sharp_by_detail(observed)
@@ -130,6 +133,11 @@ class Solver:
     def finished(self) -> bool:
         """Whether all steps are done."""
         return self.step_index >= self.total_steps
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether rates are high again for some texels: nothing ends before they have fallen."""
+        return self.unsharp is not None
 
     def _rate(self) -> float:
         s = self.settings
@@ -285,6 +293,32 @@ class Solver:
         return StepReport(self.step_index, worked.terms, worked.loss, worked.psnr)
 
     def _take_step(self) -> None:
+        """Take the optimiser's step, longer for some texels."""
+        times = self._times_unsharp()
+        if self.unsharp is None or times is None:
+            self._take_bright_step()
+            return
+        textures = [layer.texture for layer in self.model.layers]
+        texels = [one.texels for one in textures if isinstance(one, Texture)]
+        with_longer_steps_of(texels, self.unsharp, times, self._take_bright_step)
+
+    def _times_unsharp(self) -> float | None:
+        """Return how much longer steps are of what no frame shows sharp; None: not now."""
+        s = self.settings
+        lasts = s.unsharp_share * self.total_steps
+        begins = self.total_steps - lasts
+        if self.step_index < begins or self.model.atlas_level or not s.unsharp_rate:
+            return None
+        if lasts < len(self.observed.frames):  # a solve so short knows no radii
+            return None
+        if self.unsharp_pending:
+            self.unsharp_pending = False
+            self.unsharp = never_sharp(self.model)
+        gone = (self.step_index - begins) / lasts
+        rate = s.unsharp_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * gone)))
+        return rate / (s.texture_rate * self._rate())
+
+    def _take_bright_step(self) -> None:
         ceiling = self.observed.ceiling
         if ceiling is None:
             self.optimiser.step()
@@ -353,6 +387,9 @@ class Solver:
         tensors["atlas_level"] = torch.tensor(self.model.atlas_level)
         tensors["plan"] = torch.tensor([self.step_index, self.total_steps, self.coarse_until])
         tensors["lens_pending"] = torch.tensor(self.lens_pending)
+        tensors["unsharp_pending"] = torch.tensor(self.unsharp_pending)
+        for index, weight in enumerate(self.unsharp or ()):
+            tensors[f"unsharp.{index}"] = weight
         tensors["queue"] = torch.tensor(self.queue, dtype=torch.int64)
         tensors["random"] = random_state(self.random)
         return tensors | worked_state(self._worked)
@@ -365,6 +402,10 @@ class Solver:
         load_optimiser(self.optimiser, tensors)
         self.step_index, self.total_steps, self.coarse_until = tensors["plan"].tolist()
         self.lens_pending = bool(tensors.get("lens_pending", False))
+        self.unsharp_pending = bool(tensors.get("unsharp_pending", False))
+        if "unsharp.0" in tensors:
+            count = len(self.model.layers)
+            self.unsharp = [tensors[f"unsharp.{i}"].to(self.model.device) for i in range(count)]
         self.queue = tensors["queue"].tolist()
         load_random(self.random, tensors["random"])
         self._worked = load_worked(tensors, len(self._parameters()))
