@@ -76,7 +76,8 @@ class SharpestSeen:
             radius_px: (h, w), at which the frame shows them, px at 512 wide.
         """
         own = weight_of(radius_px)
-        return own / torch.maximum(self._looked_up(self.weights[index], texel), own)
+        all_say = self._looked_up(self.weights[index], texel).to(own.device)
+        return own / torch.maximum(all_say, own)
 
     @staticmethod
     def _looked_up(grid: np.ndarray, texel: torch.Tensor) -> torch.Tensor:
