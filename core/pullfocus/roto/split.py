@@ -47,6 +47,9 @@ _MOST = 3  # layers more
 _ORDER = 0.98  # of the misfit with a part in front, at most, of one that lies behind
 _LONGEST = 46  # letters of a name, before a number (`passes.layer_names`)
 _BETTER = 0.95  # of the misfit without it, at most
+_BETTER_OWN = (
+    0.8  # the same of a subject: what bends gains a little by any cut, and loses at its seam
+)
 
 Alpha = Callable[[int], np.ndarray]
 
@@ -238,7 +241,7 @@ class _Search:
                 missed, (tried, after, words) = other, way
         told = f"misfit round it in frames held out {before:.4f} -> {missed:.4f}"
         said = self._said(name, part)
-        if missed > _BETTER * before:
+        if missed > (_BETTER if name == LAST_LAYER else _BETTER_OWN) * before:
             self.notes.append(f"{said}, but a layer of its own explains no more: {told}")
             return None
         self.notes.append(f"{said}: {words}, {told}")
