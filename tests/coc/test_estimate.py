@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -32,6 +33,7 @@ def test_frames_of_any_size_give_radius_and_confidence(weights: Path):
 def test_radii_of_large_frames_are_in_their_own_px(weights: Path, monkeypatch: pytest.MonkeyPatch):
     """A frame that is shrunk to half for the network has radii twice as large."""
     network = load_network(weights)
+    monkeypatch.setattr(estimate, "_LOOKS", (1.0,))
     small = np.random.default_rng(0).random((64, 96, 3)).astype(np.float32)
     large = small.repeat(2, 0).repeat(2, 1)  # shrinks back to exactly the small one
     wanted = estimate_coc(network, small)
@@ -39,6 +41,23 @@ def test_radii_of_large_frames_are_in_their_own_px(weights: Path, monkeypatch: p
     found = estimate_coc(network, large)
     assert found.radius_px.mean() == pytest.approx(2 * wanted.radius_px.mean(), rel=0.02)
     assert found.confidence.mean() == pytest.approx(wanted.confidence.mean(), rel=0.02)
+
+
+def test_what_is_said_is_the_mean_of_two_looks(weights: Path, monkeypatch: pytest.MonkeyPatch):
+    """The second look, done by hand: a picture twice as large, whose radii are twice as large."""
+    network = load_network(weights)
+    frame = cv2.GaussianBlur(np.random.default_rng(0).random((64, 96, 3)), (0, 0), 2)
+    frame = frame.astype(np.float32)
+    both = estimate_coc(network, frame)
+    monkeypatch.setattr(estimate, "_LOOKS", (1.0,))
+    once = estimate_coc(network, frame)
+    enlarged = cv2.resize(frame, (192, 128), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    twice = estimate_coc(network, enlarged)
+    half = cv2.resize(twice.radius_px, (96, 64)) / 2
+    np.testing.assert_allclose(both.radius_px, (once.radius_px + half) / 2, atol=1e-4)
+    error = (1 / twice.confidence - 1) / 2
+    sure = (once.confidence + cv2.resize(1 / (1 + error), (96, 64))) / 2
+    np.testing.assert_allclose(both.confidence, sure, atol=1e-4)
 
 
 def test_missing_and_foreign_weights_are_one_clear_line(tmp_path: Path):
