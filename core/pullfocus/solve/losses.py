@@ -14,7 +14,10 @@ from pullfocus.solve.settings import SolveSettings
 from pullfocus.solve.structural import SMALLEST, ms_ssim
 from pullfocus.solve.terms import absolute_difference, gradient_term
 
-__all__ = ["reconstruction", "regularisers"]
+__all__ = ["plainer", "reconstruction", "regularisers"]
+
+_MANY = 16  # frames, from which on the prior on texels is as strong as it is set
+_MOST = 8.0
 
 
 def reconstruction(
@@ -32,6 +35,15 @@ def reconstruction(
     if settings.structure_weight and min(shown.shape[-2:]) >= SMALLEST:
         terms["structure"] = settings.structure_weight * (1 - ms_ssim(shown, plate))
     return terms
+
+
+def plainer(frames: int) -> float:
+    """Return how many times as strong the prior on texels is: few frames contradict too little.
+
+    Views of a place that are alike do not tell a radius that is too large from detail that is too
+    strong.
+    """
+    return min(_MOST, max(1.0, (_MANY / max(1, frames)) ** 1.5))
 
 
 def regularisers(
@@ -68,7 +80,8 @@ def regularisers(
         if isinstance(layer.texture, Texture):
             variation, offset, rough = layer.texture.energy()
             if settings.texel_weight:
-                terms[f"texels {name}"] = settings.texel_weight * variation
+                weight = settings.texel_weight * plainer(len(model.observed.told))
+                terms[f"texels {name}"] = weight * variation
         if isinstance(layer.matte, LayerMatte):
             if offset is None:
                 offset = layer.texture.matte_offset().square().mean()
