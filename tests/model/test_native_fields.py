@@ -35,13 +35,17 @@ def test_a_mapping_and_its_gradients(projective: bool, level: int) -> None:
             cells=(4, 7),
             frames_per_knot=1.0,
             overscan_px=6.0,
+            in_sight=random(2, 7, 10, seed=3).sigmoid(),
         ).to(kind)
         with torch.no_grad():
             mapping.lattice.copy_(random(*mapping.lattice.shape))
             mapping.shake.copy_(random(*mapping.shake.shape, seed=1))
+            mapping.flutter.copy_(random(*mapping.flutter.shape, seed=4))
         texel = mapping(1, box)
         (texel * random(*texel.shape, seed=2).to(kind)).sum().backward()
-        found.append((texel.detach(), mapping.lattice.grad, mapping.shake.grad))
+        found.append(
+            (texel.detach(), mapping.lattice.grad, mapping.shake.grad, mapping.flutter.grad)
+        )
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=2e-4)
 

@@ -42,6 +42,7 @@ class LatticeMapping(nn.Module):
 
     to_atlas: torch.Tensor
     time_basis: torch.Tensor
+    in_sight: torch.Tensor
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class LatticeMapping(nn.Module):
         frames_per_knot: float,
         overscan_px: float,
         scale: Scale = SAME,  # lattice and homographies are of a proxy, what is asked of the plate
+        in_sight: torch.Tensor | None = None,  # (T, rows, columns) of the controls, 0..1
     ) -> None:
         super().__init__()
         frames = len(to_atlas)
@@ -68,6 +70,11 @@ class LatticeMapping(nn.Module):
         )
         # displacement in px, before the homography
         self.lattice = nn.Parameter(torch.zeros(knots + 3, 2, cells[0] + 3, cells[1] + 3))
+        # what a frame adds to it, where it shows the layer: what it hides is told by others
+        self.flutter: nn.Parameter | None = None
+        if in_sight is not None:
+            self.flutter = nn.Parameter(torch.zeros(frames, 2, cells[0] + 3, cells[1] + 3))
+            self.register_buffer("in_sight", in_sight[:, None].float())
         # the same per frame, coarse: what a shaking camera does between two knots
         self.shake = nn.Parameter(torch.zeros(frames, 2, _SHAKE_CELLS + 3, _SHAKE_CELLS + 3))
 
@@ -82,6 +89,8 @@ class LatticeMapping(nn.Module):
         """
         self.lattice.zero_()
         self.shake.zero_()
+        if self.flutter is not None:
+            self.flutter.zero_()
         self.add(displacement, width, height)
 
     @torch.no_grad()
@@ -92,10 +101,13 @@ class LatticeMapping(nn.Module):
         y = (torch.arange(rows) + 0.5) * height / rows - 0.5
         field = displacement.permute(0, 3, 1, 2).double()
         time = self.time_basis.cpu()
-        for cells, parameter, basis in (
+        parts = [
             (self.cells, self.lattice, time),
             ((_SHAKE_CELLS, _SHAKE_CELLS), self.shake, torch.eye(frames)),
-        ):
+        ]
+        if self.flutter is not None:
+            parts.append((self.cells, self.flutter, torch.eye(frames)))
+        for cells, parameter, basis in parts:
             down = spline_basis(y, *self.span_y, cells[0])
             across = spline_basis(x, *self.span_x, cells[1])
             solvers = [_ridge_inverse(b) for b in (basis, down, across)]
@@ -192,6 +204,8 @@ class LatticeMapping(nn.Module):
     def _fields(self, t: int) -> tuple[tuple[torch.Tensor, tuple[int, int]], ...]:
         """Return frame t's control values (2, rows, columns), with the lattice's intervals."""
         now = torch.einsum("k,kcyx->cyx", self.time_basis[t], self.lattice)
+        if self.flutter is not None:
+            now = now + self.in_sight[t] * self.flutter[t]
         return (now, self.cells), (self.shake[t], (_SHAKE_CELLS, _SHAKE_CELLS))
 
     def _projected(self, t: int, place: torch.Tensor) -> torch.Tensor:
@@ -207,5 +221,14 @@ class LatticeMapping(nn.Module):
         )
 
     def roughness(self) -> torch.Tensor:
-        """Return the mean squared bend of the lattice in space and time, px^2 (rigidity term)."""
-        return roughness(self.lattice, {0: 2, 2: 2, 3: 2})[0]
+        """Return the mean squared bend in space and time, px^2 (rigidity term)."""
+        bend = roughness(self.lattice, {0: 2, 2: 2, 3: 2})[0]
+        if self.flutter is not None:
+            bend = bend + roughness(self.flutter, {0: 2, 2: 2, 3: 2})[0]
+        return bend
+
+    def fluttering(self) -> torch.Tensor:
+        """Return the mean square of what single frames add to the lattice, px^2."""
+        if self.flutter is None:
+            return self.lattice.new_zeros(())
+        return self.flutter.square().mean()

@@ -11,6 +11,7 @@ from pullfocus.model.change import Change, without_offset
 from pullfocus.model.coc import CocLattice
 from pullfocus.model.exposure import Exposure
 from pullfocus.model.grid import Box
+from pullfocus.model.in_sight import in_sight
 from pullfocus.model.layout import AtlasLayout, atlas_layout
 from pullfocus.model.looks import Looks
 from pullfocus.model.mapping import LatticeMapping
@@ -90,6 +91,8 @@ class Layer(nn.Module):
         held += [self.coc.lattice, self.exposure.log_gain, self.exposure.offset]
         if isinstance(self.mapping, LatticeMapping):
             held += [self.mapping.shake, self.mapping.time_basis]
+            if self.mapping.flutter is not None:
+                held += [self.mapping.flutter, self.mapping.in_sight]
         if isinstance(self.matte, LayerMatte):
             held.append(self.matte.residual)
         if self.change is not None:
@@ -206,13 +209,19 @@ def measured_mapping(
 ) -> LatticeMapping:
     """Return the mapping that was measured off the plate: homographies, and what they miss."""
     lattices = _Lattices.of(observed, scale)
+    last = index == len(observed.layer_names) - 1
+    cells = lattices.cells(settings.mapping_cell_px)
+    shown = None
+    if last and settings.background_flutter:
+        shown = torch.from_numpy(in_sight(observed, cells, settings.overscan_px / 512))
     lattice = LatticeMapping(
         torch.from_numpy(layout.to_atlas @ scale.to_plate()),
         width=lattices.width,
         height=lattices.height,
-        cells=lattices.cells(settings.mapping_cell_px),
+        cells=cells,
+        in_sight=shown,
         frames_per_knot=settings.background_frames_per_knot
-        if index == len(observed.layer_names) - 1
+        if last
         else settings.mapping_frames_per_knot,
         overscan_px=settings.overscan_px * lattices.wide,
         scale=scale,

@@ -47,8 +47,10 @@ class ModelSettings:
     """Spacing of the mapping lattice."""
     mapping_frames_per_knot: float = 1.0
     """Its spacing in time, frames, of subjects: they bend."""
-    background_frames_per_knot: float = 1.0
-    """The same of the last layer. More hold what a frame hides, and follow a hand less well."""
+    background_frames_per_knot: float = 4.0
+    """The same of the last layer, where frames before and after must tell what one hides."""
+    background_flutter: bool = True
+    """Whether a frame may move what it shows of the last layer off that lattice: a hand shakes."""
     coc_cell_px: float = 32.0
     """Spacing of the COC lattice."""
     matte_cell_px: float = 12.0

@@ -58,8 +58,9 @@ def regularisers(
     for layer in model.layers:
         name = layer.name
         if isinstance(layer.mapping, LatticeMapping):
-            bend = layer.mapping.roughness() / wide**2
-            terms[f"rigidity {name}"] = settings.rigidity_weight * bend
+            bend = layer.mapping.roughness()
+            bend = bend + settings.flutter_weight * layer.mapping.fluttering()
+            terms[f"rigidity {name}"] = settings.rigidity_weight * bend / wide**2
         if model.observed.coc is None and model.settings.reblur != "none":
             space, time = layer.coc.roughness()
             terms[f"coc {name}"] = settings.coc_smooth_weight * space

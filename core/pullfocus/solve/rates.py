@@ -38,8 +38,10 @@ def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str
     elif isinstance(layer.matte, LayerMatte):  # the decoder itself belongs to all layers
         groups.append(_free([layer.texture.offset], s.texture_rate))
     if isinstance(layer.mapping, LatticeMapping):
-        shifts = [layer.mapping.lattice, layer.mapping.shake]
-        groups.append(_free(shifts, s.mapping_rate_px * model.wide))
+        rate = s.mapping_rate_px * model.wide
+        groups.append(_free([layer.mapping.lattice, layer.mapping.shake], rate))
+        if layer.mapping.flutter is not None:
+            groups.append(_free([layer.mapping.flutter], s.flutter_rate * rate))
     else:
         groups.append(_network(layer.mapping, s))
     if model.observed.coc is None and model.settings.reblur != "none":

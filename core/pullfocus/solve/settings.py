@@ -96,6 +96,8 @@ class SolveSettings:
     """Share of the steps that these are; rates start anew, for such texels alone."""
     mapping_rate_px: float = 0.15
     """Mapping lattice, px at 512 wide."""
+    flutter_rate: float = 0.3
+    """Of that, for what a single frame adds to the lattice."""
     coc_rate: float = 0.4
     """COC lattice, before the softplus."""
     frame_matte_rate: float = 0.15
@@ -122,6 +124,8 @@ class SolveSettings:
     """Squared difference of the differences of neighbours (Kasten et al.)."""
     rigidity_weight: float = 1e-4
     """Bend of the mapping lattice, px^2."""
+    flutter_weight: float = 3.0
+    """Of the bend's weight: pull to nothing of what a frame adds to the lattice, px^2."""
     coc_smooth_weight: float = 1e-4
     """Change of the COC lattice across the frame."""
     coc_time_weight: float = 1e-4
@@ -165,7 +169,11 @@ QUALITIES = {
 """What --quality selects."""
 
 
-MODEL_BEFORE = {"change": False}
+MODEL_BEFORE = {
+    "change": False,
+    "background_frames_per_knot": 1.0,
+    "background_flutter": False,
+}
 """Parts that a checkpoint of an earlier version does not hold, and its record does not name."""
 
 
