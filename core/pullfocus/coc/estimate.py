@@ -18,10 +18,11 @@ __all__ = ["FrameCoc", "estimate_coc", "load_network", "shipped_weights"]
 
 _WORKING_PX = 640
 """Longest side that the network works on; larger frames are shrunk, radii grow back."""
-_LOOKS = (1.0, 2.0)
-"""Sizes at which it looks at a frame, of which the mean counts: it reads small radii better
-enlarged, and two looks seldom err alike."""
+_SECOND = 2.0
+"""It looks at a frame twice, the second time so many times as large, and the mean counts: it reads
+small radii better enlarged, and two looks seldom err alike."""
 _TRAINED_MAX_PX = 16.0
+_READ_MAX_PX = 1.5 * _TRAINED_MAX_PX
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,8 +86,10 @@ def estimate_coc(network: CocNetwork, display: np.ndarray) -> FrameCoc:
     height, width = display.shape[:2]
     working = min(1.0, _WORKING_PX / max(height, width))
     frame = np.clip(display, 0, 1).astype(np.float32)
-    looks = [_look(network, frame, working, enlarged) for enlarged in _LOOKS]
-    read = np.stack(looks).mean(0)
+    first, second = (_look(network, frame, working, size) for size in (1.0, _SECOND))
+    # enlarged beyond what it was trained on, a radius is read too small
+    trained, most = _TRAINED_MAX_PX / _SECOND, _READ_MAX_PX / _SECOND
+    read = first + 0.5 * ((most - first[0]) / (most - trained)).clip(0, 1) * (second - first)
     return FrameCoc(radius_px=read[0] / np.float32(working), confidence=read[1])
 
 
@@ -104,7 +107,7 @@ def _look(network: CocNetwork, frame: np.ndarray, working: float, enlarged: floa
     tensor = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))[None]
     with torch.inference_mode():
         found = network(tensor)
-        radius = found.radius_px[0].clamp(max=1.5 * _TRAINED_MAX_PX) / enlarged
+        radius = found.radius_px[0].clamp(max=_READ_MAX_PX) / enlarged
         confidence = 1 / (1 + found.error_px[0] / enlarged)
     read = np.dstack([radius.numpy(), confidence.numpy()])
     if size != (width, height):
