@@ -166,10 +166,10 @@ def test_a_solve_of_an_earlier_version_is_rebuilt_as_that_version_was(solved: Pa
 
     record = read_settings(solved)["settings"]
     del record["model"]["change"], record["model"]["change_cell_px"]
-    del record["model"]["background_frames_per_knot"]
+    del record["model"]["background_frames_per_knot"], record["model"]["background_flutter"]
     model = settings_from_record(record).model
     assert model.change is False
-    assert model.background_frames_per_knot == 1
+    assert (model.background_frames_per_knot, model.background_flutter) == (1, False)
 
 
 def test_what_differs_in_another_solve_is_named_alone(solved: Path) -> None:

@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from pullfocus import checkpoint
-from pullfocus.solve.parallel import ALONE, follow
+from pullfocus.solve.parallel import ALONE, Leader, follow
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +33,12 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
         env=environment,
         timeout=240,
     )
+
+
+@pytest.mark.parametrize("facts", [{"unsettled": True}, {"unsettled": False}, {}])
+def test_several_processes_end_no_sooner_than_one_would(facts: dict[str, bool]) -> None:
+    leader = Leader(SimpleNamespace(**facts), ALONE)  # type: ignore[arg-type]
+    assert leader.unsettled is facts.get("unsettled", False)
 
 
 def test_alone_nothing_is_exchanged() -> None:

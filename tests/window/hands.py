@@ -77,12 +77,9 @@ class Hands:
 
     def until(self, wanted: Callable[[], Any], what: str, within_s: float = 15) -> Any:
         """Wait for something; returns it."""
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            found = wanted()
-            if found:
-                return found
-            time.sleep(0.05)
+        found = _seen_within(wanted, within_s)
+        if found:
+            return found
         self.keep("waiting")
         raise AssertionError(f"waited {within_s:g} s for {what}; {self.pictures}/waiting.png")
 
@@ -92,12 +89,9 @@ class Hands:
         """Do something, and again where nothing came of it: a busy machine loses clicks."""
         for _ in range(4):
             act()
-            end = time.monotonic() + within_s
-            while time.monotonic() < end:
-                found = wanted()
-                if found:
-                    return found
-                time.sleep(0.05)
+            found = _seen_within(wanted, within_s)
+            if found:
+                return found
         return self.until(wanted, what, 1)
 
     def picture(self) -> np.ndarray:
@@ -200,3 +194,14 @@ class Hands:
         self.until(lambda: not self.running(), "Blender to close", within_s)
         if self._socket is not None:
             self._socket.close()
+
+
+def _seen_within(wanted: Callable[[], Any], seconds: float) -> Any:
+    """Look for something again and again; returns it, or what is false once time is out."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = wanted()
+        if found:
+            return found
+        time.sleep(0.05)
+    return None

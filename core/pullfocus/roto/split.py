@@ -47,9 +47,8 @@ _MOST = 3  # layers more
 _ORDER = 0.98  # of the misfit with a part in front, at most, of one that lies behind
 _LONGEST = 46  # letters of a name, before a number (`passes.layer_names`)
 _BETTER = 0.95  # of the misfit without it, at most
-_BETTER_OWN = (
-    0.8  # the same of a subject: what bends gains a little by any cut, and loses at its seam
-)
+# the same of a subject: what bends gains a little by any cut, and loses at its seam
+_BETTER_OWN = 0.8
 
 Alpha = Callable[[int], np.ndarray]
 

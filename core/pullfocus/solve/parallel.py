@@ -124,6 +124,11 @@ class Leader:
         """What is fitted."""
         return self._solver.model
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether it is not to end yet, whatever the steps gain."""
+        return bool(getattr(self._solver, "unsettled", False))
+
     def step(self) -> Any:
         """Take one step together."""
         self._group.tell(("step", ()))
