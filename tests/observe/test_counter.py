@@ -92,6 +92,11 @@ def test_nothing_else_runs(wall: np.ndarray, rng: np.random.Generator) -> None:
     for t in range(COUNT):
         x = 10 + 8 * t
         walks[t, 60:100, x : x + 4] = walks[t, 60:100, x + 8 : x + 12] = 0.1  # legs, posts
+    weave = still.copy()
+    cells = rng.random((24, 32)) > 0.5
+    for t in range(COUNT):  # a basket, carried by slowly
+        x = 4 + t // 3
+        weave[t, 60:84, 90:106] = np.where(cells[:, x : x + 16], 0.9, 0.1)[..., None]
     scenes = {
         "pan": moving,
         "fast pan": panned(wall, 11),
@@ -103,6 +108,7 @@ def test_nothing_else_runs(wall: np.ndarray, rng: np.random.Generator) -> None:
         "clipped": clipped,
         "crushed": dark,
         "legs": walks,
+        "a weave that drifts": weave,
         "market": market(),
         "few frames": coded(moving)[0][:5],
         "black": np.zeros_like(moving),

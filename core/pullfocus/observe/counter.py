@@ -2,9 +2,9 @@
 """A running time code or frame number that is burnt into a plate.
 
 Before a plain ground, or one that stands still, its digits are known by themselves: their pixels
-turn from one colour to another and back, always the same two, by many patterns. Before a scene that
-moves they are known by the words that they go on: in the same line, of the same ink, and in every
-frame there is some.
+turn from one colour to another and back, always the same two, by many patterns. None is another
+one moved: a weave that drifts slowly by flips as they do. Before a scene that moves they are known
+by the words that they go on: in the same line, of the same ink, and in every frame there is some.
 """
 
 import cv2
@@ -27,6 +27,9 @@ _HIGH = 5  # px, at least
 _LARGEST = 0.02  # of the frame, for one digit
 _GAP = 2  # px between the strokes of a digit, at 512 wide
 _PATTERNS = 4  # that digits show; a lamp that blinks has two
+_LATER = (2, 4, 8)  # frames after which a pattern is looked for beside its place
+_DRIFT_PX = 4  # so far
+_MOVED = 0.3  # of the difference in place that is left there, at most: it is the pattern, moved
 _ONLY = 0.5  # share of what flips in a frame that is digits: else leaves flicker before the sky
 _SEVERAL = 3  # lines of them; more are no time code
 
@@ -62,6 +65,8 @@ def digits_that_flip(lumas: np.ndarray) -> list[Patch]:
             continue
         if y1 - y0 < _HIGH or len(np.unique(is_high[:, y0:y1, x0:x1][:, own], axis=0)) < _PATTERNS:
             continue
+        if _drifts(lumas, patch):
+            continue
         held += int(own.sum())
         found.append(patch)
     if held < _ONLY * flips.sum() or not found:
@@ -74,6 +79,25 @@ def digits_that_flip(lumas: np.ndarray) -> list[Patch]:
     ]
     lines = [line for line in _joined([*found, *small]) if any(_meet(line, one) for one in found)]
     return lines if len(lines) <= _SEVERAL else []
+
+
+def _drifts(lumas: np.ndarray, patch: Patch) -> bool:
+    """Whether what a patch shows is found beside it some frames later, and so moves."""
+    x0, y0, x1, y1 = patch
+    rows = slice(max(0, y0 - _DRIFT_PX), y1 + _DRIFT_PX)
+    columns = slice(max(0, x0 - _DRIFT_PX), x1 + _DRIFT_PX)
+    for later in _LATER:
+        left = []
+        for now, then in zip(lumas[:-later], lumas[later:], strict=True):
+            own = np.ascontiguousarray(now[y0:y1, x0:x1], np.float32)
+            there = np.ascontiguousarray(then[rows, columns], np.float32)
+            missed = cv2.matchTemplate(there, own, cv2.TM_SQDIFF)
+            in_place = float(missed[y0 - rows.start, x0 - columns.start])
+            if in_place > _SAME**2 * own.size:
+                left.append(float(missed.min()) / in_place)
+        if left and np.median(left) < _MOVED:
+            return True
+    return False
 
 
 def digits_beside(lumas: np.ndarray, words: np.ndarray) -> list[Patch]:
