@@ -103,6 +103,35 @@ def test_a_round_lens_stays_round() -> None:
     assert find_plate_lens(model, None) == PlateLens()
 
 
+@pytest.mark.parametrize(
+    ("true", "found"),
+    [((0.8, 0.8, 0.8), (0.0, 0.0, 0.0)), ((0.9, 0.4, -0.1), (0.5, 0.0, -0.5))],
+    ids=["radii alone", "colour too"],
+)
+def test_radii_that_are_off_are_no_colour(true: tuple, found: tuple) -> None:
+    model, virtual = shot(PlateLens(axial_px=true))
+    fit, proof = lens_search._halves(model, virtual, range(COUNT), 0)
+    lens = lens_search._with_colour(fit, proof, PlateLens())
+    assert lens.axial_px == pytest.approx(found, abs=0.15)
+
+
+@pytest.mark.parametrize(("count", "apart"), [(32, 1), (300, 7)])
+def test_frames_that_prove_are_not_those_that_were_fitted_over_again(
+    count: int, apart: int
+) -> None:
+    """Focus goes out once in all that time: the most blurred frames lie side by side."""
+
+    def frame(t: int, **_: object) -> list[SimpleNamespace]:
+        blur = torch.full((4, 4), 2.0 - abs(t / count - 0.5))
+        return [SimpleNamespace(alpha=torch.ones(1, 4, 4), radius_px=blur)]
+
+    observed = SimpleNamespace(frames=range(count), width=512)
+    model = SimpleNamespace(observed=observed, frame=frame)
+    chosen = lens_search._chosen(model)  # type: ignore[arg-type]
+    assert len(chosen) == 8
+    assert np.diff(sorted(chosen)).min() >= apart
+
+
 def test_what_is_no_larger_than_the_errors_of_a_solve_is_not_said() -> None:
     tiny = PlateLens(squeeze=1.04, cats_eye=0.1, axial_px=(0.1, 0.0, -0.1))
     assert lens_search._worth_saying(tiny) == PlateLens()

@@ -152,18 +152,27 @@ def _half_turned(lens: PlateLens) -> PlateLens:
     return replace(lens, rotation_deg=lens.rotation_deg + 180 / lens.blades)
 
 
-def _coloured(misfit: _Misfit, lens: PlateLens) -> PlateLens:
-    """Return the lens with the focus of red and blue where each fits best; green stays."""
-    shifts = [0.0, 0.0, 0.0]
-    for channel in (0, 2):
+def _with_colour(fit: _Misfit, proof: _Misfit, lens: PlateLens) -> PlateLens:
+    """Return the lens with the focus of red and blue beside green's, if that is proved.
+
+    Radii that are off are off in all colours: what green asks for as well is no matter of colour.
+    """
+    shifts = []
+    for channel in range(3):
         errors = []
         for shift in _AXIAL_PX:
             axial = [0.0, 0.0, 0.0]
             axial[channel] = shift
             trial = replace(lens, axial_px=(axial[0], axial[1], axial[2]))
-            errors.append(float(misfit.pieces(trial)[:, channel].mean()))
-        shifts[channel] = _lowest(_AXIAL_PX, errors)
-    return replace(lens, axial_px=(shifts[0], shifts[1], shifts[2]))
+            errors.append(float(fit.pieces(trial)[:, channel].mean()))
+        shifts.append(_lowest(_AXIAL_PX, errors))
+    red, green, blue = shifts
+    tried = _worth_saying(replace(lens, axial_px=(red - green, 0.0, blue - green)))
+    if tried == lens:
+        return lens
+    off = replace(lens, axial_px=(green, green, green))
+    gain, sure = _gain(proof, replace(lens, axial_px=(red, green, blue)), off)
+    return tried if gain >= _LEAST_GAIN and sure >= _SURE else lens
 
 
 def _gain(proof: _Misfit, lens: PlateLens, than: PlateLens) -> tuple[float, float]:
@@ -183,7 +192,10 @@ def _sure(gained: np.ndarray) -> float:
 
 
 def _chosen(model: ShotModel) -> list[int]:
-    """Return the frames that are farthest out of focus, in the order of their blur."""
+    """Return the frames that are farthest out of focus, in the order of their blur.
+
+    In a slow shot neighbours are one picture, and would prove of each other what is wrong in both.
+    """
     blur = []
     for t in range(len(model.observed.frames)):
         layers = model.frame(t, level=2, overscan=False)
@@ -193,7 +205,11 @@ def _chosen(model: ShotModel) -> list[int]:
         blur.append(total / max(weight, 1e-9))
     order = [int(t) for t in np.argsort(blur)[::-1]]
     least = _LEAST_PX * model.observed.width / 512
-    return [t for t in order if blur[t] >= least][:_FRAMES]
+    apart, chosen = len(blur) // (6 * _FRAMES), list[int]()
+    for t in order:
+        if blur[t] >= least and all(abs(t - other) > apart for other in chosen):
+            chosen.append(t)
+    return chosen[:_FRAMES]
 
 
 @torch.no_grad()
@@ -284,11 +300,9 @@ def _found(fit: _Misfit, proof: _Misfit, *, sides: bool, report: Report) -> Plat
         ("blades", lambda lens: _bladed(fit, lens)),
         ("squeeze", lambda lens: _tuned(fit, lens, "squeeze", _SQUEEZE)),
     ]
-    if sides:
-        steps.append(("colour", lambda lens: _coloured(fit, lens)))
     best = PlateLens()
     for done, (what, step) in enumerate(steps):
-        report(what, done / (len(steps) + 1))
+        report(what, done / (len(steps) + 2))
         tried = _worth_saying(step(best))
         if tried == best:
             continue
@@ -299,7 +313,10 @@ def _found(fit: _Misfit, proof: _Misfit, *, sides: bool, report: Report) -> Plat
             sure = min(sure, _gain(proof, tried, _half_turned(tried))[1])
         if gain >= _LEAST_GAIN and sure >= _SURE:
             best = tried
-    return best
+    if not sides:
+        return best
+    report("colour", len(steps) / (len(steps) + 2))
+    return _with_colour(fit, proof, best)
 
 
 def _closer(fit: _Misfit, lens: PlateLens) -> PlateLens:
