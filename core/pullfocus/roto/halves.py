@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pullfocus.roto.outline import disc
 from pullfocus.roto.parts import Part
 
 __all__ = ["Half", "halves"]
@@ -76,7 +77,7 @@ def _cut(own: np.ndarray, part: np.ndarray, wide: float) -> np.ndarray:
     """Return which pixels of a layer are a part's, (h, w) bool: rims go with what is nearer."""
     inside = own & part
     rest = (own & ~part).astype(np.uint8)
-    solid = cv2.morphologyEx(rest, cv2.MORPH_OPEN, _disc(_SLIVER_PX * wide / 2)) > 0
+    solid = cv2.morphologyEx(rest, cv2.MORPH_OPEN, disc(_SLIVER_PX * wide / 2)) > 0
     if not inside.any():
         return inside
     if not solid.any():
@@ -105,15 +106,10 @@ def _moved(mask: np.ndarray, by: np.ndarray, size: tuple[int, int], how: int) ->
 
 
 def _grown(mask: np.ndarray, radius: float) -> np.ndarray:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(radius)) > 0)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc(radius)) > 0)
 
 
 def _soft(masks: np.ndarray) -> np.ndarray:
     """Return masks (T, h, w) with an edge of a pixel or two."""
     blurred = [cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1) for mask in masks]
     return np.stack(blurred).astype(np.float16)
-
-
-def _disc(radius: float) -> np.ndarray:
-    size = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))

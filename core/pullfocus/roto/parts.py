@@ -18,6 +18,7 @@ import numpy as np
 
 from pullfocus.observe.flow import consistent, dense_flow
 from pullfocus.observe.motion import fitted_motion
+from pullfocus.roto.outline import disc
 
 __all__ = ["WORKING_PX", "Part", "find_part"]
 
@@ -95,7 +96,7 @@ class _Scene:
         solid = (self.own[t] > 127).astype(np.uint8)
         if reach_px:
             change = cv2.erode if reach_px > 0 else cv2.dilate
-            solid = np.asarray(change(solid, _disc(abs(reach_px) * self.wide)))
+            solid = np.asarray(change(solid, disc(abs(reach_px) * self.wide)))
         return solid > 0
 
     def fits(self, region: np.ndarray, t: int) -> bool:
@@ -160,7 +161,7 @@ def _look(scene: _Scene, t: int, apart: int) -> _Look | None:
     other = t + apart if t + apart < len(greys) else t - apart
     wide = scene.wide
     there = dense_flow(greys[t], greys[other])
-    front = cv2.dilate(fronts[t], _disc(_FRONT_PX * wide)) > 0
+    front = cv2.dilate(fronts[t], disc(_FRONT_PX * wide)) > 0
     seen = consistent(there, dense_flow(greys[other], greys[t])) & ~front
     free = seen & scene.inside(t, _OWN_PX)
     left = _unexplained(there, free, by_rows=scene.own is None)
@@ -168,7 +169,7 @@ def _look(scene: _Scene, t: int, apart: int) -> _Look | None:
         return None
     away = cv2.medianBlur(np.hypot(left[..., 0], left[..., 1]).astype(np.float32), 5)
     moving = cv2.morphologyEx(
-        ((away > _MOVES * wide) & free).astype(np.uint8), cv2.MORPH_OPEN, _disc(4 * wide)
+        ((away > _MOVES * wide) & free).astype(np.uint8), cv2.MORPH_OPEN, disc(4 * wide)
     )
     count, labels, stats, _ = cv2.connectedComponentsWithStats(moving)
     for one in 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA]) if count > 1 else []:
@@ -225,8 +226,8 @@ def _ends_at_once(
     Of a subject a piece of its own has nothing around it.
     """
     solid = region.astype(np.uint8)
-    near = cv2.dilate(solid, _disc(4 * wide)) > 0
-    around = (cv2.dilate(solid, _disc((4 + _RING_PX) * wide)) > 0) & ~near
+    near = cv2.dilate(solid, disc(4 * wide)) > 0
+    around = (cv2.dilate(solid, disc((4 + _RING_PX) * wide)) > 0) & ~near
     ring = around & inside
     seen = ring & free
     if ring.sum() < _SEEN * around.sum():
@@ -243,7 +244,7 @@ def _carried(scene: _Scene, key: _Look) -> list[np.ndarray]:
     out: list[Matrix] = [np.eye(3)] * len(greys)
     # clear of its edge, where flow is of what lies behind as well
     whole = key.region.astype(np.uint8)
-    solid = cv2.erode(whole, _disc(_BAND_PX * wide))
+    solid = cv2.erode(whole, disc(_BAND_PX * wide))
     if scene.own is not None and not solid.any():  # a limb
         solid = whole
     for direction in (1, -1):
@@ -254,7 +255,7 @@ def _carried(scene: _Scene, key: _Look) -> list[np.ndarray]:
             shown = cv2.warpPerspective(
                 solid, to_key, (width, height), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
             )
-            free = cv2.dilate(fronts[before], _disc(_FRONT_PX * wide / 2)) == 0
+            free = cv2.dilate(fronts[before], disc(_FRONT_PX * wide / 2)) == 0
             there = dense_flow(greys[before], greys[t], rough=True)
             trust = consistent(there, dense_flow(greys[t], greys[before], rough=True))
             step = _step(there, trust & free & (shown > 0), shown > 0, step)
@@ -304,7 +305,7 @@ def _voted(
         seen += _to_key(one.free, carried[one.t], size)
     voted = (said > 0.5 * seen) & (seen > 0)
     closed = cv2.morphologyEx(
-        voted.astype(np.uint8), cv2.MORPH_CLOSE, _disc(_BAND_PX * size[0] / 512)
+        voted.astype(np.uint8), cv2.MORPH_CLOSE, disc(_BAND_PX * size[0] / 512)
     )
     count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
     if count < 2:
@@ -316,10 +317,10 @@ def _voted(
 def _ring(scene: _Scene, key: _Look, region: np.ndarray) -> np.ndarray:
     """Return whose motion a region's is compared with, (h, w) bool: the layer around it."""
     solid = region.astype(np.uint8)
-    far = cv2.dilate(solid, _disc(16 * scene.wide)) == 0
+    far = cv2.dilate(solid, disc(16 * scene.wide)) == 0
     if scene.own is not None:
         return scene.inside(key.t) & far
-    return (cv2.dilate(solid, _disc(_AROUND_PX * scene.wide)) > 0) & far
+    return (cv2.dilate(solid, disc(_AROUND_PX * scene.wide)) > 0) & far
 
 
 def _widened(
@@ -338,12 +339,12 @@ def _widened(
     wide, size = scene.wide, (region.shape[1], region.shape[0])
     with_it, without = (_spread(scene, motion, size) for motion in (carried, around))
     seen = np.sum([_to_key(one.free, carried[one.t], size) for one in looks], 0)
-    zone = cv2.dilate(region.astype(np.uint8), _disc(_ZONE_PX * wide)) > 0
+    zone = cv2.dilate(region.astype(np.uint8), disc(_ZONE_PX * wide)) > 0
     zone &= scene.inside(key.t)
     more = zone & (seen < _AGREE) & (without - with_it > _TELLS)
     whole = (region | more).astype(np.uint8)
-    whole = cv2.morphologyEx(whole, cv2.MORPH_OPEN, _disc(8 * wide))
-    whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, _disc(_BAND_PX * wide))
+    whole = cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(8 * wide))
+    whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, disc(_BAND_PX * wide))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(whole)
     return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) if count > 1 else region
 
@@ -354,7 +355,7 @@ def _spread(scene: _Scene, motion: list[Matrix], size: tuple[int, int]) -> np.nd
     stack = []
     for frame, front, to_key in zip(scene.frames, scene.fronts, motion, strict=True):
         shown = cv2.warpPerspective(frame.astype(np.float32), to_key, size)
-        free = cv2.dilate(front, _disc(_FRONT_PX * wide / 2)) == 0
+        free = cv2.dilate(front, disc(_FRONT_PX * wide / 2)) == 0
         shown[~_to_key(free, to_key, size)] = np.nan
         stack.append(shown)
     known = np.stack(stack)
@@ -363,8 +364,3 @@ def _spread(scene: _Scene, motion: list[Matrix], size: tuple[int, int]) -> np.nd
         off = np.abs(known - np.nanmedian(known, 0)).mean(-1)
         typical = np.nan_to_num(np.nanmedian(off, 0), nan=255.0).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(typical, (0, 0), 6 * wide))
-
-
-def _disc(radius: float) -> np.ndarray:
-    size = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
