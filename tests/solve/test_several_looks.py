@@ -27,8 +27,13 @@ BOX = slice(12, 52), slice(24, 72)
 INNER = slice(20, 44), slice(34, 62)
 
 
-def shown(look: list[int], radius: float = 0.0) -> tuple[ShotModel, np.ndarray]:
-    """A model whose subject has these pictures in its frames; the later three are so blurred."""
+def shown(
+    look: list[int], radius: float = 0.0, slip: float = 0.0
+) -> tuple[ShotModel, np.ndarray]:
+    """A model whose subject has these pictures in its frames.
+
+    The later three are so blurred, and lie so far from where the mapping takes them, px.
+    """
     blurs = [0.0, 0.0, 0.0, radius, radius, radius]
     shots = [drawn.shot([BOX], [blurs, [0.0] * 6]) for _ in (0, 1)]
     plate = shots[0].plate.astype(np.float32)
@@ -36,7 +41,13 @@ def shown(look: list[int], radius: float = 0.0) -> tuple[ShotModel, np.ndarray]:
         np.random.default_rng(kind).normal(0.5, 0.35, plate[0].shape).clip(0, 1) for kind in (0, 1)
     ]
     for t, kind in enumerate(look):
-        plate[t][BOX] = cv2.GaussianBlur(grain[kind], (0, 0), 0.6)[BOX]
+        picture = cv2.GaussianBlur(grain[kind], (0, 0), 0.6)
+        if slip:  # coarse enough to be followed
+            picture = 0.5 + 4 * (cv2.GaussianBlur(grain[kind], (0, 0), 1.2) - 0.5)
+        if t >= 3:
+            moved = np.float32([[1, 0, slip], [0, 1, 0]])
+            picture = cv2.warpAffine(picture, moved, picture.shape[1::-1], flags=cv2.INTER_CUBIC)
+        plate[t][BOX] = picture[BOX]
     observed = replace(shots[0], plate=plate.astype(np.float16))
     model = build_model(observed, ModelSettings())
     with torch.no_grad():
@@ -81,10 +92,26 @@ def test_a_small_part_that_differs_is_no_change_of_look() -> None:
     pictures, trusted = several_looks._pictures(
         model, 0, sharp_by_radius(model), look, points_per_px=1
     )
-    assert several_looks._apart(model, pictures, trusted) > 0.045
+    atlas = model.layers[0].texture.texels.detach()[..., :3]
+    assert several_looks._apart(atlas, pictures, trusted, sigma=1.5) > 0.038
     rows = trusted.shape[1] // 2 - 3
     trusted[0, :rows], trusted[1, rows + 6 :] = 0, 0  # a strip in the middle is compared
-    assert several_looks._apart(model, pictures, trusted) == 0
+    assert several_looks._apart(atlas, pictures, trusted, sigma=1.5) == 0
+
+
+def test_what_a_mapping_takes_a_little_elsewhere_is_no_change_of_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, _ = shown([0] * 6, slip=1.2)
+    look = Looks(torch.arange(6), torch.tensor([0.0, 5.0]), *model.layers[0].texture.size)
+    pictures, trusted = several_looks._pictures(
+        model, 0, sharp_by_radius(model), look, points_per_px=1
+    )
+    atlas = model.layers[0].texture.texels.detach()[..., :3]
+    with monkeypatch.context() as as_it_lies:
+        as_it_lies.setattr(several_looks, "_aligned", lambda here, there, both, sigma: there)
+        assert several_looks._apart(atlas, pictures, trusted, sigma=1.5) > 0.045
+    assert wake_looks(model, sharp_by_radius(model)) == []
 
 
 def test_pictures_live_on_the_models_device() -> None:

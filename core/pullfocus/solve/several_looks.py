@@ -16,6 +16,7 @@ from pullfocus.model.grid import Box
 from pullfocus.model.looks import Looks
 from pullfocus.model.shot_model import ShotModel
 from pullfocus.model.texture import Texture
+from pullfocus.observe.flow import dense_flow, grey
 from pullfocus.plate.colour import display_to_linear
 from pullfocus.solve.initial import Sharpness, splat, where_seen
 
@@ -24,12 +25,13 @@ __all__ = ["wake_looks"]
 _FRAMES_PER_KNOT = 16
 _MOST = 9  # knots, further apart in long shots: each costs as much memory as the atlas
 _FEWEST = 6  # frames
-_APART = 0.045  # root-encoded, root mean square of what two knots' detail differs by
+_APART = 0.038  # root-encoded, root mean square of what two knots' detail differs by
 _DETAIL_PX = 6.0  # standard deviation at 512 wide: what is smoother is `Change`'s
 _MUCH = 0.2  # of all texels that are seen in focus; a turning edge is no change of look
 _SEEN = 200  # texels
 _TRUSTED = 0.6
 _FAINT = 0.1  # of a texel's weight in all frames: a knot that has less of it says little
+_NOTHING = 1e-3
 
 
 @torch.no_grad()
@@ -51,7 +53,9 @@ def wake_looks(model: ShotModel, sharpness: Sharpness) -> list[str]:
         if not isinstance(layer.texture, Texture) or layer.looks is not None:
             continue
         looks = Looks(times, knots, *layer.texture.size)
-        if _apart(model, *_pictures(model, index, sharpness, looks, points_per_px=1)) < _APART:
+        seen = _pictures(model, index, sharpness, looks, points_per_px=1)
+        sigma = _DETAIL_PX * model.wide * model.settings.texels_per_px
+        if _apart(layer.texture.texels.cpu()[..., :3], *seen, sigma) < _APART:
             continue
         pictures, _ = _pictures(model, index, sharpness, looks, points_per_px=2)
         looks.offsets[..., :3] = pictures
@@ -98,15 +102,41 @@ def _pictures(
     return torch.stack(pictures), torch.stack(trusted)
 
 
-def _apart(model: ShotModel, pictures: torch.Tensor, trusted: torch.Tensor) -> float:
-    """Return by how much two knots' detail differs most, root-encoded, root mean square."""
-    sigma = _DETAIL_PX * model.wide * model.settings.texels_per_px
+def _apart(
+    atlas: torch.Tensor, pictures: torch.Tensor, trusted: torch.Tensor, sigma: float
+) -> float:
+    """Return by how much two knots' detail differs most, root-encoded, root mean square.
+
+    What lies a little elsewhere has not changed: it is brought to one place first.
+
+    Args:
+        atlas: (height, width, 3) root-encoded, what all pictures differ from.
+        pictures: (K, height, width, 3) and ``trusted`` (K, height, width), as of `_pictures`.
+        sigma: what is smoother than this is no detail, texels.
+    """
     much = max(_SEEN, _MUCH * int((trusted.amax(0) > _TRUSTED).sum()))
     most = 0.0
     for one, other in combinations(range(len(pictures)), 2):
         both = (trusted[one] > _TRUSTED) & (trusted[other] > _TRUSTED)
-        if int(both.sum()) >= much:
-            differ = (pictures[one] - pictures[other]).numpy()
-            detail = differ - cv2.GaussianBlur(differ, (0, 0), sigma)
-            most = max(most, float(np.sqrt(np.square(detail[both.numpy()]).mean())))
+        if int(both.sum()) < much:
+            continue
+        here, there = ((atlas + pictures[knot]).numpy() for knot in (one, other))
+        differ = here - _aligned(here, there, both.numpy(), sigma)
+        detail = differ - cv2.GaussianBlur(differ, (0, 0), sigma)
+        most = max(most, float(np.sqrt(np.square(detail[both.numpy()]).mean())))
     return most
+
+
+def _aligned(here: np.ndarray, there: np.ndarray, both: np.ndarray, sigma: float) -> np.ndarray:
+    """Return ``there`` (h, w, 3), root-encoded, moved smoothly onto ``here``, by what both show."""
+    height, width = both.shape
+    source, target = grey(here), grey(there)
+    flow = dense_flow(source, target) * (width / source.shape[1])
+    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+    weight = both.astype(np.float32)
+    total = cv2.GaussianBlur(weight, (0, 0), sigma) + _NOTHING
+    moved = cv2.GaussianBlur(flow * weight[..., None], (0, 0), sigma) / total[..., None]
+    rows, columns = np.indices(both.shape, np.float32)
+    return np.asarray(
+        cv2.remap(there, columns + moved[..., 0], rows + moved[..., 1], cv2.INTER_CUBIC)
+    )
