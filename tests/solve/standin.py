@@ -146,6 +146,9 @@ class Solver:
     def plan(self, *, steps: int) -> None:
         self.total_steps = steps
 
+    def settle(self) -> None:
+        """Nothing is left."""
+
     def step(self) -> StepReport:
         time.sleep(self._settings.delay_s)
         t = int(torch.randint(len(self._observed.frames), (1,), generator=self._random))

@@ -27,9 +27,7 @@ BOX = slice(12, 52), slice(24, 72)
 INNER = slice(20, 44), slice(34, 62)
 
 
-def shown(
-    look: list[int], radius: float = 0.0, slip: float = 0.0
-) -> tuple[ShotModel, np.ndarray]:
+def shown(look: list[int], radius: float = 0.0, slip: float = 0.0) -> tuple[ShotModel, np.ndarray]:
     """A model whose subject has these pictures in its frames.
 
     The later three are so blurred, and lie so far from where the mapping takes them, px.

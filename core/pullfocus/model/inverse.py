@@ -26,10 +26,11 @@ def places_of(mapping: LatticeMapping, t: int, texels: np.ndarray) -> np.ndarray
     Both are x and y, centres at whole numbers; places may lie outside of the frame.
     """
     (left, right), (top, bottom) = mapping.span_x, mapping.span_y
-    columns = torch.arange(left, right + _STEP_PX, _STEP_PX)
-    rows = torch.arange(top, bottom + _STEP_PX, _STEP_PX)
-    bend = mapping.bend(t, rows, columns).numpy()
-    m = np.linalg.inv(mapping.to_atlas[t].double().numpy()).astype(np.float64)
+    device = mapping.lattice.device
+    columns = torch.arange(left, right + _STEP_PX, _STEP_PX, device=device)
+    rows = torch.arange(top, bottom + _STEP_PX, _STEP_PX, device=device)
+    bend = mapping.bend(t, rows, columns).cpu().numpy()
+    m = np.linalg.inv(mapping.to_atlas[t].cpu().double().numpy()).astype(np.float64)
     x, y = texels.astype(np.float64)
     w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
     straight = np.stack(

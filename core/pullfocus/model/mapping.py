@@ -43,6 +43,7 @@ class LatticeMapping(nn.Module):
     to_atlas: torch.Tensor
     time_basis: torch.Tensor
     in_sight: torch.Tensor
+    unseen: torch.Tensor | None
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class LatticeMapping(nn.Module):
         overscan_px: float,
         scale: Scale = SAME,  # lattice and homographies are of a proxy, what is asked of the plate
         in_sight: torch.Tensor | None = None,  # (T, rows, columns) of the controls, 0..1
+        tells_hidden: bool = False,
     ) -> None:
         super().__init__()
         frames = len(to_atlas)
@@ -75,6 +77,9 @@ class LatticeMapping(nn.Module):
         if in_sight is not None:
             self.flutter = nn.Parameter(torch.zeros(frames, 2, cells[0] + 3, cells[1] + 3))
             self.register_buffer("in_sight", in_sight[:, None].float())
+        # the same where it hides the layer (``model.hidden``)
+        unseen = torch.zeros(frames, 2, cells[0] + 3, cells[1] + 3)
+        self.register_buffer("unseen", unseen if tells_hidden else None)
         # the same per frame, coarse: what a shaking camera does between two knots
         self.shake = nn.Parameter(torch.zeros(frames, 2, _SHAKE_CELLS + 3, _SHAKE_CELLS + 3))
 
@@ -114,6 +119,32 @@ class LatticeMapping(nn.Module):
             values = _along_axes(solvers, field)
             parameter.add_(values.to(parameter))
             field = field - _along_axes([b.double() for b in (basis, down, across)], values)
+
+    def grid(self, every_px: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows and columns all over the lattice's span, about so many of its px apart."""
+        rows, columns = (
+            torch.linspace(
+                low, high, math.ceil((high - low) / every_px) + 1, device=self.lattice.device
+            )
+            for low, high in (self.span_y, self.span_x)
+        )
+        return rows, columns
+
+    @torch.no_grad()
+    def add_unseen(self, t: int, displacement: torch.Tensor) -> None:
+        """Add to what frame ``t`` adds to the lattice where it hides the layer.
+
+        Args:
+            t: frame.
+            displacement: (2, rows, columns) px of the lattice, spread evenly over its span.
+        """
+        assert self.unseen is not None
+        sizes = zip(displacement.shape[1:], (self.span_y, self.span_x), self.cells, strict=True)
+        down, across = (
+            _ridge_inverse(spline_basis(torch.linspace(*span, size), *span, cells))
+            for size, span, cells in sizes
+        )
+        self.unseen[t] += (down @ displacement.double() @ across.T).to(self.unseen)
 
     def displacement(self, t: int, box: Box) -> torch.Tensor:
         """Return what the lattice adds in frame ``t``, (2, h, w) px of the lattice."""
@@ -206,6 +237,8 @@ class LatticeMapping(nn.Module):
         now = torch.einsum("k,kcyx->cyx", self.time_basis[t], self.lattice)
         if self.flutter is not None:
             now = now + self.in_sight[t] * self.flutter[t]
+        if self.unseen is not None:
+            now = now + self.unseen[t]
         return (now, self.cells), (self.shake[t], (_SHAKE_CELLS, _SHAKE_CELLS))
 
     def _projected(self, t: int, place: torch.Tensor) -> torch.Tensor:

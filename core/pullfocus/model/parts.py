@@ -93,6 +93,8 @@ class Layer(nn.Module):
             held += [self.mapping.shake, self.mapping.time_basis]
             if self.mapping.flutter is not None:
                 held += [self.mapping.flutter, self.mapping.in_sight]
+            if self.mapping.unseen is not None:
+                held.append(self.mapping.unseen)
         if isinstance(self.matte, LayerMatte):
             held.append(self.matte.residual)
         if self.change is not None:
@@ -220,6 +222,7 @@ def measured_mapping(
         height=lattices.height,
         cells=cells,
         in_sight=shown,
+        tells_hidden=last and settings.background_still,
         frames_per_knot=settings.background_frames_per_knot
         if last
         else settings.mapping_frames_per_knot,

@@ -51,6 +51,9 @@ class ModelSettings:
     """The same of the last layer, where frames before and after must tell what one hides."""
     background_flutter: bool = True
     """Whether a frame may move what it shows of the last layer off that lattice: a hand shakes."""
+    background_still: bool = True
+    """Whether what a frame hides of the last layer lies where a scene that stands still has it, as
+    far as it does (``model.hidden``)."""
     coc_cell_px: float = 32.0
     """Spacing of the COC lattice."""
     matte_cell_px: float = 12.0

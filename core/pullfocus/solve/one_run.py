@@ -203,6 +203,8 @@ class Run:
             if self.stop.signum is not None:
                 self.progress.note(f"stopping: saving step {solver.step_index} in {self.out}")
             log.sync()
+            if finished:
+                solver.settle()
             self._save(solver, steps, finished=finished and last is None, stepped=finished)
         if finished and last is not None and not for_later:
             return self.finish(last)

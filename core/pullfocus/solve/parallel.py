@@ -134,6 +134,10 @@ class Leader:
         self._group.tell(("step", ()))
         return self._solver.step()
 
+    def settle(self) -> None:
+        """Do here what is left once no step follows: what is saved is this process's."""
+        self._solver.settle()
+
     def plan(self, *, steps: int) -> None:
         """Change the number of steps everywhere."""
         self._group.tell(("plan", (steps,)))

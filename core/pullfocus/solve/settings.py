@@ -173,6 +173,7 @@ MODEL_BEFORE = {
     "change": False,
     "background_frames_per_knot": 1.0,
     "background_flutter": False,
+    "background_still": False,
 }
 """Parts that a checkpoint of an earlier version does not hold, and its record does not name."""
 

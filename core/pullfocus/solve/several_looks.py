@@ -111,7 +111,8 @@ def _apart(
 
     Args:
         atlas: (height, width, 3) root-encoded, what all pictures differ from.
-        pictures: (K, height, width, 3) and ``trusted`` (K, height, width), as of `_pictures`.
+        pictures: (K, height, width, 3), as of `_pictures`.
+        trusted: (K, height, width), the same.
         sigma: what is smoother than this is no detail, texels.
     """
     much = max(_SEEN, _MUCH * int((trusted.amax(0) > _TRUSTED).sum()))

@@ -16,6 +16,7 @@ from pullfocus.errors import SolveError
 from pullfocus.lens.search import find_plate_lens, solved_lens, tuned_plate_lens
 from pullfocus.lens.virtual import fit_virtual_lens
 from pullfocus.model.colour import to_display
+from pullfocus.model.hidden import tell_hidden
 from pullfocus.model.networks.perceptron import Perceptron
 from pullfocus.model.plate_lens import AUTO, ROUND, plate_lens_from_record
 from pullfocus.model.shot_model import ShotModel, build_model
@@ -329,6 +330,7 @@ class Solver:
 
     def _refine(self) -> None:
         """Go to full resolution; detail comes from the frames that the coarse phase found sharp."""
+        self.settle()
         asked = wake_changes(self.model)
         self.model.hold_atlases_at(0)
         sharpness = sharp_by_radius(self.model)
@@ -370,6 +372,11 @@ class Solver:
             model.lens = solved_lens(plate, virtual)
             unbalance(model)
             self.notes.append(plate.words())
+
+    def settle(self) -> None:
+        """Do what is left once no step follows, if all frames have been looked at."""
+        if self.step_index >= len(self.observed.told):
+            tell_hidden(self.model)
 
     # -- to disk and back -------------------------------------------------------------------
 

@@ -33,6 +33,9 @@ class SolverLike(Protocol):
     def step(self) -> Any:
         """Take one step and report it."""
 
+    def settle(self) -> None:
+        """Do what is left once no step follows."""
+
     def plan(self, *, steps: int) -> None:
         """Change the number of steps."""
 
