@@ -20,6 +20,7 @@ from pullfocus import __version__
 from pullfocus.checkpoint import sweep, write_json
 from pullfocus.errors import MatteError, PlateError, PullfocusError, SolveError
 from pullfocus.plate.contents import recall
+from pullfocus.solve.earlier import flat, is_earlier, with_defaults
 from pullfocus.solve.inputs import NOWHERE_ELSE, OPTIONS, PATHS, Elsewhere, ShotInputs
 
 if TYPE_CHECKING:
@@ -105,8 +106,10 @@ def check_same_solve(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any
     if not differences:
         return
     more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+    earlier = is_earlier(old["settings"], new["settings"])
+    version = ", of an earlier version of pullfocus" if earlier else ""
     raise SolveError(
-        f"{folder} holds another solve: {'; '.join(differences[:3])}{more}; "
+        f"{folder} holds another solve{version}: {'; '.join(differences[:3])}{more}; "
         "choose another --out, or start over with --restart"
     )
 
@@ -237,34 +240,9 @@ def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
     facts["size"] = f"{shot['width']}x{shot['height']}"
     facts["number of frames"] = len(shot["frames"])
     facts["contents of the footage"] = shot["fingerprint"][:12]
-    settings = _with_defaults(record["settings"])
-    facts |= {key: value for key, value in _flat(settings) if key != "steps"}
+    settings = with_defaults(record["settings"])
+    facts |= {key: value for key, value in flat(settings) if key != "steps"}
     return facts
-
-
-def _flat(settings: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings within settings under names such as ``model.mapping``."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{within}{key}.")
-        else:
-            yield within + key, value
-
-
-def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with what an earlier version did not know: as it was, or the default."""
-    from pullfocus.solve.settings import MODEL_BEFORE, SolveSettings
-
-    def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-        both = {**defaults, **own}
-        for key, value in both.items():
-            if isinstance(value, Mapping) and isinstance(defaults.get(key), Mapping):
-                both[key] = merged(defaults[key], value)
-        return both
-
-    defaults = json.loads(json.dumps(dataclasses.asdict(SolveSettings())))
-    defaults["model"] |= MODEL_BEFORE
-    return merged(defaults, settings)
 
 
 def _contents(shot: Shot) -> dict[str, str]:

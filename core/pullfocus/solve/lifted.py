@@ -44,9 +44,17 @@ def load_model(model: ShotModel, tensors: Mapping[str, torch.Tensor]) -> None:
     try:
         model.load_state_dict(held)
     except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
-        raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
+        raise SolveError(_does_not_fit(error)) from error
     model.lens = solved_lens_from(tensors)
+
+
+def _does_not_fit(error: Exception) -> str:
+    """Return the line for a checkpoint that a model cannot take."""
+    first = str(error).splitlines()[-1].strip().rstrip(".")
+    return (
+        f"the checkpoint does not fit this shot and version: {first}; where an earlier version of"
+        " pullfocus began the solve, bake it with that version, or solve anew with --restart"
+    )
 
 
 def _lay_out_looks(model: ShotModel, held: Mapping[str, torch.Tensor]) -> None:
@@ -92,8 +100,7 @@ def lift(
             places.append(to_proxy)
         model.load_state_dict(held)
     except (KeyError, RuntimeError) as error:
-        first = str(error).splitlines()[-1].strip()
-        raise SolveError(f"the checkpoint does not fit this shot and version: {first}") from error
+        raise SolveError(_does_not_fit(error)) from error
     lens = solved_lens_from(tensors)
     model.lens = None if lens is None else lens.lifted(scale.x, places)
     return model

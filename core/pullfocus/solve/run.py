@@ -18,6 +18,7 @@ from pullfocus.plate.contents import known_digests, recall
 from pullfocus.progress import Progress
 from pullfocus.signals import Stopped, StopSignals
 from pullfocus.solve.convergence import Convergence
+from pullfocus.solve.earlier import as_begun
 from pullfocus.solve.finish import Finish, finish_s, proxy_line
 from pullfocus.solve.folder import (
     CONTENTS,
@@ -87,6 +88,10 @@ def run_solve(
     progress = progress or Progress()
     check_solve_folder(out, shot)
     recall(out / CONTENTS)
+    if not restart and (out / "settings.json").exists():
+        settings, words = as_begun(read_settings(out)["settings"], settings)
+        if words:
+            progress.note(words)
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
     try:
         out.mkdir(parents=True, exist_ok=True)
