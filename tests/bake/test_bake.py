@@ -182,7 +182,9 @@ def test_what_differs_in_another_solve_is_named_alone(solved: Path) -> None:
     ):
         check_same_solve(solved, old, new)
     del old["settings"]["model"]["change"]  # as an earlier version wrote it: it held none
-    expected = r"another solve, of an earlier version of pullfocus: model\.change was False, is True"
+    expected = (
+        r"another solve, of an earlier version of pullfocus: model\.change was False, is True"
+    )
     with pytest.raises(PullfocusError, match=expected):
         check_same_solve(solved, old, new)
 

@@ -59,6 +59,7 @@ def test_names_lead_to_values() -> None:
 
 def test_it_goes_on_and_is_said(tmp_path: Path) -> None:
     """The shot is a stand-in, solver and settings are not."""
+
     class Notes(Progress):
         def note(self, text: str) -> None:
             said.append(text)

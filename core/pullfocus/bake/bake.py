@@ -218,7 +218,7 @@ def bake(
             behind.write(path, frame, told)
     written = len(chosen) - skipped
     seconds = time.monotonic() - began
-    strength = None if view.noise is None else view.noise.typical
+    strength = None if view.grain is None else view.grain.noise.typical
     breathes = None if breathing is None else breathing.share
     return BakeReport(
         out / JSON_NAME, written, skipped, strength, breathes, seconds, passes.coc_signed, found

@@ -9,15 +9,13 @@ import numpy as np
 import torch
 
 from pullfocus.bake.continued import continued
-from pullfocus.bake.grain import grain
+from pullfocus.bake.grain import Grain, grain
 from pullfocus.flow.motion import layer_motion
 from pullfocus.lens.virtual import VirtualLens, signed_coc
 from pullfocus.model.floor import Floor
 from pullfocus.model.formation import LayerFrame, sharp
 from pullfocus.model.in_focus import share_in_focus
 from pullfocus.model.shot_model import ShotModel
-from pullfocus.model.trust import PLAIN_PX
-from pullfocus.observe.noise import Noise
 from pullfocus.passes.contract import PassDefinition
 from pullfocus.plate.colour import display_to_linear, linear_to_display
 from pullfocus.plate.exr import Plane
@@ -25,7 +23,6 @@ from pullfocus.plate.exr import Plane
 __all__ = ["Repainted", "frame_planes", "laid_over"]
 
 _SMOOTH_PX = 2.0  # over which the strength of grain is looked up
-_FAINT = 1e-3
 _SMEARED_PX = 1.0  # of motion blur, from which on a plate is not still
 
 
@@ -121,16 +118,10 @@ def _over_plate(plate: np.ndarray, restored: np.ndarray, kept: np.ndarray) -> np
     return np.where(kept[..., None] > 0, mixed, plate)
 
 
-def _grained(restored: np.ndarray, kept: np.ndarray, noise: Noise, frame: int) -> np.ndarray:
-    """Return a restored frame, display-encoded, with the grain that its mix with the plate lacks.
-
-    Of independent noise 1 - kept of the plate's and kept of what is laid over add as squares.
-    """
-    wide = max(1.0, restored.shape[1] / 512)
+def _grained(restored: np.ndarray, kept: np.ndarray, missing: Grain, frame: int) -> np.ndarray:
+    """Return a restored frame, display-encoded, with the grain that its mix lacks."""
     smooth = cv2.GaussianBlur(restored, (0, 0), _SMOOTH_PX)
-    share = np.sqrt(kept * (2 - kept)) / np.maximum(kept, _FAINT)
-    field = grain(noise, smooth, frame, brought_px=PLAIN_PX * wide)
-    return np.asarray(restored + share[..., None] * field)
+    return restored + grain(missing, smooth, kept, frame)
 
 
 def _motion(model: ShotModel, layers: list[_Layer], t: int, to: int) -> np.ndarray:
@@ -156,7 +147,7 @@ def frame_planes(
     repainted: Repainted | None = None,
     lens: VirtualLens | None = None,
     floor: Floor | None = None,
-    noise: Noise | None = None,
+    missing: Grain | None = None,
     still: bool = False,
 ) -> list[Plane]:
     """Evaluate every pass of the table for frame ``t``.
@@ -174,7 +165,7 @@ def frame_planes(
         floor: says how far the solve may replace the plate; None: wherever the plate is out of
             focus, with a confidence of 1.
         still: without the plate's motion blur, as far as the solve knows it.
-        noise: of the plate, laid over what is restored; None: it stays without grain.
+        missing: grain that is laid over what is restored; None: it stays without.
     """
     raw = model.frame(t, overscan=False, atlases=atlases, still=still)
     solved = sharp(raw, model.frame_box()).permute(1, 2, 0).cpu().numpy()
@@ -194,8 +185,8 @@ def frame_planes(
         confidence = found.confidence(kept, in_focus)
         if plate is not None:
             restored = found.restored
-            if noise is not None:
-                restored = _grained(restored, kept, noise, model.observed.frames[t])
+            if missing is not None:
+                restored = _grained(restored, kept, missing, model.observed.frames[t])
             beauty = _over_plate(plate, restored, kept)
             # in focus or not: light above the ceiling is what only other frames tell
             clipped = model.observed.clipped(t)

@@ -9,14 +9,13 @@ import torch
 
 from pullfocus.bake.atlases import finished_atlases, used_texels
 from pullfocus.bake.frame import Repainted, frame_planes
-from pullfocus.bake.grain import plate_noise
+from pullfocus.bake.grain import Grain, plate_grain
 from pullfocus.bake.steady import steadied
 from pullfocus.frames.existing import origin
 from pullfocus.kept import Keep
 from pullfocus.lens.breathing import Breathing, fit_breathing, layer_sizes
 from pullfocus.lens.virtual import VirtualLens, virtual_lens_of
 from pullfocus.model.floor import Floor
-from pullfocus.observe.noise import Noise
 from pullfocus.passes.contract import PassDefinition
 from pullfocus.plate.exr import Plane
 from pullfocus.solve.solved import Solved
@@ -78,11 +77,11 @@ class SharpView:
         return Floor(self.model, self.atlases) if self.model.settings.reblur != "none" else None
 
     @cached_property
-    def noise(self) -> Noise | None:
+    def grain(self) -> Grain | None:
         """Grain that is laid over, where any is."""
         if not (self.kinds.regrain and self.kinds.keep_plate) or self.floor is None:
             return None
-        return plate_noise(self.model, self.atlases)
+        return plate_grain(self.model, self.atlases)
 
     def planes(
         self, t: int, table: tuple[PassDefinition, ...], repainted: Repainted | None = None
@@ -101,7 +100,7 @@ class SharpView:
             repainted=repainted,
             lens=self.lens,
             floor=self.floor,
-            noise=self.noise,
+            missing=self.grain,
             still=self.kinds.still,
         )
         if self.kinds.undo_breathing and self.breathing is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BLOCK", "Look", "Noise", "measure_noise"]
+__all__ = ["BLOCK", "Look", "Noise", "measure_noise", "share_finest"]
 
 BLOCK = 16
 """Px of a block's side; spectra have as many bins."""
@@ -88,7 +88,7 @@ def measure_noise(looks: Iterable[Look]) -> Noise | None:
     unit = pixels / np.maximum(own, 1e-6)[:, None, None]
     spectrum, correlation = _spectrum(unit), _correlation(unit)
     sigma = sigma / np.sqrt(_fallen_short(spectrum, correlation))
-    fine = _share_finest(spectrum)
+    fine = share_finest(spectrum)
     if fine < _GRAIN:
         return None
     typical = max(float(np.median(sigma[:, 1])), 1e-9)
@@ -106,8 +106,8 @@ def _finest(look: Look) -> float:
     return float(np.median(second)) / _MEDIAN / _SECOND**0.5 if len(second) else 0.0
 
 
-def _share_finest(spectrum: np.ndarray) -> float:
-    """Return what `_finest` is of noise of deviation 1 with such a spectrum; 1 for white noise."""
+def share_finest(spectrum: np.ndarray) -> float:
+    """Return what is told of noise of deviation 1 by its second differences; 1 for white noise."""
     gain = (2 - 2 * np.cos(2 * np.pi * np.fft.fftfreq(BLOCK))) ** 2
     return float(np.sqrt((spectrum[..., 1] * gain).mean() / _SECOND))
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from pullfocus.solve.settings import MODEL_BEFORE, SolveSettings, settings_from_record
