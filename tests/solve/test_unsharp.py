@@ -13,6 +13,7 @@ from pullfocus.model.shot_model import ShotModel
 from pullfocus.observe.observe import observe
 from pullfocus.plate.colour import linear_to_display
 from pullfocus.plate.footage import open_shot
+from pullfocus.solve.convergence import Convergence
 from pullfocus.solve.settings import QUALITIES, SolveSettings
 from pullfocus.solve.solver import Solver
 from pullfocus.solve.unsharp import never_sharp, with_longer_steps_of
@@ -28,11 +29,11 @@ def asked(steps: int, **more: float) -> SolveSettings:
     return replace(QUALITIES["standard"], steps=steps, lens="round", **more)  # type: ignore[arg-type]
 
 
-def told(model: ShotModel) -> ShotModel:
+def told(model: ShotModel, radii: list[list[float]] = SOFT) -> ShotModel:
     """A model that knows its radii."""
     with torch.no_grad():
-        for layer, radii in zip(model.layers, SOFT, strict=True):
-            known = torch.tensor(radii)[:, None, None].clamp(min=0.02)
+        for layer, own in zip(model.layers, radii, strict=True):
+            known = torch.tensor(own)[:, None, None].clamp(min=0.02)
             layer.coc.lattice.copy_(torch.log(torch.expm1(known)).expand_as(layer.coc.lattice))
     return model
 
@@ -84,6 +85,32 @@ def test_a_solve_goes_on_with_it_exactly() -> None:
         again.step()
     for layer, other in zip(straight.model.layers, again.model.layers, strict=True):
         assert torch.equal(layer.texture.texels, other.texture.texels)
+
+
+@pytest.mark.parametrize(("radii", "never"), [(SOFT, True), ([[0.0] * 6, SOFT[1]], False)])
+def test_no_solve_ends_before_it_is_known(radii: list[list[float]], never: bool) -> None:
+    """However late that begins: an early end waits for it, and goes on where it is not needed."""
+    solver = Solver(drawn.shot([BOX], radii), asked(30, coarse_share=0.1, unsharp_share=0.2))
+    told(solver.model, radii)
+    while solver.step_index < 24:
+        assert solver.unsettled
+        solver.step()
+    told(solver.model, radii)
+    solver.step()
+    assert solver.unsettled == never
+    assert not Solver(solver.observed, asked(30, unsharp_rate=0.0)).unsettled
+    assert not Solver(solver.observed, asked(15)).unsettled  # too short
+
+
+@pytest.mark.parametrize("quality", ["standard", "high"])
+def test_a_solve_that_gains_nothing_goes_on_until_then(quality: str) -> None:
+    """By the shares of a quality: convergence is looked at later than texels start anew."""
+    steps, watch = QUALITIES[quality].steps, Convergence(16)
+    for step in range(1, steps + 1):
+        watch.follow(30.0)
+        if watch.reached(step, steps, steps // 2):
+            break
+    assert (1 - QUALITIES[quality].unsharp_share) * steps < step < steps
 
 
 @pytest.mark.slow

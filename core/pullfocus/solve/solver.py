@@ -137,8 +137,18 @@ class Solver:
 
     @property
     def unsettled(self) -> bool:
-        """Whether rates are high again for some texels: nothing ends before they have fallen."""
-        return self.unsharp is not None
+        """Whether rates are high for some texels, or may yet become so: nothing ends before that.
+
+        Whether any texel starts anew is known once that begins.
+        """
+        return self.unsharp is not None or (self.unsharp_pending and self._unsharp_steps() > 0)
+
+    def _unsharp_steps(self) -> float:
+        """Return how many of the last steps are for what no frame shows sharp."""
+        lasts = self.settings.unsharp_share * self.total_steps
+        # a solve so short knows no radii
+        worth = self.settings.unsharp_rate > 0 and lasts >= len(self.observed.frames)
+        return lasts if worth else 0.0
 
     def _rate(self) -> float:
         s = self.settings
@@ -306,11 +316,9 @@ class Solver:
     def _times_unsharp(self) -> float | None:
         """Return how much longer steps are of what no frame shows sharp; None: not now."""
         s = self.settings
-        lasts = s.unsharp_share * self.total_steps
+        lasts = self._unsharp_steps()
         begins = self.total_steps - lasts
-        if self.step_index < begins or self.model.atlas_level or not s.unsharp_rate:
-            return None
-        if lasts < len(self.observed.frames):  # a solve so short knows no radii
+        if self.step_index < begins or self.model.atlas_level or not lasts:
             return None
         if self.unsharp_pending:
             self.unsharp_pending = False
