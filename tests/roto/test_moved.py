@@ -4,7 +4,7 @@
 import cv2
 import numpy as np
 import pytest
-from pullfocus.roto.moved import moved_logit
+from pullfocus.roto.moved import Neighbour, flow_beside, moved_logit
 from pullfocus.roto.outline import signed_distance
 
 HEIGHT, WIDTH, STEP = 120, 200, 7
@@ -28,9 +28,16 @@ def step(x: int) -> np.ndarray:
     return np.array([[1.0, 0, x - 100], [0, 1, 0], [0, 0, 1]])
 
 
+def beside(
+    here: np.ndarray, other: np.ndarray, matrix: np.ndarray, shown: bool = True
+) -> Neighbour:
+    where = np.full((HEIGHT, WIDTH), shown)
+    return Neighbour(other, where, matrix, *flow_beside(here, other))
+
+
 def asked(outline: np.ndarray, xs: tuple[int, ...]) -> np.ndarray:
-    shown = np.ones((HEIGHT, WIDTH), bool)
-    return moved_logit(frame(100)[0], [(frame(x)[0], shown, step(x)) for x in xs], outline)
+    here = frame(100)[0]
+    return moved_logit(here, [beside(here, frame(x)[0], step(x)) for x in xs], outline)
 
 
 def test_what_moves_by_itself_is_the_subject() -> None:
@@ -46,12 +53,13 @@ def test_what_moves_by_itself_is_the_subject() -> None:
     assert np.median(asked(cut, (100 - STEP, 100 + STEP))[(outline > 4) & (cut < -4)]) > 1
 
 
+@pytest.mark.parametrize("count", [1, 2], ids=["one side", "both, as it sways"])
 @pytest.mark.parametrize("x", [100 - STEP, 100 + STEP])
-def test_what_was_uncovered_is_not_told_by_one_side(x: int) -> None:
+def test_what_is_hidden_in_all_neighbours_is_not_told(x: int, count: int) -> None:
     _, inside = frame(100)
     _, hidden = frame(x)
     outline = signed_distance(inside.astype(np.float32))
-    said = asked(outline, (x,))
+    said = asked(outline, (x,) * count)
     uncovered = hidden & (outline < -3)
     assert uncovered.sum() > 100
     assert said[uncovered].max() <= 0
@@ -60,19 +68,21 @@ def test_what_was_uncovered_is_not_told_by_one_side(x: int) -> None:
 def test_a_frame_alone_says_nothing() -> None:
     _, inside = frame(100)
     outline = signed_distance(inside.astype(np.float32))
-    nowhere = [(frame(100 + STEP)[0], np.zeros((HEIGHT, WIDTH), bool), np.eye(3))]
-    assert not moved_logit(frame(100)[0], nowhere, outline).any()
+    here = frame(100)[0]
+    nowhere = [beside(here, frame(100 + STEP)[0], np.eye(3), shown=False)]
+    assert not moved_logit(here, nowhere, outline).any()
     assert not moved_logit(frame(100)[0], [], outline).any()
 
 
 def test_a_sliver_that_stands_still_is_not_a_subject_that_runs() -> None:
     wall, _ = frame(-100)
-    shown = np.ones((HEIGHT, WIDTH), bool)
     sliver = np.zeros((HEIGHT, WIDTH), np.float32)
     sliver[40:80, 196:] = 1
     outline = signed_distance(sliver)
     runs, stands = (
-        moved_logit(wall, [(wall, shown, step(100 - by)), (wall, shown, step(100 + by))], outline)
+        moved_logit(
+            wall, [beside(wall, wall, step(100 - by)), beside(wall, wall, step(100 + by))], outline
+        )
         for by in (12, 0)
     )
     assert runs[outline > 0].mean() < -0.2

@@ -164,7 +164,9 @@ def _guessed(layer, shot, frames, settings, report):  # type: ignore[no-untyped-
         frames=shot.frames,
         width=shot.width,
         height=shot.height,
-        outlines=tuple(follow(frames, {guess.t: key}, settings, report=report)),
+        outlines=tuple(
+            follow(frames, {guess.t: key}, settings, doubted={guess.t: guess.clue}, report=report)
+        ),
         exact={},
         note=f"matte {layer}: guessed by {guess.how} at frame {shot.frames[guess.t]}; look at the "
         "preview, and mark the subject with --box or --key if it is another",

@@ -9,6 +9,7 @@ the better of both counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from pullfocus.observe.flow import consistent, dense_flow
 from pullfocus.observe.motion import fitted_motion
 from pullfocus.observe.residual import smoothed_field
 
-__all__ = ["moved_logit"]
+__all__ = ["Neighbour", "flow_beside", "moved_logit"]
 
 _WINDOW_PX = 1.5
 _NOISE = 0.02  # of square-root light
@@ -29,9 +30,33 @@ _FOR_LIMIT, _AGAINST_LIMIT = 3.0, 1.5
 _EXPLAINED = 0.5  # share of the background's misfit that the subject's motion must take away
 
 
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """A frame beside the one that is asked, brought along by the background's homography."""
+
+    root: np.ndarray
+    """(h, w, 3), square-root light, in the light of the frame that is asked."""
+    shown: np.ndarray
+    """(h, w) bool: within that frame."""
+    subject: np.ndarray
+    """(3, 3), the subject's step to it, px, as it is expected where flow does not tell it."""
+    flow: np.ndarray
+    """(h, w, 2), px, from the frame that is asked."""
+    trust: np.ndarray
+    """(h, w) bool: flow that goes there and back."""
+
+
+def flow_beside(root: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return flow from one frame to another, (h, w, 2) half, and where it is trusted, (h, w)."""
+    here, target = (_grey(one).astype(np.uint8) for one in (root, other))
+    there = dense_flow(here, target, rough=True)
+    trust = consistent(there, dense_flow(target, here, rough=True))
+    return there.astype(np.float16), trust
+
+
 def moved_logit(
     root: np.ndarray,
-    neighbours: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    neighbours: Sequence[Neighbour],
     outline: np.ndarray,
     half_way: np.ndarray | float = 0.0,
 ) -> np.ndarray:
@@ -39,9 +64,7 @@ def moved_logit(
 
     Args:
         root: frame (h, w, 3), square-root light.
-        neighbours: frames beside it, in its light, brought along by the background's homography,
-            with where they show something, (h, w) bool, and the subject's step (3, 3) to them, px,
-            as it is expected where flow does not tell it.
+        neighbours: frames beside it.
         outline: signed distance of the expected outline, px.
         half_way: (h, w), how far a pixel half covered would be from the background.
     """
@@ -53,34 +76,34 @@ def moved_logit(
     still: list[np.ndarray] = []
     any_way: list[np.ndarray] = []
     along: list[np.ndarray] = []
-    hidden = []
+    hidden, free = [], []
     height, width = grey.shape
     here = np.stack(
         np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1
     )
-    for other, shown, expected in neighbours:
-        target = _grey(other)
-        there = dense_flow(grey.astype(np.uint8), target.astype(np.uint8), rough=True)
-        back = dense_flow(target.astype(np.uint8), grey.astype(np.uint8), rough=True)
-        trust = consistent(there, back) & shown
+    for other in neighbours:
+        there, trust = other.flow.astype(np.float32), other.trust & other.shown
         around = (trust & (outline < -_CLEAR_PX)).astype(np.float32)
         background = smoothed_field(there, around)
         subject = fitted_motion(there, trust & (outline > _CLEAR_PX), planar=False)
-        subject = expected if subject is None else subject
+        subject = other.subject if subject is None else subject
         step = here @ subject[:2, :2].T.astype(np.float32) + subject[:2, 2].astype(np.float32)
         step -= here
-        covered = cv2.warpPerspective(
-            (outline > -_COVERS_PX).astype(np.uint8), subject, (width, height)
-        )
-        hidden.append(shown & (covered > 0))
+        around = (outline > -_COVERS_PX).astype(np.uint8)
+        covered = cv2.warpPerspective(around, subject, (width, height))
+        expected = cv2.warpPerspective(around, other.subject, (width, height))
+        hidden.append(other.shown & (covered > 0))
+        free.append(other.shown & (covered == 0) & (expected == 0))
         for held, field in ((still, background), (any_way, there), (along, step)):
-            misfit = _misfit(root, other, here + field)
-            held.append(np.where(shown, misfit / variance, np.inf))
+            misfit = _misfit(root, other.root, here + field)
+            held.append(np.where(other.shown, misfit / variance, np.inf))
     still_best, any_best, along_best = (np.minimum.reduce(one) for one in (still, any_way, along))
     known = np.isfinite(still_best)
     # seen from one side only, what the subject has just uncovered differs as well
     alone = np.sum([np.isfinite(one) for one in still], 0) < 2
     uncovered = alone & np.logical_or.reduce(hidden)
+    # so does what a subject that sways hides in all of them
+    uncovered |= (outline < 0) & ~np.logical_or.reduce(free)
     still_best, any_best, along_best = (
         np.where(known, one, 0) for one in (still_best, any_best, along_best)
     )

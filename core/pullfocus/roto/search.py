@@ -16,7 +16,7 @@ import numpy as np
 from pullfocus.roto.background import light_of
 from pullfocus.roto.band import Behind
 from pullfocus.roto.evidence import Samples, encoded, logit_of
-from pullfocus.roto.moved import moved_logit
+from pullfocus.roto.moved import Neighbour, flow_beside, moved_logit
 from pullfocus.roto.outline import disc
 from pullfocus.roto.regions import region_of
 from pullfocus.roto.settings import FollowSettings
@@ -92,6 +92,7 @@ class Search:
         self._size = (max(8, round(width * self.scale)), max(8, round(height * self.scale)))
         self._frames, self._gains, self._reach = frames, gains, settings.search_px
         self._roots: dict[int, np.ndarray] = {}
+        self._flows: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def coarse(self, distance: np.ndarray) -> np.ndarray:
         """Return a signed distance at the coarse size, in its px."""
@@ -189,14 +190,15 @@ class Search:
         grown_up = cv2.resize(kept[labels].astype(np.float32), (width, height))
         return np.asarray(grown_up > 0.5)
 
-    def _brought(
-        self, t: int, n: int, step: np.ndarray, subject: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return a frame as t's background sees it, where it shows something, and its subject."""
+    def _brought(self, t: int, n: int, step: np.ndarray, subject: np.ndarray) -> Neighbour:
+        """Return a frame as t's background sees it."""
         matrix, root = self._scaled(step), self._root(n, t)
         shown = cv2.warpPerspective(np.ones(root.shape[:2], np.float32), matrix, self._size)
         brought = cv2.warpPerspective(root, matrix, self._size, borderMode=cv2.BORDER_REPLICATE)
-        return brought, shown > 0.99, matrix @ self._scaled(subject)
+        if (t, n) not in self._flows:
+            self._flows[t, n] = flow_beside(self._root(t, t), brought)
+        flow, trust = self._flows[t, n]
+        return Neighbour(brought, shown > 0.99, matrix @ self._scaled(subject), flow, trust)
 
     def _small(self, behind: Behind) -> Behind:
         light = cv2.resize(behind.light, self._size, interpolation=cv2.INTER_AREA)

@@ -15,14 +15,13 @@ from pullfocus.roto.follow import follow
 from pullfocus.roto.in_time import Followed
 from pullfocus.roto.keys import Marked
 from pullfocus.roto.settings import FollowSettings
-from pullfocus.roto.start import Clue, matte_from_clue
+from pullfocus.roto.start import SMALL_PX, Clue, matte_from_clue
 from pullfocus.shot import Shot
 
 __all__ = ["ShotMatte", "disc_edge", "matte_of_shot", "working_frames"]
 
 _LEAST_RADIUS_PX = 0.7  # of an edge in focus: its pixel is partly covered
 _DOUBT = 0.93  # confidence below which one more key is worth its while
-_START_PX = 400  # smaller frames are doubled to find a subject: flow smears by a few px
 _NEAR_STROKE = 0.15  # of the frame's diagonal: how far from a stroke a subject may reach
 _CLOSED = 0.7  # of the frame: strokes beside the subject that leave less than that are all round it
 Report = Callable[[str, float], None]
@@ -125,19 +124,21 @@ def matte_of_shot(
     index = {frame: t for t, frame in enumerate(shot.frames)}
     keys: dict[int, np.ndarray] = {}
     exact: dict[int, np.ndarray] = {}
+    clues: dict[int, Clue] = {}
     for mark in marks:
         t = index[mark.mark.frame]
         if mark.mark.kind == "key":
             exact[t] = mark.planes[0]
             keys[t] = _small(mark.planes[0], frames[t])
         else:
-            keys[t] = start_matte(t, frames, clue_of(mark, frames[t], shot.width), settings)
+            clues[t] = clue_of(mark, frames[t], shot.width)
+            keys[t] = start_matte(t, frames, clues[t], settings)
     return ShotMatte(
         layer=marks[0].mark.layer,
         frames=shot.frames,
         width=shot.width,
         height=shot.height,
-        outlines=tuple(follow(frames, keys, settings, report=report)),
+        outlines=tuple(follow(frames, keys, settings, doubted=clues, report=report)),
         exact=exact,
     )
 
@@ -177,7 +178,7 @@ def start_matte(
 ) -> np.ndarray:
     """Find the matte of frame ``t`` from a clue, (h, w) float32."""
     height, width = frames[t].shape[:2]
-    times = 2 if max(height, width) < _START_PX else 1
+    times = 2 if max(height, width) < SMALL_PX else 1
     if times > 1:
         frames = [
             cv2.resize(f, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC) for f in frames

@@ -17,8 +17,10 @@ from pullfocus.roto.band import Behind, alpha_in_band
 from pullfocus.roto.outline import disc, signed_distance
 from pullfocus.roto.settings import FollowSettings
 
-__all__ = ["Clue", "matte_from_clue", "motion_evidence", "moving"]
+__all__ = ["SMALL_PX", "Clue", "matte_from_clue", "motion_evidence", "moving"]
 
+SMALL_PX = 400
+"""Smaller frames are doubled to find a subject: flow smears by a few px, bands are wide."""
 _ROUNDS = 5
 _DRAWS = 5
 _SMOOTH_PX = 1.5
@@ -27,6 +29,9 @@ _DRIFTS_PX = 0.5  # a frame against the background
 _SURE = 0.7  # evidence that colour does not overrule,
 _FLOW_SPILL_PX = 6  # but near edges, where flow is smeared
 _NEAR_PX = 8  # of what moves: farther away colour adds nothing
+_MOVES = 0.15  # of a box's area, that moves: then motion says what the subject is
+_REACH = 0.12  # of a box's size: a subject comes so near to its sides
+_BEYOND = 0.3  # of what moves as one, outside of the box: then it is no subject's
 _AROUND = 0.4  # of a box's size: how far around it colours of the background are taken
 
 
@@ -84,11 +89,16 @@ def matte_from_clue(
     typical = background.typical(t)
     unlike = background.unlike(t) if clue.guessed else np.inf
     moves = motion_evidence(light, typical, background.drift(t), unlike)
-    mask = _first_guess(moves, clue)
-    part = _surroundings(clue.likely)
-    if _usable(mask[part]):
-        mask[part] = _voted(np.ascontiguousarray(frames[t][part][..., ::-1]), mask[part])
-    found = _cleaned(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), clue)
+    best: tuple[int, np.ndarray] | None = None
+    for mask in _first_guesses(moves, clue):
+        found = _cut(frames[t], mask, clue)
+        reached = _sides_reached(found, clue.likely)
+        if best is None or reached > best[0]:
+            best = reached, found
+        if reached == 4:
+            break
+    assert best is not None
+    found = best[1]
     return alpha_in_band(light, signed_distance(found.astype(np.float32)), typical, settings)
 
 
@@ -119,22 +129,71 @@ def _surroundings(likely: np.ndarray) -> tuple[slice, slice]:
     )
 
 
-def _first_guess(evidence: np.ndarray, clue: Clue) -> np.ndarray:
-    mask = np.full(evidence.shape, cv2.GC_PR_BGD, np.uint8)
-    opened = cv2.morphologyEx(
-        (clue.likely & (evidence > 0.5)).astype(np.uint8), cv2.MORPH_OPEN, disc(1)
-    )
-    moves = (cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc(3)) > 0) & clue.likely
-    if moves.sum() > 0.15 * clue.likely.sum():
-        mask[moves] = cv2.GC_PR_FGD
-        sure = cv2.erode((evidence > _SURE).astype(np.uint8), disc(_FLOW_SPILL_PX)) > 0
-        mask[moves & sure] = cv2.GC_FGD
-        mask[cv2.dilate(moves.astype(np.uint8), disc(_NEAR_PX)) == 0] = cv2.GC_BGD
+def _first_guesses(evidence: np.ndarray, clue: Clue) -> list[np.ndarray]:
+    """Return GrabCut's masks to begin with, the likeliest first.
+
+    What moves is the subject, all of it; or it is a part of one that else stands still; or nothing
+    is known but where it is. What goes on outside of the box is asked last.
+    """
+    own, moves = _subject_moves(evidence > 0.5, clue)
+    sure = cv2.erode((evidence > _SURE).astype(np.uint8), disc(_FLOW_SPILL_PX)) > 0
+    plain = np.full(evidence.shape, cv2.GC_PR_BGD, np.uint8)
+    plain[clue.likely if clue.first is None else clue.first] = cv2.GC_PR_FGD
+    least = _MOVES * clue.likely.sum()
+    if own.sum() > least:
+        part = plain.copy()
+        part[own & sure] = cv2.GC_FGD
+        masks = [_whole(own, sure), part, plain]
+    elif moves.sum() > least:
+        masks = [plain, _whole(moves, sure)]
     else:
-        mask[clue.likely if clue.first is None else clue.first] = cv2.GC_PR_FGD
-    mask[clue.outside | ~clue.likely] = cv2.GC_BGD
-    mask[clue.inside] = cv2.GC_FGD
+        masks = [plain]
+    for mask in masks:
+        mask[clue.outside | ~clue.likely] = cv2.GC_BGD
+        mask[clue.inside] = cv2.GC_FGD
+    # strokes say more than what a box is filled by
+    return masks[:1] if clue.inside.any() else masks
+
+
+def _whole(moves: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    mask = np.full(moves.shape, cv2.GC_PR_BGD, np.uint8)
+    mask[moves] = cv2.GC_PR_FGD
+    mask[moves & sure] = cv2.GC_FGD
+    mask[cv2.dilate(moves.astype(np.uint8), disc(_NEAR_PX)) == 0] = cv2.GC_BGD
     return mask
+
+
+def _subject_moves(moving: np.ndarray, clue: Clue) -> tuple[np.ndarray, np.ndarray]:
+    """Return what moves within the box, (h, w) bool: but what goes on outside of it, and all."""
+    mask = cv2.morphologyEx(moving.astype(np.uint8), cv2.MORPH_OPEN, disc(1))
+    count, labels = cv2.connectedComponents(mask)
+    inside = np.bincount(labels[clue.likely], minlength=count)
+    beyond = 1 - inside / np.maximum(1, np.bincount(labels.ravel(), minlength=count))
+    within = (labels > 0) & clue.likely
+    own, moves = (
+        (cv2.morphologyEx(one.astype(np.uint8), cv2.MORPH_CLOSE, disc(3)) > 0) & clue.likely
+        for one in (within & (beyond < _BEYOND)[labels], within)
+    )
+    return own, moves
+
+
+def _sides_reached(found: np.ndarray, box: np.ndarray) -> int:
+    """Return how many sides of a box a region comes near to, 0..4: a subject fills its box."""
+    if not found.any():
+        return 0
+    reached = 0
+    for axis in (0, 1):
+        places, limits = (np.flatnonzero(one.any(axis)) for one in (found, box))
+        near = _REACH * (limits[-1] - limits[0] + 1)
+        reached += int(places[0] - limits[0] <= near) + int(limits[-1] - places[-1] <= near)
+    return reached
+
+
+def _cut(frame: np.ndarray, mask: np.ndarray, clue: Clue) -> np.ndarray:
+    part = _surroundings(clue.likely)
+    if _usable(mask[part]):
+        mask[part] = _voted(np.ascontiguousarray(frame[part][..., ::-1]), mask[part])
+    return _cleaned(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), clue)
 
 
 def _voted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
