@@ -18,6 +18,7 @@ from pullfocus.roto.carry import carried
 from pullfocus.roto.in_time import Followed, Seen, joined_ways, smoothed
 from pullfocus.roto.outline import overlap, signed_distance
 from pullfocus.roto.settings import FollowSettings
+from pullfocus.roto.side_by_side import side_by_side
 from pullfocus.roto.start import Clue
 from pullfocus.roto.walker import Walker
 
@@ -68,6 +69,7 @@ def follow(
     joined: list[Seen] = []
     by_start: dict[int, dict[int, Seen]] = {}
     passes = _PASSES + bool(doubted)
+    threads = cv2.getNumThreads()  # as many as the caller lets pictures have
     for again in range(passes):
         if again:  # what was found tells better than flow where the background is seen
             background.take([(one.distance > -_MARGIN_PX).astype(np.float32) for one in joined])
@@ -76,16 +78,21 @@ def follow(
                 trust[t] = overlap(known[t] > 0, outline > 0)
                 known[t] = outline
             walker.judge(exact=not doubted)
+        fine = again == passes - 1
+        walks = [
+            walker.walk(start, _path(start, step, known, len(frames)), known[start], fine=fine)
+            for start, step in ways
+        ]
+        by_way: list[dict[int, Seen]] = [{} for _ in ways]
+        for count, (way, (t, seen)) in enumerate(side_by_side(walks, threads), 1):
+            by_way[way][t] = seen
+            report("following", (again + count / max(1, total)) / passes)
         by_start = {start: {} for start in shown}
         found: dict[int, list[tuple[int, Seen]]] = {}
-        count = 0
-        for start, step in ways:
-            path = _path(start, step, known, len(frames))
-            for t, seen in walker.walk(start, path, known[start], fine=again == passes - 1):
-                by_start[start][t] = seen
+        for (start, _), one in zip(ways, by_way, strict=True):
+            by_start[start] |= one
+            for t, seen in one.items():
                 found.setdefault(t, []).append((abs(t - start), seen))
-                count += 1
-                report("following", (again + count / max(1, total)) / passes)
         joined = [
             Seen(known[t], np.eye(3), walker.radius(t, known[t]), trust[t])
             if t in known

@@ -61,7 +61,7 @@ class Walker:
     def judge(self, *, exact: bool) -> None:
         """Decide whether the key's outline explains all: then coarse looks better nothing."""
         enough = _RIGID if exact else _RIGID_CUT
-        self._rigid = bool(self._agreed) and float(np.mean(self._agreed)) > enough
+        self._rigid = bool(self._agreed) and float(np.mean(sorted(self._agreed))) > enough
         self._agreed = []
 
     def again(self, t: int, own: np.ndarray, clue: Clue, seen: Mapping[int, Seen]) -> np.ndarray:
