@@ -12,6 +12,7 @@
 | --fade N | comes out of black over the first N frames | the same |
 | --fade-from white, shot | out of white; or from another shot: its own, mirrored | the same |
 | --breathing SHARE | the picture grows by so much as focus goes near | everything scaled with it |
+| --larger SHARE | the picture is larger by so much, in all frames | the same |
 | --cut | the second half is another shot: mirrored, backwards | everything |
 | --repeat N | every Nth frame is the one before once more | everything |
 | --noise SIGMA | of display-encoded values, about a pixel and a half wide, as grain is | not |
@@ -59,6 +60,8 @@ class Faults:
     """black, white, or shot: the same, mirrored."""
     breathing: float = 0.0
     """Share of the size, from the farthest focus to the nearest."""
+    larger: float = 0.0
+    """Share of the size, the same in all frames."""
     cut: bool = False
     repeat: int = 0
     bars: float | None = None
@@ -278,13 +281,16 @@ def spoil(clip: Path, out: Path, faults: Faults, *, seed: int = 5) -> None:
         shutil.copyfile(lens, out / lens.name)
     rng = np.random.default_rng(seed)
     count = len(names)
-    sizes = [1 + faults.breathing * nearness(focus, index, count) for index in range(count)]
+    sizes = [
+        (1 + faults.larger) * (1 + faults.breathing * nearness(focus, index, count))
+        for index in range(count)
+    ]
     shown = order(faults, count)
     plates = []
     for place, (index, mirror) in enumerate(shown):
         frame = exposed(read_frame(clip, names[index]), gain(faults, index, count))
         frame = mixed(frame, faults, index)
-        if faults.breathing:
+        if faults.breathing or faults.larger:
             frame = scaled(frame, sizes[index], sizes[min(index + 1, count - 1)])
         if mirror:
             frame = mirrored(frame)
@@ -322,6 +328,7 @@ def main() -> int:
     parser.add_argument("--ramp", type=float, default=0.0, metavar="STOPS")
     parser.add_argument("--flicker", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--breathing", type=float, default=0.0, metavar="SHARE")
+    parser.add_argument("--larger", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--fade", type=int, default=0, metavar="N")
     parser.add_argument("--fade-from", choices=("black", "white", "shot"), default="black")
     parser.add_argument("--text", default="", metavar="WORDS")

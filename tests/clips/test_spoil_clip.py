@@ -127,6 +127,18 @@ def test_burnt_in_words_stand_still_in_plate_and_truth(spoilt, clip):
     np.testing.assert_array_equal(*white)
 
 
+def test_larger_is_as_large_in_all_frames(spoilt, clip):
+    out = spoilt(larger=0.04)
+    assert json.loads((out / "faults.json").read_text())["scales"] == [1.04] * COUNT
+    for frame in (1, COUNT):
+        before, after = picture(clip, "sharp", frame), picture(out, "sharp", frame)
+        height, width = before.shape[:2]
+        back = cv2.resize(after, None, fx=1 / 1.04, fy=1 / 1.04, interpolation=cv2.INTER_AREA)
+        top, left = (round((n - m) / 2) for n, m in zip((height, width), back.shape, strict=False))
+        inner = before[top : top + back.shape[0], left : left + back.shape[1]]
+        assert np.abs(back - inner).mean() < 0.5 * np.abs(after - before).mean()
+
+
 def test_breathing_scales_pictures_radii_and_motion(spoilt, clip):
     out = spoilt(breathing=0.04)
     scales = json.loads((out / "faults.json").read_text())["scales"]
