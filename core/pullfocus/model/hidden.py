@@ -29,6 +29,7 @@ _FEWEST = 3  # frames
 _STILL_PX, _MOVES_PX = 0.3, 0.6  # misfits at 512 wide of a scene that surely stands still, of none
 _AROUND_PX = 19.0  # from how far what is not explained goes on below a subject
 _NOTHING = 1e-2
+_HORIZON = 1e-6
 _STEP_PX = 4.0  # of the grid that the lattice is fitted to
 _DEEP_PX = 8.0  # at 512 wide: so far below a subject's edge what is told counts fully
 _EDGE = cv2.BORDER_REPLICATE
@@ -108,6 +109,7 @@ def _straight(to_atlas: np.ndarray, texels: np.ndarray) -> tuple[np.ndarray, np.
     m = np.linalg.inv(to_atlas)
     x, y = texels
     w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+    w = np.where(np.abs(w) < _HORIZON, _HORIZON, w)  # nothing is seen there
     place = np.stack([(m[i, 0] * x + m[i, 1] * y + m[i, 2]) / w for i in (0, 1)])
     slope = np.stack(
         [np.stack([(m[i, k] - place[i] * m[2, k]) / w for k in (0, 1)]) for i in (0, 1)]
