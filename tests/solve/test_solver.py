@@ -142,3 +142,14 @@ def test_nan_on_every_frame_says_where_and_leaves_the_parameters_alone() -> None
         solver.step()
     for name, value in solver.model.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize(("steps", "share"), [(6, 1.0), (12, 1.0), (48, 0.25)])
+def test_texels_go_no_farther_in_more_steps_and_motion_does(steps: int, share: float) -> None:
+    settings = SolveSettings(steps=steps, texture_steps=12, warmup_steps=1, ends_early=False)
+    solver = Solver(shot([], [[0.0] * COUNT]), settings)
+    solver.step()
+    rates = {id(p): g["lr"] / g["base"] for g in solver.optimiser.param_groups for p in g["params"]}
+    layer = solver.model.layers[0]
+    assert rates[id(layer.texture.texels)] == pytest.approx(share)
+    assert rates[id(layer.mapping.lattice)] == pytest.approx(1.0)

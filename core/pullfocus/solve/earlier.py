@@ -8,7 +8,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pullfocus.solve.settings import MODEL_BEFORE, SolveSettings, settings_from_record
+from pullfocus.solve.settings import (
+    MODEL_BEFORE,
+    SOLVE_BEFORE,
+    SolveSettings,
+    settings_from_record,
+)
 
 __all__ = ["as_begun", "flat", "is_earlier", "with_defaults"]
 
@@ -33,6 +38,7 @@ def with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
         return both
 
     defaults = json.loads(json.dumps(dataclasses.asdict(SolveSettings())))
+    defaults |= SOLVE_BEFORE
     defaults["model"] |= MODEL_BEFORE
     return merged(defaults, settings)
 

@@ -20,7 +20,11 @@ _NETWORK = {"betas": (0.9, 0.999), "eps": 1e-8}
 
 
 def parameter_groups(model: ShotModel, settings: SolveSettings) -> list[dict[str, Any]]:
-    """Return groups for ``torch.optim.Adam``; ``base`` is the rate before any decay."""
+    """Return groups for ``torch.optim.Adam``.
+
+    ``base`` is the rate before any decay; ``texels``, whether more steps than
+    `SolveSettings.texture_steps` make each shorter.
+    """
     groups = [group for layer in model.layers for group in _of_layer(model, layer, settings)]
     if model.shutter is not None and model.shutter.logit.requires_grad:
         groups.append(_free([model.shutter.logit], settings.shutter_rate))
@@ -32,11 +36,11 @@ def parameter_groups(model: ShotModel, settings: SolveSettings) -> list[dict[str
 def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str, Any]]:
     groups = []
     if isinstance(layer.texture, Texture):
-        groups.append(_free([layer.texture.texels], s.texture_rate))
+        groups.append(_texels(layer.texture.texels, s))
     elif not isinstance(layer.texture, DecoderTexture):
         groups.append(_network(layer.texture, s))
     elif isinstance(layer.matte, LayerMatte):  # the decoder itself belongs to all layers
-        groups.append(_free([layer.texture.offset], s.texture_rate))
+        groups.append(_texels(layer.texture.offset, s))
     if isinstance(layer.mapping, LatticeMapping):
         rate = s.mapping_rate_px * model.wide
         groups.append(_free([layer.mapping.lattice, layer.mapping.shake], rate))
@@ -51,7 +55,7 @@ def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str
     if layer.change is not None and layer.change.awake:
         groups.append(_free([layer.change.lattice], s.change_rate))
     if layer.looks is not None:
-        groups.append(_free([layer.looks.offsets], s.texture_rate))
+        groups.append(_texels(layer.looks.offsets, s))
     if isinstance(layer.matte, LayerMatte):
         groups.append(_free([layer.matte.residual], s.frame_matte_rate))
     elif layer.matte is not None:
@@ -60,8 +64,17 @@ def _of_layer(model: ShotModel, layer: Layer, s: SolveSettings) -> list[dict[str
 
 
 def _free(parameters: list[Any], rate: float) -> dict[str, Any]:
-    return {"params": parameters, "base": rate, **_FREE}
+    return {"params": parameters, "base": rate, "texels": False, **_FREE}
+
+
+def _texels(parameter: Any, settings: SolveSettings) -> dict[str, Any]:
+    return {**_free([parameter], settings.texture_rate), "texels": True}
 
 
 def _network(module: Any, settings: SolveSettings) -> dict[str, Any]:
-    return {"params": list(module.parameters()), "base": settings.network_rate, **_NETWORK}
+    return {
+        "params": list(module.parameters()),
+        "base": settings.network_rate,
+        "texels": False,
+        **_NETWORK,
+    }

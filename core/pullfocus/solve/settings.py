@@ -10,7 +10,14 @@ from pullfocus.model.formation import LensSettings
 from pullfocus.model.settings import ModelSettings, NetworkSettings
 from pullfocus.observe.observe import ObserveSettings
 
-__all__ = ["MODEL_BEFORE", "QUALITIES", "PointSettings", "SolveSettings", "settings_from_record"]
+__all__ = [
+    "MODEL_BEFORE",
+    "QUALITIES",
+    "SOLVE_BEFORE",
+    "PointSettings",
+    "SolveSettings",
+    "settings_from_record",
+]
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,9 @@ class SolveSettings:
     """Share of the steps taken at half resolution."""
     texture_rate: float = 0.004
     """Root-encoded colour, per step."""
+    texture_steps: int = 1900
+    """Steps that this is meant for. Of more each is shorter: texels that move as far at every one
+    of three times as many end sharper than the plate tells."""
     unsharp_rate: float = 0.02
     """The same of what no frame shows sharp, in the last steps."""
     unsharp_share: float = 0.3
@@ -161,7 +171,12 @@ class SolveSettings:
 QUALITIES = {
     # nearly all at half resolution, where a step costs a quarter
     "draft": SolveSettings(
-        steps=420, coarse_share=0.85, texture_rate=0.008, coc_rate=0.8, fine_looks=1
+        steps=420,
+        coarse_share=0.85,
+        texture_rate=0.008,
+        texture_steps=420,
+        coc_rate=0.8,
+        fine_looks=1,
     ),
     "standard": SolveSettings(lens="auto"),
     "high": SolveSettings(steps=6000, fine_looks=5, lens="auto"),
@@ -176,6 +191,10 @@ MODEL_BEFORE = {
     "background_still": False,
 }
 """Parts that a checkpoint of an earlier version does not hold, and its record does not name."""
+
+
+SOLVE_BEFORE = {"texture_steps": 1_000_000_000}
+"""What an earlier version did, and its record does not name: steps were as long, however many."""
 
 
 def settings_from_record(record: Mapping[str, Any]) -> SolveSettings:
@@ -202,4 +221,4 @@ def _rebuilt(record: Mapping[str, Any]) -> SolveSettings:
         "observe": ObserveSettings(**record["observe"]),
         "points": PointSettings(**record.get("points", {})),
     }
-    return SolveSettings(**{**record, **nested})
+    return SolveSettings(**{**SOLVE_BEFORE, **record, **nested})

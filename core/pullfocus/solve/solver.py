@@ -159,6 +159,10 @@ class Solver:
             0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step_index / self.total_steps))
         )
 
+    def _texture_share(self) -> float:
+        """Return how long a step of texels is, of what `texture_steps` steps would be."""
+        return min(1.0, self.settings.texture_steps / max(1, self.total_steps))
+
     def _next_frame(self) -> int:
         """Return this process's frame; every process draws all frames of a step."""
         while len(self.queue) < self.group.size:
@@ -295,7 +299,7 @@ class Solver:
         """Move the parameters as one frame asks for."""
         rate = self._rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = group["base"] * rate
+            group["lr"] = group["base"] * rate * (self._texture_share() if group["texels"] else 1)
         for parameter, gradient in zip(self._parameters(), worked.gradients, strict=True):
             parameter.grad = gradient
         self._take_step()
@@ -325,7 +329,7 @@ class Solver:
             self.unsharp = never_sharp(self.model)
         gone = (self.step_index - begins) / lasts
         rate = s.unsharp_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * gone)))
-        return rate / (s.texture_rate * self._rate())
+        return rate / (s.texture_rate * self._texture_share() * self._rate())
 
     def _take_bright_step(self) -> None:
         ceiling = self.observed.ceiling
