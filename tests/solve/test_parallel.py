@@ -48,7 +48,9 @@ def test_alone_nothing_is_exchanged() -> None:
 
 def test_a_follower_does_what_it_hears() -> None:
     class Group:
-        messages = iter(["observed", ("step", ()), ("plan", (7,)), ("step", ()), "done"])
+        messages = iter(
+            [("observed", "settings"), ("step", ()), ("plan", (7,)), ("step", ()), "done"]
+        )
 
         def hear(self):
             return next(self.messages)
@@ -63,8 +65,13 @@ def test_a_follower_does_what_it_hears() -> None:
             self.calls.append(steps)
 
     solver = Solver()
-    follow(Group(), lambda: solver)  # type: ignore[arg-type, return-value]
-    assert solver.calls == ["step", 7, "step"]
+
+    def make(settings):
+        solver.calls.append(settings)
+        return solver
+
+    follow(Group(), make)  # type: ignore[arg-type, return-value]
+    assert solver.calls == ["settings", "step", 7, "step"]
 
 
 def test_gradients_are_averaged_and_processes_stay_together(tmp_path: Path) -> None:
@@ -89,7 +96,7 @@ def test_the_command_line_under_torchrun_writes_one_solve(tmp_path: Path) -> Non
         picture = (random.random((24, 40, 3)) * 255).astype(np.uint8)
         cv2.imwrite(str(tmp_path / f"plate.{t:04d}.png"), picture)
     command = ["-m", "pullfocus.cli", "solve", tmp_path / "plate.####.png", "--steps", "4"]
-    command += ["--out", tmp_path / "x.solve", "--progress", "plain"]
+    command += ["--out", tmp_path / "x.solve", "--progress", "plain", "--ignore-cuts"]
     done = torchrun(*command)
     assert done.returncode == 0, done.stderr[-3000:]
     meta = checkpoint.load_meta(tmp_path / "x.solve" / "checkpoint.safetensors")

@@ -24,7 +24,8 @@ _MOST_PLACES = 6000
 _LEAST_STEP = 3.0  # texels between them
 _CLEAR_PX, _SOFT_PX = 4.5, 3.0  # at 512 wide: what lies nearer to a subject is not seen
 _HIDDEN = 0.1
-_LEAST_SEEN = 0.05  # of all places; a frame that shows fewer tells nothing
+_LEAST_SEEN = 0.05  # of the places within a frame; one that shows fewer tells nothing,
+_FEWEST_SEEN = 40  # nor one that shows fewer than these
 _FEWEST = 3  # frames
 _STILL_PX, _MOVES_PX = 0.3, 0.6  # misfits at 512 wide of a scene that surely stands still, of none
 _AROUND_PX = 19.0  # from how far what is not explained goes on below a subject
@@ -39,11 +40,16 @@ _EDGE = cv2.BORDER_REPLICATE
 def tell_hidden(model: ShotModel) -> None:
     """Set what frames hide of the last layer's mapping, where it has room for that.
 
+    What is seen moves by what the lattice's cells blur of it, a fraction of a px next to a subject.
+
     Args:
         model: half solved or solved, at the size that it was solved at.
     """
     mapping, observed = model.layers[-1].mapping, model.observed
     if not isinstance(mapping, LatticeMapping) or mapping.unseen is None or mapping.scale != SAME:
+        return
+    mapping.unseen.zero_()  # found anew, not on top of what was told before
+    if len(model.layers) == 1:
         return
     wide = observed.width / 512
     height, width = model.layers[-1].texture.size
@@ -82,16 +88,19 @@ def _seen(observed: Observed, mapping: LatticeMapping, texels: np.ndarray, cell_
         inside = (x >= 0) & (x <= observed.width - 1) & (y >= 0) & (y <= observed.height - 1)
         covered = cv2.remap(hidden, x, y, cv2.INTER_LINEAR)
         weight[t] = np.where(inside & (covered < _HIDDEN), 1 - covered, 0)
-        if not observed.tells(t) or weight[t].mean() < _LEAST_SEEN:
+        if not observed.tells(t) or weight[t].sum() < max(_FEWEST_SEEN, _LEAST_SEEN * inside.sum()):
             weight[t] = 0
     return Seen(moved, weight, to_px, place, cell_px)
 
 
 def _hidden(observed: Observed, t: int) -> np.ndarray:
-    """How far subjects cover a frame, (H, W) float32 0..1."""
+    """How far subjects, bars and words cover a frame, (H, W) float32 0..1."""
     shown = np.ones((observed.height, observed.width), np.float32)
     for layer in range(len(observed.layer_names) - 1):
         shown *= 1 - observed.matte(layer, t)
+    words = observed.covered_at()
+    if words is not None:  # bars and words tell nothing of the scene either
+        shown[words] = 0
     return 1 - shown
 
 

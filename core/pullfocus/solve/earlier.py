@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pullfocus.solve.settings import (
@@ -48,7 +48,9 @@ def is_earlier(settings: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return bool(dict(flat(now)).keys() - dict(flat(settings)).keys())
 
 
-def as_begun(record: Mapping[str, Any], settings: Any) -> tuple[Any, str]:
+def as_begun(
+    record: Mapping[str, Any], settings: Any, held: Collection[str] = ()
+) -> tuple[Any, str, list[str]]:
     """Return settings to go on with a solve, and how they differ from those that were asked for.
 
     An earlier version's solve goes on as that version would have: nobody could ask it for what it
@@ -57,18 +59,24 @@ def as_begun(record: Mapping[str, Any], settings: Any) -> tuple[Any, str]:
     Args:
         record: the solve's settings, as they were written down.
         settings: SolveSettings, asked for now; others stay.
+        held: names of what was held so when it went on before: the record has those since.
+
+    Returns:
+        Settings, the sentence, and the names of what is held.
     """
     if not isinstance(settings, SolveSettings):
-        return settings, ""
+        return settings, "", []
     now, known = dict(flat(dataclasses.asdict(settings))), dict(flat(record))
     before = dict(flat(with_defaults(record)))
-    changed = {n: before[n] for n in now if n not in known and before[n] != now[n]}
+    names = sorted(n for n in now if n not in known or n in held)
+    changed = {n: before[n] for n in names if before[n] != now[n]}
     if not changed:
-        return settings, ""
-    words = ", ".join(f"{name} {value}" for name, value in sorted(changed.items()))
+        return settings, "", names
+    words = ", ".join(f"{name} {value}" for name, value in changed.items())
     return (
         settings_from_record(_put(dataclasses.asdict(settings), changed)),
         f"an earlier version of pullfocus began this solve; it goes on as it did: {words}",
+        names,
     )
 
 

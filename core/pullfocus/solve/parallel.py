@@ -154,16 +154,17 @@ class Leader:
         self._solver.load_state(tensors)
 
 
-def follow(group: Together, make_solver: Callable[[], SolverLike]) -> None:
+def follow(group: Together, make_solver: Callable[[Any], SolverLike]) -> None:
     """Do what the first process does until it is done; for all processes but the first.
 
     Args:
         group: the processes.
-        make_solver: called once the first process has observed the shot.
+        make_solver: called with the first process's settings, once it has observed the shot.
     """
-    if group.hear() != "observed":
+    first = group.hear()
+    if first[0] != "observed":
         return  # nothing to solve: it was solved already, or its input is bad
-    solver = make_solver()
+    solver = make_solver(first[1])
     while True:
         message = group.hear()
         if message == "done":

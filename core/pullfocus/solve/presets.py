@@ -72,6 +72,7 @@ _NETWORKS = ModelSettings(
 _PAPER = SolveSettings(
     preset="paper",
     steps=50_000,
+    texture_steps=0,
     start="identity",
     flow="auto",
     ends_early=False,

@@ -88,11 +88,15 @@ def run_solve(
     progress = progress or Progress()
     check_solve_folder(out, shot)
     recall(out / CONTENTS)
+    held: list[str] = []
     if not restart and (out / "settings.json").exists():
-        settings, words = as_begun(read_settings(out)["settings"], settings)
+        earlier = read_settings(out)
+        settings, words, held = as_begun(earlier["settings"], settings, earlier.get("as_begun", ()))
         if words:
             progress.note(words)
     record = settings_record(out, shot, inputs, settings, minutes=minutes)
+    if held:
+        record["as_begun"] = held
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

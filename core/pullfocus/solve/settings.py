@@ -97,13 +97,13 @@ class SolveSettings:
     """Share of the steps taken at half resolution."""
     texture_rate: float = 0.004
     """Root-encoded colour, per step."""
-    texture_steps: int = 1900
-    """Steps that this is meant for. Of more each is shorter: texels that move as far at every one
-    of three times as many end sharper than the plate tells."""
     unsharp_rate: float = 0.02
     """The same of what no frame shows sharp, in the last steps."""
     unsharp_share: float = 0.3
     """Share of the steps that these are; rates start anew, for such texels alone."""
+    texture_steps: int = 1900
+    """How many steps ``texture_rate`` is meant for; 0: any number. In a solve of more each moves
+    texels less: at the full rate they end sharper than the plate tells."""
     mapping_rate_px: float = 0.15
     """Mapping lattice, px at 512 wide."""
     flutter_rate: float = 0.3
@@ -193,7 +193,7 @@ MODEL_BEFORE = {
 """Parts that a checkpoint of an earlier version does not hold, and its record does not name."""
 
 
-SOLVE_BEFORE = {"texture_steps": 1_000_000_000}
+SOLVE_BEFORE = {"texture_steps": 0}
 """What an earlier version did, and its record does not name: steps were as long, however many."""
 
 

@@ -161,7 +161,8 @@ class Solver:
 
     def _texture_share(self) -> float:
         """Return how long a step of texels is, of what `texture_steps` steps would be."""
-        return min(1.0, self.settings.texture_steps / max(1, self.total_steps))
+        meant = self.settings.texture_steps or self.total_steps
+        return min(1.0, meant / max(1, self.total_steps))
 
     def _next_frame(self) -> int:
         """Return this process's frame; every process draws all frames of a step."""
@@ -389,6 +390,7 @@ class Solver:
         """Do what is left once no step follows, if all frames have been looked at."""
         if self.step_index >= len(self.observed.told):
             tell_hidden(self.model)
+            self.model.tie_repeats()
 
     # -- to disk and back -------------------------------------------------------------------
 

@@ -44,10 +44,10 @@ def solve_together(
     group = Together(device)
 
     def make(observed: Any, settings: Any, *, device: str) -> Leader:
-        group.tell("observed")
+        group.tell(("observed", settings))  # a solve of an earlier version has that one's
         return Leader(Solver(observed, settings, device=device, group=group), group)
 
-    def make_follower() -> Solver:
+    def make_follower(settings: SolveSettings) -> Solver:
         observed = observe(shot, out / "observe", settings.observe)
         return Solver(on_proxy(observed, settings.proxy), settings, device=device, group=group)
 
