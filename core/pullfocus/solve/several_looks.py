@@ -110,7 +110,7 @@ def _apart(
     What lies a little elsewhere has not changed: it is brought to one place first.
 
     Args:
-        atlas: (height, width, 3) root-encoded, what all pictures differ from.
+        atlas: (height, width, 3) root-encoded, near the mean that all pictures differ from.
         pictures: (K, height, width, 3), as of `_pictures`.
         trusted: (K, height, width), the same.
         sigma: what is smoother than this is no detail, texels.
