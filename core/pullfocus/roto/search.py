@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pullfocus.observe.recent import Recent
 from pullfocus.roto.background import light_of
 from pullfocus.roto.band import Behind
 from pullfocus.roto.evidence import Samples, encoded, logit_of
@@ -34,6 +35,7 @@ _DOUBT = 0.5  # and against all, where nothing is expected
 _SURE = 1.5
 _SMALLEST = 0.03  # of the subject's area
 _PART = 0.15  # of the largest part
+_FLOW_BYTES = 256_000_000  # of flow that is kept from pass to pass: 180 frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ class Search:
         self._size = (max(8, round(width * self.scale)), max(8, round(height * self.scale)))
         self._frames, self._gains, self._reach = frames, gains, settings.search_px
         self._roots: dict[int, np.ndarray] = {}
-        self._flows: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        self._flows = Recent(_FLOW_BYTES)
 
     def coarse(self, distance: np.ndarray) -> np.ndarray:
         """Return a signed distance at the coarse size, in its px."""
@@ -195,9 +197,8 @@ class Search:
         matrix, root = self._scaled(step), self._root(n, t)
         shown = cv2.warpPerspective(np.ones(root.shape[:2], np.float32), matrix, self._size)
         brought = cv2.warpPerspective(root, matrix, self._size, borderMode=cv2.BORDER_REPLICATE)
-        if (t, n) not in self._flows:
-            self._flows[t, n] = flow_beside(self._root(t, t), brought)
-        flow, trust = self._flows[t, n]
+        held = self._flows.get((t, n), lambda: np.dstack(flow_beside(self._root(t, t), brought)))
+        flow, trust = held[..., :2], held[..., 2] > 0
         return Neighbour(brought, shown > 0.99, matrix @ self._scaled(subject), flow, trust)
 
     def _small(self, behind: Behind) -> Behind:
