@@ -43,5 +43,6 @@ def test_other_words_are_refused_in_one_line(text, tmp_path, capfd):
 
 
 def test_steps_follow_the_length_of_a_shot():
-    steps = [for_frames(PLAIN, count).steps for count in (1, 32, 64, 96)]
-    assert steps == [1900, 1900, 3800, 5700]
+    longer = [for_frames(PLAIN, count) for count in (1, 32, 64, 96)]
+    assert [one.steps for one in longer] == [1900, 1900, 3800, 5700]
+    assert [one.texture_steps for one in longer] == [1900, 1900, 3800, 5700]

@@ -144,8 +144,10 @@ def test_nan_on_every_frame_says_where_and_leaves_the_parameters_alone() -> None
         assert torch.equal(value, before[name]), name
 
 
-@pytest.mark.parametrize(("steps", "share"), [(6, 1.0), (12, 1.0), (48, 0.25)])
-def test_texels_go_no_farther_in_more_steps_and_motion_does(steps: int, share: float) -> None:
+@pytest.mark.parametrize(("steps", "share"), [(6, 1.0), (12, 1.0), (48, 0.5)])
+def test_texels_take_shorter_steps_where_there_are_more_and_motion_does_not(
+    steps: int, share: float
+) -> None:
     settings = SolveSettings(steps=steps, texture_steps=12, warmup_steps=1, ends_early=False)
     solver = Solver(shot([], [[0.0] * COUNT]), settings)
     solver.step()

@@ -163,7 +163,9 @@ def for_frames(settings: SolveSettings, frames: int) -> SolveSettings:
 
     Shots of up to 32 frames take the steps of their quality: they share one atlas, and need them.
     """
-    return replace(settings, steps=round(settings.steps * max(1.0, frames / _FRAMES)))
+    longer = max(1.0, frames / _FRAMES)
+    meant = round(settings.texture_steps * longer)
+    return replace(settings, steps=round(settings.steps * longer), texture_steps=meant)
 
 
 def takes_proxy(settings: SolveSettings) -> bool:

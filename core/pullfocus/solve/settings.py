@@ -102,8 +102,8 @@ class SolveSettings:
     unsharp_share: float = 0.3
     """Share of the steps that these are; rates start anew, for such texels alone."""
     texture_steps: int = 1900
-    """How many steps ``texture_rate`` is meant for; 0: any number. In a solve of more each moves
-    texels less: at the full rate they end sharper than the plate tells."""
+    """How many steps ``texture_rate`` is meant for; 0: any number. In a solve of more it falls with
+    their square root: at the full rate texels end sharper than the plate tells."""
     mapping_rate_px: float = 0.15
     """Mapping lattice, px at 512 wide."""
     flutter_rate: float = 0.3

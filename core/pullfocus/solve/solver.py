@@ -162,7 +162,7 @@ class Solver:
     def _texture_share(self) -> float:
         """Return how long a step of texels is, of what `texture_steps` steps would be."""
         meant = self.settings.texture_steps or self.total_steps
-        return min(1.0, meant / max(1, self.total_steps))
+        return math.sqrt(min(1.0, meant / max(1, self.total_steps)))
 
     def _next_frame(self) -> int:
         """Return this process's frame; every process draws all frames of a step."""
