@@ -25,6 +25,7 @@ WIDTH, HEIGHT, COUNT = 48, 32, 5
 class Settings:
     steps: int = 60
     seed: int = 0
+    texture_steps: int = 0
     delay_s: float = 0.0
     coc: str = "any"
     ends_early: bool = True
