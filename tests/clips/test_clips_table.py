@@ -14,13 +14,8 @@ MARKET = ROOT / "tests" / "clips" / "market"
 
 
 @pytest.fixture(scope="module")
-def table():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import clips_table
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
-    return clips_table
+def table(scripts_of):
+    return scripts_of("benchmarks", "clips_table")[0]
 
 
 def result(table, psnr=30.0):

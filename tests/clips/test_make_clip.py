@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clip script keeps its promises: its truth describes its pictures."""
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,14 +13,8 @@ MARKET = ROOT / "tests/clips/market"
 
 
 @pytest.fixture(scope="module")
-def script():
-    sys.path.insert(0, str(ROOT / "examples"))
-    try:
-        import clip_scene
-        import make_clip
-    finally:
-        sys.path.remove(str(ROOT / "examples"))
-    return make_clip, clip_scene
+def script(scripts_of):
+    return scripts_of("examples", "make_clip", "clip_scene")
 
 
 @pytest.fixture(scope="module", params=["flat", "turning"])

@@ -13,13 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def table():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import points_table
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
-    return points_table
+def table(scripts_of):
+    return scripts_of("benchmarks", "points_table")[0]
 
 
 def test_every_point_has_a_row_on_a_clip_that_can_be_made(table):

@@ -2,7 +2,6 @@
 """Figures that move without tearing, and clips of them whose truth describes their pictures."""
 
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,21 +14,9 @@ BPY = ROOT / ".venv-bpy" / "bin" / "python"
 
 
 @pytest.fixture(scope="module")
-def scripts():
-    sys.path.insert(0, str(ROOT / "examples"))
-    try:
-        import clip_recipes
-        import figure_mesh
-        import figure_paint
-        import head_mesh
-        import render_clip
-        import tube_mesh
-    finally:
-        sys.path.remove(str(ROOT / "examples"))
-    return {
-        module.__name__: module
-        for module in (clip_recipes, figure_mesh, figure_paint, head_mesh, render_clip, tube_mesh)
-    }
+def scripts(scripts_of):
+    names = "clip_recipes figure_mesh figure_paint head_mesh render_clip tube_mesh".split()
+    return dict(zip(names, scripts_of("examples", *names), strict=True))
 
 
 def test_a_tube_is_round_and_follows_its_path(scripts):

@@ -4,7 +4,6 @@
 import itertools
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -19,13 +18,8 @@ COUNT = 4
 
 
 @pytest.fixture(scope="module")
-def script():
-    sys.path.insert(0, str(ROOT / "examples"))
-    try:
-        import spoil_clip
-    finally:
-        sys.path.remove(str(ROOT / "examples"))
-    return spoil_clip
+def script(scripts_of):
+    return scripts_of("examples", "spoil_clip")[0]
 
 
 @pytest.fixture(scope="module")
